@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a bpf(2) command reaches the one who called it, as the kernel's bpfptr_t and fd table do.
+#pragma once
+#include <cstdint>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace portolan::syscall {
+
+class Caller {
+ public:
+  virtual ~Caller() = default;
+  // EFAULT. `from` and `to` are addresses in the caller's memory.
+  virtual Result<void> copy_in(void* to, std::uint64_t from, std::size_t size) = 0;
+  virtual Result<void> copy_out(std::uint64_t to, const void* from, std::size_t size) = 0;
+  // A string with its NUL: its length; `size` when it is longer. EFAULT.
+  virtual Result<std::size_t> copy_in_string(char* to, std::uint64_t from, std::size_t size) = 0;
+  // The number by which the runtime's own process knows the caller's fd, valid for this call. EBADF.
+  virtual Result<int> resolve_fd(int callers_fd) = 0;
+  // Gives the caller an fd; the number the caller sees.
+  virtual Result<int> install_fd(UniqueFd fd) = 0;
+};
+
+// The caller is this process.
+class LocalCaller final : public Caller {
+ public:
+  Result<void> copy_in(void* to, std::uint64_t from, std::size_t size) override;
+  Result<void> copy_out(std::uint64_t to, const void* from, std::size_t size) override;
+  Result<std::size_t> copy_in_string(char* to, std::uint64_t from, std::size_t size) override;
+  Result<int> resolve_fd(int callers_fd) override { return callers_fd; }
+  Result<int> install_fd(UniqueFd fd) override { return fd.release(); }
+};
+
+}  // namespace portolan::syscall
