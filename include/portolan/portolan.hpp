@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Portolan's typed C++ API: eBPF maps without, or with, a kernel.
+//
+//   auto runtime = portolan::Runtime::open("/dev/shm/flows");
+//   auto flows = portolan::Hash<FlowKey, Counters>::create(*runtime, 65536, {.name = "flows"});
+//   flows->update(key, {1, 60});
+//   for (auto [key, counters] : *flows) …
+//
+// Nothing throws but std::bad_alloc; errors come as portolan::Expected with an errno and a sentence.
+#pragma once
+#include "portolan/array.hpp"
+#include "portolan/hash.hpp"
+#include "portolan/percpu.hpp"
+#include "portolan/runtime.hpp"
