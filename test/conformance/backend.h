@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whoever answers bpf(2): the machine's kernel, or a Portolan runtime in this process.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "base/unique_fd.h"
+
+namespace portolan::conformance {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual const char* name() const = 0;
+  // The system call: a value, or -errno.
+  virtual long bpf(unsigned command, void* attr, unsigned size) = 0;
+  virtual void close(int fd) = 0;
+  // An empty directory of this backend's bpf file system, for pins; without a '/' at its end.
+  virtual const std::string& pin_directory() const = 0;
+};
+
+// nullptr when this machine does not let us, and then *why says what is missing. The kernel's backend moves
+// the process into a mount namespace of its own, where it mounts a bpf file system: nothing is left behind.
+std::unique_ptr<Backend> open_kernel(std::string* why);
+std::unique_ptr<Backend> open_portolan(std::string* why);
+
+}  // namespace portolan::conformance

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compare.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "observe.h"
+#include "shrink.h"
+
+namespace portolan::conformance {
+namespace {
+
+using Sequence = std::vector<Operation>;
+
+class Pair {
+ public:
+  Pair(Backend& kernel, Backend& portolan) : kernel_(kernel, arena_), portolan_(portolan, arena_) {}
+
+  // The index of the first operation that differs.
+  std::optional<std::size_t> run(const Sequence& sequence, std::string* what, Tally* tally) {
+    kernel_.clear();
+    portolan_.clear();
+    for (std::size_t i = 0; i < sequence.size(); ++i) {
+      const Observation expected = execute(kernel_, sequence[i]);
+      const Observation got = execute(portolan_, sequence[i]);
+      if (tally != nullptr && sequence[i].verb == Verb::kBpf)
+        ++(*tally)[{std::string(command_name(sequence[i].command)), result_text(expected.result)}];
+      if (expected == got) continue;
+      if (what != nullptr) *what = difference(expected, got);
+      return i;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  Arena arena_;
+  World kernel_;
+  World portolan_;
+};
+
+void report(Pair& pair, const Sequence& sequence, std::size_t failed_at, std::uint64_t seed, bool shorten) {
+  std::string what;
+  Sequence shortest(sequence.begin(), sequence.begin() + static_cast<std::ptrdiff_t>(failed_at) + 1);
+  if (shorten)
+    shortest = shrink(std::move(shortest), [&](const Sequence& candidate) {
+      return pair.run(candidate, nullptr, nullptr).has_value();
+    });
+  const auto last = pair.run(shortest, &what, nullptr);
+  fmt::print("\nseed {}: different at operation {}; the shortest sequence found:\n", seed, failed_at);
+  for (std::size_t i = 0; i < shortest.size(); ++i) fmt::print("  {:2} {}\n", i, to_text(shortest[i]));
+  if (last) fmt::print("{}", what);
+}
+
+Outcome run_one(Backend& backend, const RunOptions& options) {
+  Outcome outcome;
+  Arena arena;
+  World world(backend, arena);
+  SequenceOptions one = options.sequence;
+  for (one.seed = options.first_seed; one.seed <= options.last_seed; ++one.seed) {
+    world.clear();
+    for (const Operation& operation : generate(one)) {
+      const Observation seen = execute(world, operation);
+      if (operation.verb == Verb::kBpf)
+        ++outcome.tally[{std::string(command_name(operation.command)), result_text(seen.result)}];
+      ++outcome.operations;
+    }
+  }
+  return outcome;
+}
+
+}  // namespace
+
+Outcome run_random(Backend* kernel, Backend* portolan, const RunOptions& options) {
+  if (kernel == nullptr || portolan == nullptr)
+    return run_one(kernel != nullptr ? *kernel : *portolan, options);
+  Outcome outcome;
+  Pair pair(*kernel, *portolan);
+  SequenceOptions one = options.sequence;
+  for (one.seed = options.first_seed; one.seed <= options.last_seed; ++one.seed) {
+    const Sequence sequence = generate(one);
+    const auto failed_at = pair.run(sequence, nullptr, &outcome.tally);
+    outcome.operations += failed_at ? *failed_at + 1 : sequence.size();
+    if (!failed_at) continue;
+    ++outcome.differences;
+    report(pair, sequence, *failed_at, one.seed, options.shrink);
+  }
+  return outcome;
+}
+
+}  // namespace portolan::conformance

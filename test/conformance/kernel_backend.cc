@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/utsname.h>
+
+#include "backend.h"
+#include "base/sys.h"
+#include "uapi.h"
+
+namespace portolan::conformance {
+namespace {
+
+class Kernel final : public Backend {
+ public:
+  explicit Kernel(std::string mount_point)
+      : mount_point_(std::move(mount_point)), pins_(mount_point_ + "/pins") {}
+  ~Kernel() override {
+    ::umount2(mount_point_.c_str(), MNT_DETACH);
+    ::rmdir(mount_point_.c_str());
+  }
+  const char* name() const override { return "kernel"; }
+  long bpf(unsigned command, void* attr, unsigned size) override {
+    return sys::call(SYS_bpf, static_cast<long>(command), reinterpret_cast<long>(attr),
+                     static_cast<long>(size));
+  }
+  void close(int fd) override { (void)sys::close(fd); }
+  const std::string& pin_directory() const override { return pins_; }
+
+ private:
+  std::string mount_point_;
+  std::string pins_;
+};
+
+std::string sentence(const char* what, long error) {
+  return std::string(what) + ": " + ::strerror(static_cast<int>(error));
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> open_kernel(std::string* why) {
+  // By probe, not by uid: a container's root has none of this, and CAP_BPF alone would do.
+  Attr probe;
+  probe.set(create::kMapType, kArray)
+      .set(create::kKeySize, 4)
+      .set(create::kValueSize, 8)
+      .set(create::kMaxEntries, 1);
+  const long fd = sys::call(SYS_bpf, kMapCreate, reinterpret_cast<long>(probe.bytes.data()), kAttrSize);
+  if (fd < 0) {
+    *why = sentence("the kernel refuses bpf(BPF_MAP_CREATE)", -fd);
+    return nullptr;
+  }
+  (void)sys::close(static_cast<int>(fd));
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    *why = sentence("no mount namespace of our own for a bpf file system", errno);
+    return nullptr;
+  }
+  char directory[] = "/tmp/conformance-bpffs-XXXXXX";
+  if (::mkdtemp(directory) == nullptr || ::mount("bpf", directory, "bpf", 0, nullptr) != 0) {
+    *why = sentence("no bpf file system mounted in /tmp", errno);
+    return nullptr;
+  }
+  auto kernel = std::make_unique<Kernel>(directory);
+  if (::mkdir(kernel->pin_directory().c_str(), 0700) != 0) {
+    *why = sentence("no directory in the bpf file system", errno);
+    return nullptr;
+  }
+  return kernel;
+}
+
+}  // namespace portolan::conformance

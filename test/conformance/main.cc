@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// conformance                       the hand-written cases (GoogleTest's options apply)
+// conformance --seeds 0..9 …        random sequences
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <optional>
+
+#include "cases.h"
+#include "compare.h"
+
+namespace portolan::conformance {
+namespace {
+
+struct CommandLine {
+  RunOptions run;
+  std::string backend = "both";
+  bool random = false;
+  bool tally = false;
+};
+
+[[noreturn]] void usage(std::string_view wrong) {
+  fmt::print(stderr,
+             "conformance: {}\n"
+             "usage: conformance                          hand-written cases\n"
+             "       conformance --seeds FIRST..LAST      random sequences\n"
+             "  --type hash|array|percpu_hash|percpu_array|all   types of the maps (all)\n"
+             "  --ops N            operations for each seed (10000)\n"
+             "  --backend both|kernel|portolan|kernel-twice (both; the last one tests this program itself)\n"
+             "  --tally            how often each command ended in each way\n"
+             "  --no-shrink        print a failing sequence's length only as it is\n",
+             wrong);
+  std::exit(2);
+}
+
+std::vector<std::uint32_t> types_named(std::string_view name) {
+  std::vector<std::uint32_t> types;
+  for (const std::uint32_t type : {kHash, kArray, kPerCpuHash, kPerCpuArray})
+    if (name == "all" || name == map_type_name(type)) types.push_back(type);
+  if (types.empty()) usage(fmt::format("no map type \"{}\"", name));
+  return types;
+}
+
+std::uint64_t number(const std::string& text) {
+  char* end = nullptr;
+  const std::uint64_t value = std::strtoull(text.c_str(), &end, 0);
+  if (text.empty() || *end != '\0') usage(fmt::format("not a number: \"{}\"", text));
+  return value;
+}
+
+CommandLine parse(int argc, char** argv) {
+  CommandLine line;
+  line.run.sequence.types = types_named("all");
+  for (int i = 1; i < argc; ++i) {
+    const std::string option = argv[i];
+    const auto value = [&]() -> std::string {
+      if (i + 1 >= argc) usage(option + " needs a value");
+      return argv[++i];
+    };
+    if (option == "--type") {
+      line.run.sequence.types = types_named(value());
+    } else if (option == "--seeds") {
+      const std::string range = value();
+      const auto dots = range.find("..");
+      line.run.first_seed = number(range.substr(0, dots));
+      line.run.last_seed = dots == std::string::npos ? line.run.first_seed : number(range.substr(dots + 2));
+      line.random = true;
+    } else if (option == "--ops") {
+      line.run.sequence.operations = number(value());
+    } else if (option == "--backend") {
+      line.backend = value();
+      if (line.backend != "both" && line.backend != "kernel" && line.backend != "portolan" &&
+          line.backend != "kernel-twice")
+        usage("no backend \"" + line.backend + "\"");
+    } else if (option == "--tally") {
+      line.tally = true;
+    } else if (option == "--no-shrink") {
+      line.run.shrink = false;
+    } else {
+      usage("unknown option " + option);
+    }
+  }
+  return line;
+}
+
+int random_run(const CommandLine& line, Backend* kernel, Backend* portolan) {
+  const auto start = std::chrono::steady_clock::now();
+  const Outcome outcome = run_random(kernel, portolan, line.run);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  if (line.tally)
+    for (const auto& [what, times] : outcome.tally)
+      fmt::print("{:>9}  {} {}\n", times, what.first, what.second);
+  fmt::print("{} operations over {} seeds in {:.1f} s: ", outcome.operations,
+             line.run.last_seed - line.run.first_seed + 1, took.count());
+  if (kernel != nullptr && portolan != nullptr)
+    fmt::print("{} differences\n", outcome.differences);
+  else
+    fmt::print("nothing to compare with\n");
+  return outcome.differences == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace portolan::conformance
+
+int main(int argc, char** argv) {
+  using namespace portolan::conformance;
+  ::testing::InitGoogleTest(&argc, argv);  // takes its own options out
+  const CommandLine line = parse(argc, argv);
+  std::string why;
+  std::unique_ptr<Backend> kernel, portolan;
+  if (line.backend != "portolan") {
+    kernel = open_kernel(&why);
+    if (kernel == nullptr) fmt::print("kernel half skipped: {}\n", why);
+  }
+  if (line.backend != "kernel") {
+    portolan = line.backend == "kernel-twice" ? open_kernel(&why) : open_portolan(&why);
+    if (portolan == nullptr) {
+      fmt::print(stderr, "conformance: {}\n", why);
+      return 1;
+    }
+  }
+  if (kernel == nullptr && portolan == nullptr) return 0;
+  if (line.random) return random_run(line, kernel.get(), portolan.get());
+  set_case_backends(kernel.get(), portolan.get());
+  return RUN_ALL_TESTS();
+}

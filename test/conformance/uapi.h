@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// bpf(2) as numbers: commands, and where the fields of its attr lie. Written down here once more, from the
+// kernel's header and not from src/abi, so that a mistake there cannot hide itself.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace portolan::conformance {
+
+enum Command : unsigned {
+  kMapCreate = 0,
+  kLookup = 1,
+  kUpdate = 2,
+  kDelete = 3,
+  kGetNextKey = 4,
+  kObjPin = 6,
+  kObjGet = 7,
+  kMapGetNextId = 12,
+  kMapGetFdById = 14,
+  kObjGetInfo = 15,
+  kBtfLoad = 18,
+  kBtfGetFdById = 19,
+  kLookupAndDelete = 21,
+  kFreeze = 22,
+  kBtfGetNextId = 23,
+  kLookupBatch = 24,
+  kLookupAndDeleteBatch = 25,
+  kUpdateBatch = 26,
+  kDeleteBatch = 27,
+  kEnableStats = 32,
+};
+std::string_view command_name(unsigned command);
+
+enum MapType : std::uint32_t { kHash = 1, kArray = 2, kPerCpuHash = 5, kPerCpuArray = 6 };
+std::string_view map_type_name(std::uint32_t type);
+
+enum MapFlags : std::uint32_t {
+  kNoPrealloc = 1u << 0,
+  kNumaNode = 1u << 2,
+  kReadOnly = 1u << 3,
+  kWriteOnly = 1u << 4,
+  kZeroSeed = 1u << 6,
+  kReadOnlyProg = 1u << 7,
+  kWriteOnlyProg = 1u << 8,
+  kMmapable = 1u << 10,
+  kInnerMap = 1u << 12,
+  kPathFd = 1u << 14,
+};
+enum ElementFlags : std::uint64_t { kAny = 0, kNoExist = 1, kExist = 2, kLock = 4, kCpu = 8, kAllCpus = 16 };
+
+// A field of union bpf_attr: where, how long.
+struct Field {
+  std::uint16_t offset;
+  std::uint16_t size;
+  const char* name;
+};
+
+namespace create {
+inline constexpr Field kMapType{0, 4, "map_type"}, kKeySize{4, 4, "key_size"}, kValueSize{8, 4, "value_size"},
+    kMaxEntries{12, 4, "max_entries"}, kMapFlags{16, 4, "map_flags"}, kInnerMapFd{20, 4, "inner_map_fd"},
+    kNumaNode{24, 4, "numa_node"}, kMapName{28, 16, "map_name"}, kMapIfindex{44, 4, "map_ifindex"},
+    kBtfFd{48, 4, "btf_fd"}, kBtfKeyTypeId{52, 4, "btf_key_type_id"},
+    kBtfValueTypeId{56, 4, "btf_value_type_id"}, kBtfVmlinuxValueTypeId{60, 4, "btf_vmlinux_value_type_id"},
+    kMapExtra{64, 8, "map_extra"}, kValueTypeBtfObjFd{72, 4, "value_type_btf_obj_fd"},
+    kMapTokenFd{76, 4, "map_token_fd"}, kExclProgHash{80, 8, "excl_prog_hash"},
+    kExclProgHashSize{88, 4, "excl_prog_hash_size"};
+inline constexpr unsigned kSize = 92;
+}  // namespace create
+namespace element {
+inline constexpr Field kMapFd{0, 4, "map_fd"}, kKey{8, 8, "key"}, kValue{16, 8, "value"},
+    kFlags{24, 8, "flags"};
+inline constexpr unsigned kSize = 32;
+}  // namespace element
+namespace batch {
+inline constexpr Field kInBatch{0, 8, "in_batch"}, kOutBatch{8, 8, "out_batch"}, kKeys{16, 8, "keys"},
+    kValues{24, 8, "values"}, kCount{32, 4, "count"}, kMapFd{36, 4, "map_fd"},
+    kElemFlags{40, 8, "elem_flags"}, kFlags{48, 8, "flags"};
+inline constexpr unsigned kSize = 56;
+}  // namespace batch
+namespace object {
+inline constexpr Field kPathname{0, 8, "pathname"}, kBpfFd{8, 4, "bpf_fd"}, kFileFlags{12, 4, "file_flags"},
+    kPathFdField{16, 4, "path_fd"};
+inline constexpr unsigned kSize = 20;
+}  // namespace object
+namespace by_id {
+inline constexpr Field kId{0, 4, "id"}, kNextId{4, 4, "next_id"}, kOpenFlags{8, 4, "open_flags"},
+    kTokenFd{12, 4, "fd_by_id_token_fd"};
+inline constexpr unsigned kSize = 12;
+}  // namespace by_id
+namespace info {
+inline constexpr Field kBpfFd{0, 4, "bpf_fd"}, kInfoLen{4, 4, "info_len"}, kInfo{8, 8, "info"};
+inline constexpr unsigned kSize = 16;
+// struct bpf_map_info and struct bpf_btf_info
+inline constexpr unsigned kMapIdOffset = 4, kMapBtfIdOffset = 64, kMapSize = 104, kBtfIdOffset = 12,
+                          kBtfSize = 32;
+}  // namespace info
+namespace btf {
+inline constexpr Field kBtf{0, 8, "btf"}, kLogBuf{8, 8, "btf_log_buf"}, kBtfSize{16, 4, "btf_size"},
+    kLogSize{20, 4, "btf_log_size"}, kLogLevel{24, 4, "btf_log_level"},
+    kLogTrueSize{28, 4, "btf_log_true_size"}, kFlags{32, 4, "btf_flags"}, kTokenFd{36, 4, "btf_token_fd"};
+inline constexpr unsigned kSize = 40;
+}  // namespace btf
+
+inline constexpr unsigned kAttrSize = 168;       // sizeof(union bpf_attr) of the newest header
+inline constexpr unsigned kAttrCapacity = 4224;  // room for sizes past a page
+
+// A union bpf_attr to be.
+struct Attr {
+  std::array<std::byte, kAttrSize> bytes{};
+
+  Attr& set(Field field, std::uint64_t value) {
+    std::memcpy(bytes.data() + field.offset, &value, field.size < 8 ? field.size : 8);
+    return *this;
+  }
+  Attr& set_text(Field field, std::string_view text) {
+    std::memcpy(bytes.data() + field.offset, text.data(),
+                text.size() < field.size ? text.size() : field.size);
+    return *this;
+  }
+  std::uint64_t get(Field field) const {
+    std::uint64_t value = 0;
+    std::memcpy(&value, bytes.data() + field.offset, field.size < 8 ? field.size : 8);
+    return value;
+  }
+};
+
+// The fields of a command's attr, for printing.
+struct Fields {
+  const Field* begin_;
+  const Field* end_;
+  const Field* begin() const { return begin_; }
+  const Field* end() const { return end_; }
+};
+Fields fields_of(unsigned command);
+// Up to where the command looks; what follows must be zero.
+unsigned size_of(unsigned command);
+
+}  // namespace portolan::conformance

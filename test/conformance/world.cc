@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "world.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/assert.h"
+#include "base/sys.h"
+#include "btf_blob.h"
+
+namespace portolan::conformance {
+namespace {
+
+// Never open: far above anything that a run has open at a time.
+constexpr int kClosedFd = 19000;
+constexpr std::uint32_t kPins = 4;
+
+}  // namespace
+
+unsigned possible_cpus() {
+  static const unsigned count = [] {
+    std::ifstream file("/sys/devices/system/cpu/possible");
+    unsigned first = 0, last = 0;
+    char dash = 0;
+    file >> first;
+    last = first;
+    if (file >> dash >> last) return last + 1;
+    return first + 1;
+  }();
+  return count;
+}
+
+std::size_t Shape::user_value_size() const {
+  return is_per_cpu() ? round_up(value_size, 8) * possible_cpus() : value_size;
+}
+
+World::World(Backend& backend, Arena& arena) : backend_(backend), arena_(arena) {
+  map_fds_.fill(-1);
+  btf_fds_.fill(-1);
+  const auto file = sys::openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
+  PORTOLAN_ASSERT(file);
+  ordinary_file_ = *file;
+  for (int slot = 0; slot < kBtfSlots; ++slot) btf_fds_[static_cast<std::size_t>(slot)] = load_btf(slot);
+}
+
+World::~World() {
+  clear();
+  for (int fd : btf_fds_)
+    if (fd >= 0) backend_.close(fd);
+  (void)sys::close(ordinary_file_);
+}
+
+int World::load_btf(int slot) {
+  const std::vector<std::byte> blob = slot == 0 ? map_types_btf() : BtfBlob().add_int("int", 4, true).bytes();
+  Attr attr;
+  attr.set(btf::kBtf, reinterpret_cast<std::uint64_t>(blob.data())).set(btf::kBtfSize, blob.size());
+  const long fd = call(kBtfLoad, attr, btf::kSize);
+  if (fd < 0) return -1;
+  std::array<std::byte, info::kBtfSize> details{};
+  Attr ask;
+  ask.set(info::kBpfFd, static_cast<std::uint64_t>(fd)).set(info::kInfoLen, details.size());
+  ask.set(info::kInfo, reinterpret_cast<std::uint64_t>(details.data()));
+  if (call(kObjGetInfo, ask, info::kSize) == 0)
+    btf_ids_[static_cast<std::size_t>(slot)] =
+        load_unaligned<std::uint32_t>(details.data() + info::kBtfIdOffset);
+  return static_cast<int>(fd);
+}
+
+void World::clear() {
+  for (int slot = 0; slot < kMapSlots; ++slot) close_map(slot);
+  for (std::uint32_t pin = 0; pin < kPins; ++pin) (void)sys::unlinkat(AT_FDCWD, pin_path(pin).c_str(), 0);
+}
+
+void World::adopt_map(int slot, int fd) {
+  const auto at = static_cast<std::size_t>(slot);
+  if (map_fds_[at] >= 0) backend_.close(map_fds_[at]);
+  map_fds_[at] = fd;
+  shapes_[at] = {};
+  if (fd < 0) return;
+  std::array<std::uint32_t, 6> details{};
+  Attr ask;
+  ask.set(info::kBpfFd, static_cast<std::uint64_t>(fd)).set(info::kInfoLen, sizeof details);
+  ask.set(info::kInfo, reinterpret_cast<std::uint64_t>(details.data()));
+  if (call(kObjGetInfo, ask, info::kSize) != 0) return;
+  shapes_[at] = {details[0], details[1], details[2], details[3], details[4], details[5]};
+}
+
+std::uint32_t World::value_of(const Reference& reference) const {
+  const auto slot = static_cast<std::size_t>(reference.slot);
+  const auto fd_or_closed = [](int fd) { return static_cast<std::uint32_t>(fd >= 0 ? fd : kClosedFd); };
+  switch (reference.to) {
+    case Referent::kMap:
+      return fd_or_closed(map_fds_[slot]);
+    case Referent::kBtf:
+      return fd_or_closed(btf_fds_[slot]);
+    case Referent::kClosed:
+      return kClosedFd;
+    case Referent::kNegative:
+      return ~0u;
+    case Referent::kOrdinaryFile:
+      return static_cast<std::uint32_t>(ordinary_file_);
+    case Referent::kMapId:
+      return shapes_[slot].id;
+    case Referent::kBtfId:
+      return btf_ids_[slot];
+  }
+  return 0;
+}
+
+std::uint32_t World::name_of_map_id(std::uint32_t id) const {
+  for (std::uint32_t slot = 0; slot < kMapSlots; ++slot)
+    if (id != 0 && shapes_[slot].id == id) return 0x6d617000 + slot;
+  return id;
+}
+
+std::uint32_t World::name_of_btf_id(std::uint32_t id) const {
+  for (std::uint32_t slot = 0; slot < kBtfSlots; ++slot)
+    if (id != 0 && btf_ids_[slot] == id) return 0x62746600 + slot;
+  return id;
+}
+
+std::string World::path(const char* text) const {
+  return text[0] == '@' ? backend_.pin_directory() + (text + 1) : std::string(text);
+}
+
+std::string World::pin_path(std::uint32_t number) const {
+  return fmt::format("{}/pin{}", backend_.pin_directory(), number);
+}
+
+long World::lookup(int fd, const void* key, void* value, unsigned command) {
+  Attr attr;
+  attr.set(element::kMapFd, static_cast<std::uint64_t>(fd))
+      .set(element::kKey, reinterpret_cast<std::uint64_t>(key));
+  attr.set(element::kValue, reinterpret_cast<std::uint64_t>(value));
+  return call(command, attr, element::kSize);
+}
+
+}  // namespace portolan::conformance

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a sequence of operations has made on one backend: map fds in numbered slots, BTF objects, pins.
+#pragma once
+#include <array>
+#include <optional>
+#include <string>
+
+#include "arena.h"
+#include "backend.h"
+#include "operation.h"
+
+namespace portolan::conformance {
+
+struct Shape {
+  std::uint32_t type = 0, id = 0, key_size = 0, value_size = 0, max_entries = 0, flags = 0;
+  bool is_hash() const { return type == kHash || type == kPerCpuHash; }
+  bool is_per_cpu() const { return type == kPerCpuHash || type == kPerCpuArray; }
+  // Of a value as system calls see it.
+  std::size_t user_value_size() const;
+};
+
+unsigned possible_cpus();
+
+class World {
+ public:
+  World(Backend& backend, Arena& arena);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  Backend& backend() { return backend_; }
+  Arena& arena() { return arena_; }
+
+  void clear();  // closes the maps and removes the pins: as after construction
+  void adopt_map(int slot, int fd);
+  void close_map(int slot) { adopt_map(slot, -1); }
+
+  int map_fd(int slot) const { return map_fds_[static_cast<std::size_t>(slot)]; }
+  const Shape& shape(int slot) const { return shapes_[static_cast<std::size_t>(slot)]; }
+  std::uint32_t value_of(const Reference& reference) const;  // the fd or id on this backend
+  // "slot n has it" for an id of ours, or the id itself.
+  std::uint32_t name_of_map_id(std::uint32_t id) const;
+  std::uint32_t name_of_btf_id(std::uint32_t id) const;
+  std::string path(const char* text) const;  // '@' expanded
+  std::string pin_path(std::uint32_t number) const;
+
+  // Plain calls for the harness's own questions, without an arena.
+  long call(unsigned command, Attr& attr, unsigned size) {
+    return backend_.bpf(command, attr.bytes.data(), size);
+  }
+  long lookup(int fd, const void* key, void* value, unsigned command = kLookup);
+
+ private:
+  int load_btf(int slot);
+  Backend& backend_;
+  Arena& arena_;
+  std::array<int, kMapSlots> map_fds_;
+  std::array<Shape, kMapSlots> shapes_;
+  std::array<int, kBtfSlots> btf_fds_;
+  std::array<std::uint32_t, kBtfSlots> btf_ids_{};
+  int ordinary_file_ = -1;
+};
+
+}  // namespace portolan::conformance
