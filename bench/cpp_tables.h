@@ -53,7 +53,9 @@ class CppArray {
     return map ? std::unique_ptr<CppArray>(new CppArray(std::move(*map))) : nullptr;
   }
   void insert(std::uint64_t key, std::uint64_t value) { update(key, value); }
-  void update(std::uint64_t key, std::uint64_t value) { (void)map_.update(static_cast<std::uint32_t>(key), value); }
+  void update(std::uint64_t key, std::uint64_t value) {
+    (void)map_.update(static_cast<std::uint32_t>(key), value);
+  }
   bool find(std::uint64_t key, std::uint64_t& value) {
     auto found = map_.lookup(static_cast<std::uint32_t>(key));
     if (!found) return false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times the kernel's own programs on the kernel's maps (root only). Prints Google Benchmark's JSON, as the others do.
+// Times the kernel's own programs on the kernel's maps (root only). Prints Google Benchmark's JSON, as the
+// others do.
 //
 //   kernel_prog OBJECT [SIZE…]
 #include <bpf/bpf.h>
@@ -103,9 +104,11 @@ int main(int argc, char** argv) {
       return 1;
     }
     for (const Row& row : kRows)
-      rows += fmt::format("{}{{\"name\": \"{}/kernel prog/{}\", \"run_type\": \"iteration\", \"real_time\": {}, \"time_unit\": \"ns\"}}",
-                          rows.empty() ? "" : ",\n", row.operation, entries,
-                          time_net(row.missing ? misses.object : hits.object, row.program));
+      rows += fmt::format(
+          "{}{{\"name\": \"{}/kernel prog/{}\", \"run_type\": \"iteration\", \"real_time\": {}, "
+          "\"time_unit\": \"ns\"}}",
+          rows.empty() ? "" : ",\n", row.operation, entries,
+          time_net(row.missing ? misses.object : hits.object, row.program));
   }
   fmt::print("{{\"benchmarks\": [\n{}\n]}}\n", rows);
 }

@@ -46,7 +46,8 @@ class LibbpfTable {
   std::uint64_t walk() {
     Key key{}, next{};
     std::uint64_t seen = 0;
-    for (const void* from = nullptr; bpf_map_get_next_key(fd_, from, &next) == 0; from = &key, ++seen) key = next;
+    for (const void* from = nullptr; bpf_map_get_next_key(fd_, from, &next) == 0; from = &key, ++seen)
+      key = next;
     return seen;
   }
   std::uint64_t batches(std::uint64_t) {
@@ -56,7 +57,8 @@ class LibbpfTable {
     std::uint64_t seen = 0, position[2];
     for (void* from = nullptr;; from = &position[0]) {
       std::uint32_t count = kBatch;
-      const int status = bpf_map_lookup_batch(fd_, from, &position[1], keys.data(), values.data(), &count, nullptr);
+      const int status =
+          bpf_map_lookup_batch(fd_, from, &position[1], keys.data(), values.data(), &count, nullptr);
       if (status != 0 && errno != ENOENT) return 0;
       seen += count;
       if (status != 0) return seen;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// maps_libbpf and maps_cpp: one source of rows. WITH_LIBBPF builds the rows that go through libbpf (to the kernel, or
-// under `portolan run` to Portolan); otherwise the rows of the C++ API and of the peers are built.
+// maps_libbpf and maps_cpp: one source of rows. WITH_LIBBPF builds the rows that go through libbpf (to the
+// kernel, or under `portolan run` to Portolan); otherwise the rows of the C++ API and of the peers are built.
 #include "bench/workload.h"
 
 #ifdef WITH_LIBBPF
@@ -32,8 +32,10 @@ void add_hash_rows(const Sizes& sizes, const char* who) {
   add(sizes, row("hash_update_existing", who), update_existing<Table>);
   add(sizes, row("hash_delete_insert", who), delete_insert<Table>);
   add(sizes, row("hash_update_two_threads", who), update_existing<Table>, 2);
-  if constexpr (requires(Table& table) { table.walk(); }) add(sizes, row("hash_iterate", who), iterate<Table>);
-  if constexpr (requires(Table& table) { table.batches(std::uint64_t{1}); }) add(sizes, row("hash_batch", who), batch<Table>);
+  if constexpr (requires(Table& table) { table.walk(); })
+    add(sizes, row("hash_iterate", who), iterate<Table>);
+  if constexpr (requires(Table& table) { table.batches(std::uint64_t{1}); })
+    add(sizes, row("hash_batch", who), batch<Table>);
 }
 
 template <class Table>

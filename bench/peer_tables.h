@@ -120,8 +120,8 @@ class RteHash {
   static constexpr bool kIsArray = false;
   static std::unique_ptr<RteHash> make(std::uint32_t entries) {
     static const bool ready = [] {
-      const char* arguments[] = {"bench", "--no-huge", "--in-memory", "--no-pci", "--no-telemetry", "-m", "3072",
-                                 "--log-level=critical", "-l", "0"};
+      const char* arguments[] = {"bench", "--no-huge", "--in-memory",          "--no-pci", "--no-telemetry",
+                                 "-m",    "3072",      "--log-level=critical", "-l",       "0"};
       return rte_eal_init(std::size(arguments), const_cast<char**>(arguments)) >= 0;
     }();
     if (!ready) return nullptr;
@@ -184,7 +184,9 @@ class RteHash {
 class PlainArray {
  public:
   static constexpr bool kIsArray = true;
-  static std::unique_ptr<PlainArray> make(std::uint32_t entries) { return std::make_unique<PlainArray>(entries); }
+  static std::unique_ptr<PlainArray> make(std::uint32_t entries) {
+    return std::make_unique<PlainArray>(entries);
+  }
   explicit PlainArray(std::uint32_t entries) : values_(entries) {}
   void insert(std::uint64_t key, std::uint64_t value) { values_[key] = value; }
   bool find(std::uint64_t key, std::uint64_t& value) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the benchmark programs in turn, several times over, and prints the medians side by side, each as a ratio to what
-// it is measured against. Refuses a busy machine: there, the same binary is several times slower.
+// Runs the benchmark programs in turn, several times over, and prints the medians side by side, each as a
+// ratio to what it is measured against. Refuses a busy machine: there, the same binary is several times
+// slower.
 //
 //   ratio_table [--force] [--rounds N] [--json FILE] [--filter REGEX] BUILD_DIRECTORY
 #include <fmt/core.h>
@@ -85,7 +86,8 @@ std::string sizes_text() {
 }
 
 void run(const Options& options, Figures& figures) {
-  const std::string flags = " --benchmark_format=json --benchmark_min_time=0.2 --benchmark_filter=" + quoted(options.filter);
+  const std::string flags =
+      " --benchmark_format=json --benchmark_min_time=0.2 --benchmark_filter=" + quoted(options.filter);
   const std::string directory = quoted(options.build) + "/bench";
   for (int round = 0; round < options.rounds; ++round) {
     collect(directory + "/maps_libbpf" + flags + " 2>/dev/null", "kernel user", figures);
@@ -98,8 +100,11 @@ void run(const Options& options, Figures& figures) {
 }
 
 void print(const Figures& figures) {
-  fmt::print("ns per operation (walks and batches: per element), medians; the number in brackets is how many times less\n"
-             "than `kernel user` (portolan libbpf), or the part of `kernel prog` (cpp) or of `kernel user` where there is none\n");
+  fmt::print(
+      "ns per operation (walks and batches: per element), medians; the number in brackets is how many times "
+      "less\n"
+      "than `kernel user` (portolan libbpf), or the part of `kernel prog` (cpp) or of `kernel user` where "
+      "there is none\n");
   for (const auto& [row, by_size] : figures) {
     fmt::print("\n{}\n", row);
     for (const auto& [size, by_who] : by_size) {
@@ -108,9 +113,12 @@ void print(const Figures& figures) {
       for (const auto& [who, values] : by_who) {
         const double ns = median(values);
         std::string ratio;
-        if (who == "portolan libbpf" && of("kernel user") > 0) ratio = fmt::format("[{:.1f} x]", of("kernel user") / ns);
-        if (who == "cpp" && of("kernel prog") > 0) ratio = fmt::format("[{:.2f}]", ns / of("kernel prog"));
-        else if (who == "cpp" && of("kernel user") > 0) ratio = fmt::format("[{:.3f}]", ns / of("kernel user"));
+        if (who == "portolan libbpf" && of("kernel user") > 0)
+          ratio = fmt::format("[{:.1f} x]", of("kernel user") / ns);
+        if (who == "cpp" && of("kernel prog") > 0)
+          ratio = fmt::format("[{:.2f}]", ns / of("kernel prog"));
+        else if (who == "cpp" && of("kernel user") > 0)
+          ratio = fmt::format("[{:.3f}]", ns / of("kernel user"));
         fmt::print("    {:<24} {:>9.1f} {}\n", who, ns, ratio);
       }
     }
@@ -126,7 +134,10 @@ void write_json(const std::string& file, const Figures& figures) {
 }
 
 int usage(const std::string& wrong) {
-  fmt::print(stderr, "ratio_table: {}\nusage: ratio_table [--force] [--rounds N] [--json FILE] [--filter REGEX] BUILD_DIRECTORY\n", wrong);
+  fmt::print(stderr,
+             "ratio_table: {}\nusage: ratio_table [--force] [--rounds N] [--json FILE] [--filter REGEX] "
+             "BUILD_DIRECTORY\n",
+             wrong);
   return 2;
 }
 
@@ -138,17 +149,26 @@ int main(int argc, char** argv) {
     const std::string word = argv[i];
     const bool takes_value = word == "--rounds" || word == "--json" || word == "--filter";
     if (takes_value && i + 1 == argc) return usage(word + " wants a value");
-    if (word == "--force") options.force = true;
-    else if (word == "--rounds") options.rounds = std::atoi(argv[++i]);
-    else if (word == "--json") options.json = argv[++i];
-    else if (word == "--filter") options.filter = argv[++i];
-    else if (word.starts_with("-")) return usage("unknown option " + word);
-    else options.build = word;
+    if (word == "--force")
+      options.force = true;
+    else if (word == "--rounds")
+      options.rounds = std::atoi(argv[++i]);
+    else if (word == "--json")
+      options.json = argv[++i];
+    else if (word == "--filter")
+      options.filter = argv[++i];
+    else if (word.starts_with("-"))
+      return usage("unknown option " + word);
+    else
+      options.build = word;
   }
   if (options.build.empty()) return usage("no BUILD_DIRECTORY");
   if (options.rounds < 1) return usage("--rounds wants a number from 1");
   if (const double load = other_load(); load > 0.15 && !options.force) {
-    fmt::print(stderr, "ratio_table: the machine is busy ({:.0f} % of a processor): figures would mean nothing. --force measures all the same.\n", load * 100);
+    fmt::print(stderr,
+               "ratio_table: the machine is busy ({:.0f} % of a processor): figures would mean nothing. "
+               "--force measures all the same.\n",
+               load * 100);
     return 3;
   }
   Figures figures;

@@ -14,8 +14,9 @@
 
 namespace portolan::bench {
 
-// A table has: make(entries) (nullptr: cannot be had here), insert(k, v), update(k, v), find(k, v) -> bool, erase(k); a
-// walk has walk() -> elements seen. All of them thread-safe. Keys and values are 8 bytes, for arrays the key is the index.
+// A table has: make(entries) (nullptr: cannot be had here), insert(k, v), update(k, v), find(k, v) -> bool,
+// erase(k); a walk has walk() -> elements seen. All of them thread-safe. Keys and values are 8 bytes, for
+// arrays the key is the index.
 
 // Keys that are there, each once, in random order; key(n) for n >= entries are keys that are not.
 inline std::uint64_t key(std::uint64_t n) {
@@ -36,7 +37,8 @@ inline std::vector<std::uint32_t> random_order(std::uint64_t entries, unsigned s
 template <class Table>
 class Filled {
  public:
-  // One table of each size lives at a time, shared by the rows that only read or replace, and by their threads.
+  // One table of each size lives at a time, shared by the rows that only read or replace, and by their
+  // threads.
   static std::shared_ptr<Filled> get(std::uint64_t entries) {
     static std::mutex mutex;
     static std::weak_ptr<Filled> kept;
@@ -85,7 +87,8 @@ void lookup_hit(benchmark::State& state) {
     found += table.find(k, value);
     benchmark::DoNotOptimize(value);
   });
-  if (found != static_cast<std::uint64_t>(state.iterations())) state.SkipWithError("a key that is there was not found");
+  if (found != static_cast<std::uint64_t>(state.iterations()))
+    state.SkipWithError("a key that is there was not found");
 }
 
 template <class Table>
@@ -101,7 +104,8 @@ void lookup_miss(benchmark::State& state) {
 
 template <class Table>
 void update_existing(benchmark::State& state) {
-  over_random_keys<Table>(state, 0, [n = std::uint64_t{0}](Table& table, std::uint64_t k) mutable { table.update(k, ++n); });
+  over_random_keys<Table>(
+      state, 0, [n = std::uint64_t{0}](Table& table, std::uint64_t k) mutable { table.update(k, ++n); });
 }
 
 template <class Table>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// The census of census_fill.c on the typed C++ API: the same code on a private Portolan runtime and, with --kernel, on
-// the kernel's own maps.
+// The census of census_fill.c on the typed C++ API: the same code on a private Portolan runtime and, with
+// --kernel, on the kernel's own maps.
 //
 //   census [--kernel] FOLDER
 #include <fmt/core.h>
@@ -34,7 +34,9 @@ template <class Visit>
 void for_each_file(const std::filesystem::path& folder, Visit visit) {
   using std::filesystem::directory_options;
   std::error_code error;
-  for (std::filesystem::recursive_directory_iterator walk(folder, directory_options::skip_permission_denied, error), end;
+  for (std::filesystem::recursive_directory_iterator
+           walk(folder, directory_options::skip_permission_denied, error),
+       end;
        !error && walk != end; walk.increment(error))
     if (walk->symlink_status(error).type() == std::filesystem::file_type::regular)
       visit(walk->path().string(), walk->file_size(error));
@@ -42,12 +44,14 @@ void for_each_file(const std::filesystem::path& folder, Visit visit) {
 
 void run(const portolan::Runtime& runtime, const std::filesystem::path& folder) {
   std::vector<std::pair<std::string, std::uint64_t>> found;
-  for_each_file(folder, [&](std::string path, std::uint64_t size) { found.emplace_back(std::move(path), size); });
+  for_each_file(folder,
+                [&](std::string path, std::uint64_t size) { found.emplace_back(std::move(path), size); });
 
   auto files = must(Files::create(runtime, static_cast<std::uint32_t>(std::max<std::size_t>(found.size(), 1)),
                                   {.name = "files"}),
                     "make the files map");
-  auto extensions = must(Extensions::create(runtime, 8192, {.name = "extensions"}), "make the extensions map");
+  auto extensions =
+      must(Extensions::create(runtime, 8192, {.name = "extensions"}), "make the extensions map");
   for (const auto& [path, size] : found) {
     must(files.update(census_path_hash(path.c_str()), size), "update the files map");
     const census_extension extension = census_extension_of(path.c_str());

@@ -3,8 +3,8 @@
 //
 //   census_fill FILES_PIN EXTENSIONS_PIN FOLDER
 //
-// FILES_PIN must be pinned already (a hash, 8-byte keys and values); the extensions map is made here, with BTF, and
-// pinned. Files go into the map by batches; then both maps are walked and their totals printed.
+// FILES_PIN must be pinned already (a hash, 8-byte keys and values); the extensions map is made here, with
+// BTF, and pinned. Files go into the map by batches; then both maps are walked and their totals printed.
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
@@ -72,8 +72,8 @@ static int make_extensions_map(const char* pin) {
   const int btf_fd = bpf_btf_load(data, size, NULL);
   if (btf_fd < 0) die("load BTF");
 
-  LIBBPF_OPTS(bpf_map_create_opts, options, .btf_fd = (uint32_t)btf_fd, .btf_key_type_id = (uint32_t)extension,
-              .btf_value_type_id = (uint32_t)counters);
+  LIBBPF_OPTS(bpf_map_create_opts, options, .btf_fd = (uint32_t)btf_fd,
+              .btf_key_type_id = (uint32_t)extension, .btf_value_type_id = (uint32_t)counters);
   const int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "extensions", sizeof(struct census_extension),
                                 sizeof(struct census_counters), 8192, &options);
   if (fd < 0) die("make the extensions map");

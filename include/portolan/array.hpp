@@ -5,11 +5,13 @@
 namespace portolan {
 
 // BPF_MAP_TYPE_ARRAY: max_entries values of type V, all zero at first, that always exist. All operations are
-// thread-safe and may run in several processes; each aligned 8-byte word of a value is read and written whole.
+// thread-safe and may run in several processes; each aligned 8-byte word of a value is read and written
+// whole.
 template <MapValue V>
 class Array : public detail::WalkableMap<Array<V>, MapType::kArray, std::uint32_t, V> {
  public:
-  static Expected<Array> create(const Runtime& runtime, std::uint32_t max_entries, const MapOptions& options = {}) {
+  static Expected<Array> create(const Runtime& runtime, std::uint32_t max_entries,
+                                const MapOptions& options = {}) {
     return Array::make(runtime, max_entries, options);
   }
 
@@ -26,9 +28,9 @@ class Array : public detail::WalkableMap<Array<V>, MapType::kArray, std::uint32_
     return value;
   }
 
-  // Where the value lies, for as long as this map object lives; nullptr when index >= size(), or when the backend has no
-  // pointer (an array of the kernel's that was made without kMmapable). Others may write there at any time: use
-  // std::atomic_ref for what they share with you.
+  // Where the value lies, for as long as this map object lives; nullptr when index >= size(), or when the
+  // backend has no pointer (an array of the kernel's that was made without kMmapable). Others may write there
+  // at any time: use std::atomic_ref for what they share with you.
   V* find(std::uint32_t index) const {
     const detail::FastPath& fast = this->map_.fast_path();
     if (fast.values == nullptr || index >= fast.max_entries) [[unlikely]]

@@ -29,8 +29,8 @@ enum class Operation : std::uint8_t {
   kInfo,
 };
 
-// An errno as bpf(2) gives it, and a sentence for people. Cheap to make and to drop: the sentence is put together only
-// when it is asked for. Thread-safe as an int is.
+// An errno as bpf(2) gives it, and a sentence for people. Cheap to make and to drop: the sentence is put
+// together only when it is asked for. Thread-safe as an int is.
 class Error {
  public:
   Error(Operation operation, int code) : code_(code), operation_(operation) {}

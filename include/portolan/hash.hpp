@@ -4,12 +4,13 @@
 
 namespace portolan {
 
-// BPF_MAP_TYPE_HASH: up to max_entries elements. All operations are thread-safe and may run in several processes.
-// lookup never waits and gives a value that some update put there, never a mix of two.
+// BPF_MAP_TYPE_HASH: up to max_entries elements. All operations are thread-safe and may run in several
+// processes. lookup never waits and gives a value that some update put there, never a mix of two.
 template <MapKey K, MapValue V>
 class Hash : public detail::WalkableMap<Hash<K, V>, MapType::kHash, K, V> {
  public:
-  static Expected<Hash> create(const Runtime& runtime, std::uint32_t max_entries, const MapOptions& options = {}) {
+  static Expected<Hash> create(const Runtime& runtime, std::uint32_t max_entries,
+                               const MapOptions& options = {}) {
     return Hash::make(runtime, max_entries, options);
   }
 
@@ -26,15 +27,16 @@ class Hash : public detail::WalkableMap<Hash<K, V>, MapType::kHash, K, V> {
   }
   bool contains(const K& key) const { return lookup(key).has_value(); }
 
-  // Where the value lies, or nullptr when the key is absent or the backend has no pointers (the kernel's hashes). It
-  // stays readable memory as long as this map object lives, but belongs to the key only until the element is erased or
-  // updated: then it may be given to another key. Where others write, use lookup.
+  // Where the value lies, or nullptr when the key is absent or the backend has no pointers (the kernel's
+  // hashes). It stays readable memory as long as this map object lives, but belongs to the key only until the
+  // element is erased or updated: then it may be given to another key. Where others write, use lookup.
   V* find(const K& key) const {
     const void* table = this->map_.fast_path().table;
     return table == nullptr ? nullptr : reinterpret_cast<V*>(detail::hash_find(table, &key));
   }
 
-  // E2BIG: full. EEXIST, ENOENT by `mode`. EPERM: frozen, or opened kReadOnly. ENOMEM: kNoPrealloc and no memory.
+  // E2BIG: full. EEXIST, ENOENT by `mode`. EPERM: frozen, or opened kReadOnly. ENOMEM: kNoPrealloc and no
+  // memory.
   Expected<void> update(const K& key, const V& value, Update mode = Update::kAny) {
     return this->map_.update(detail::raw(key), detail::raw(value), static_cast<std::uint64_t>(mode));
   }
@@ -48,7 +50,9 @@ class Hash : public detail::WalkableMap<Hash<K, V>, MapType::kHash, K, V> {
     return value;
   }
 
-  Expected<std::size_t> erase_batch(std::span<const K> keys) { return this->map_.erase_batch(std::as_bytes(keys)); }
+  Expected<std::size_t> erase_batch(std::span<const K> keys) {
+    return this->map_.erase_batch(std::as_bytes(keys));
+  }
   Expected<std::size_t> take_batch(BatchCursor& cursor, std::span<K> keys, std::span<V> values) {
     if (keys.size() != values.size()) return std::unexpected(Error(Operation::kTakeBatch, EINVAL));
     return this->map_.take_batch(cursor, std::as_writable_bytes(keys), std::as_writable_bytes(values));

@@ -83,7 +83,8 @@ class PerCpuMap : public TypedMap<Self, kType, K, V> {
 template <MapValue V>
 class PerCpuArray : public detail::PerCpuMap<PerCpuArray<V>, MapType::kPerCpuArray, std::uint32_t, V> {
  public:
-  static Expected<PerCpuArray> create(const Runtime& runtime, std::uint32_t max_entries, const MapOptions& options = {}) {
+  static Expected<PerCpuArray> create(const Runtime& runtime, std::uint32_t max_entries,
+                                      const MapOptions& options = {}) {
     return PerCpuArray::make(runtime, max_entries, options);
   }
 
@@ -97,7 +98,8 @@ class PerCpuArray : public detail::PerCpuMap<PerCpuArray<V>, MapType::kPerCpuArr
 template <MapKey K, MapValue V>
 class PerCpuHash : public detail::PerCpuMap<PerCpuHash<K, V>, MapType::kPerCpuHash, K, V> {
  public:
-  static Expected<PerCpuHash> create(const Runtime& runtime, std::uint32_t max_entries, const MapOptions& options = {}) {
+  static Expected<PerCpuHash> create(const Runtime& runtime, std::uint32_t max_entries,
+                                     const MapOptions& options = {}) {
     return PerCpuHash::make(runtime, max_entries, options);
   }
   // ENOENT when the key is absent.

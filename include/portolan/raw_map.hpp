@@ -24,9 +24,11 @@ enum MapFlags : std::uint32_t {
   kReadOnlyProg = 1u << 7,   // BPF_F_RDONLY_PROG: programs may not change the map
   kWriteOnlyProg = 1u << 8,  // BPF_F_WRONLY_PROG: programs may not read the map
   kMmapable = 1u << 10,      // BPF_F_MMAPABLE: the values can be mapped (arrays)
-  kInnerMap = 1u << 12,      // BPF_F_INNER_MAP: may be swapped for an array of another size in an array of maps
+  kInnerMap = 1u << 12,  // BPF_F_INNER_MAP: may be swapped for an array of another size in an array of maps
 };
-constexpr MapFlags operator|(MapFlags a, MapFlags b) { return static_cast<MapFlags>(std::uint32_t{a} | std::uint32_t{b}); }
+constexpr MapFlags operator|(MapFlags a, MapFlags b) {
+  return static_cast<MapFlags>(std::uint32_t{a} | std::uint32_t{b});
+}
 
 // What an update does with a key that is, or is not, there.
 enum class Update : std::uint64_t { kAny = 0, kNoExist = 1, kExist = 2 };
@@ -75,11 +77,12 @@ struct BatchCursor {
   bool finished = false;
 };
 
-// A map whose keys and values are bytes: what the typed maps stand on, and the way out of them. Owns its fd. Moving
-// is cheap. All operations are thread-safe.
+// A map whose keys and values are bytes: what the typed maps stand on, and the way out of them. Owns its fd.
+// Moving is cheap. All operations are thread-safe.
 //
-// Sizes: `key` must have info().key_size bytes, `value` value_bytes() bytes (per-CPU maps: each possible CPU's value
-// rounded up to 8 bytes, one after the other); EINVAL otherwise. Semantics and errnos are those of bpf(2).
+// Sizes: `key` must have info().key_size bytes, `value` value_bytes() bytes (per-CPU maps: each possible
+// CPU's value rounded up to 8 bytes, one after the other); EINVAL otherwise. Semantics and errnos are those
+// of bpf(2).
 class RawMap {
  public:
   PORTOLAN_EXPORT static Expected<RawMap> create(const Runtime& runtime, MapType type, std::uint32_t key_size,
@@ -108,13 +111,15 @@ class RawMap {
   // The key after `key` (empty: the first). ENOENT after the last.
   PORTOLAN_EXPORT Expected<void> next_key(std::span<const std::byte> key, std::span<std::byte> next) const;
 
-  // Batches: `keys` and `values` hold whole elements one after the other. Each gives how many elements it did.
-  // lookup_batch and take_batch walk the map; they give 0 with cursor.finished when there is nothing more.
+  // Batches: `keys` and `values` hold whole elements one after the other. Each gives how many elements it
+  // did. lookup_batch and take_batch walk the map; they give 0 with cursor.finished when there is nothing
+  // more.
   PORTOLAN_EXPORT Expected<std::size_t> lookup_batch(BatchCursor& cursor, std::span<std::byte> keys,
                                                      std::span<std::byte> values) const;
   PORTOLAN_EXPORT Expected<std::size_t> take_batch(BatchCursor& cursor, std::span<std::byte> keys,
                                                    std::span<std::byte> values);
-  PORTOLAN_EXPORT Expected<std::size_t> update_batch(std::span<const std::byte> keys, std::span<const std::byte> values,
+  PORTOLAN_EXPORT Expected<std::size_t> update_batch(std::span<const std::byte> keys,
+                                                     std::span<const std::byte> values,
                                                      std::uint64_t flags = 0);
   PORTOLAN_EXPORT Expected<std::size_t> erase_batch(std::span<const std::byte> keys);
 

@@ -13,17 +13,18 @@ namespace detail {
 class Backend;
 }
 
-// Where maps live: a Portolan runtime (a directory in which maps are files), or the BPF subsystem of the machine's own
-// kernel. The same code runs on both. Copies are cheap and name the same runtime; maps keep it alive. Thread-safe.
+// Where maps live: a Portolan runtime (a directory in which maps are files), or the BPF subsystem of the
+// machine's own kernel. The same code runs on both. Copies are cheap and name the same runtime; maps keep it
+// alive. Thread-safe.
 class Runtime {
  public:
-  // The runtime in `directory`, made if it is not there; every process that opens it shares its maps. Errors: EACCES,
-  // ENOSPC … of the directory; EINVAL when what lies there is no runtime, or one of another layout.
+  // The runtime in `directory`, made if it is not there; every process that opens it shares its maps. Errors:
+  // EACCES, ENOSPC … of the directory; EINVAL when what lies there is no runtime, or one of another layout.
   PORTOLAN_EXPORT static Expected<Runtime> open(const std::string& directory);
   // A fresh runtime in $XDG_RUNTIME_DIR, /dev/shm or /tmp, removed with the last process that has it open.
   PORTOLAN_EXPORT static Expected<Runtime> create_private();
-  // This machine's kernel, by bpf(2). Never fails itself: what the kernel does not permit fails when a map is made
-  // (EPERM), with its errno.
+  // This machine's kernel, by bpf(2). Never fails itself: what the kernel does not permit fails when a map is
+  // made (EPERM), with its errno.
   PORTOLAN_EXPORT static Runtime kernel();
 
   // The directory; empty for the kernel.
@@ -31,7 +32,8 @@ class Runtime {
   PORTOLAN_EXPORT bool is_kernel() const;
   // CPUs that per-CPU maps have values for, as libbpf_num_possible_cpus() counts them.
   PORTOLAN_EXPORT std::uint32_t possible_cpus() const;
-  // bpf(2) itself: `attr` points to `size` bytes of union bpf_attr. What the system call returns, errors as -errno.
+  // bpf(2) itself: `attr` points to `size` bytes of union bpf_attr. What the system call returns, errors as
+  // -errno.
   PORTOLAN_EXPORT long bpf(int command, void* attr, std::uint32_t size) const;
 
   const std::shared_ptr<detail::Backend>& backend() const { return backend_; }

@@ -22,7 +22,8 @@ class TypedMap {
   using Value = V;
 
   // The map pinned at `path`. EINVAL, with a sentence, if it is not of this type.
-  static Expected<Self> open_pinned(const Runtime& runtime, const std::string& path, MapFlags open_flags = kNoFlags) {
+  static Expected<Self> open_pinned(const Runtime& runtime, const std::string& path,
+                                    MapFlags open_flags = kNoFlags) {
     return wrap(expect_shape(RawMap::open_pinned(runtime, path, open_flags), kType, sizeof(K), sizeof(V)));
   }
   // The map that `fd` stands for; takes the fd over. EINVAL, with a sentence, if it is not of this type.
@@ -56,7 +57,8 @@ class WalkableMap : public TypedMap<Self, kType, K, V> {
   auto begin() const { return WalkIterator<K, V>(this->map_); }
   std::default_sentinel_t end() const { return {}; }
 
-  // Calls `visit(key, value)` for each element; how many there were. Unlike a range-for, tells when the walk ended early.
+  // Calls `visit(key, value)` for each element; how many there were. Unlike a range-for, tells when the walk
+  // ended early.
   template <class Visit>
   Expected<std::size_t> for_each(Visit&& visit) const {
     Walk<K, V> walk(this->map_);
@@ -69,15 +71,17 @@ class WalkableMap : public TypedMap<Self, kType, K, V> {
     return visited;
   }
 
-  // Batches over spans, one bpf(2) call each on the kernel. `keys` and `values` must be equally long (EINVAL else). Values
-  // are those of bpf(2): a V whose size is not a multiple of 8 is packed without gaps.
+  // Batches over spans, one bpf(2) call each on the kernel. `keys` and `values` must be equally long (EINVAL
+  // else). Values are those of bpf(2): a V whose size is not a multiple of 8 is packed without gaps.
   Expected<std::size_t> lookup_batch(BatchCursor& cursor, std::span<K> keys, std::span<V> values) const {
     if (keys.size() != values.size()) return std::unexpected(Error(Operation::kLookupBatch, EINVAL));
     return this->map_.lookup_batch(cursor, std::as_writable_bytes(keys), std::as_writable_bytes(values));
   }
-  Expected<std::size_t> update_batch(std::span<const K> keys, std::span<const V> values, Update mode = Update::kAny) {
+  Expected<std::size_t> update_batch(std::span<const K> keys, std::span<const V> values,
+                                     Update mode = Update::kAny) {
     if (keys.size() != values.size()) return std::unexpected(Error(Operation::kUpdateBatch, EINVAL));
-    return this->map_.update_batch(std::as_bytes(keys), std::as_bytes(values), static_cast<std::uint64_t>(mode));
+    return this->map_.update_batch(std::as_bytes(keys), std::as_bytes(values),
+                                   static_cast<std::uint64_t>(mode));
   }
 
  protected:

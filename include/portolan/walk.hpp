@@ -20,15 +20,17 @@ struct Entry {
 
 namespace detail {
 
-// Fetches the elements of a map some hundred at a time. Elements that are there throughout come exactly once; those
-// that are added or removed meanwhile may come or not.
+// Fetches the elements of a map some hundred at a time. Elements that are there throughout come exactly once;
+// those that are added or removed meanwhile may come or not.
 template <class K, class V>
 class Walk {
  public:
   explicit Walk(const RawMap& map) : map_(&map) { fetch(); }
 
   bool at_end() const { return position_ == filled_; }
-  Entry<K, V> current() const { return {keys_[position_], copy_shared<V>(values_.data() + position_ * stride())}; }
+  Entry<K, V> current() const {
+    return {keys_[position_], copy_shared<V>(values_.data() + position_ * stride())};
+  }
   void advance() {
     if (++position_ == filled_) fetch();
   }
@@ -82,7 +84,9 @@ class WalkIterator {
     return *this;
   }
   void operator++(int) { walk_->advance(); }
-  friend bool operator==(const WalkIterator& iterator, std::default_sentinel_t) { return iterator.walk_->at_end(); }
+  friend bool operator==(const WalkIterator& iterator, std::default_sentinel_t) {
+    return iterator.walk_->at_end();
+  }
 
  private:
   std::shared_ptr<Walk<K, V>> walk_;

@@ -13,8 +13,9 @@ namespace portolan {
 namespace {
 
 constexpr std::array<std::string_view, 16> kOperationNames = {
-    "open a runtime", "create a map", "open a pin",   "take over an fd", "look up",      "update",     "erase", "take",
-    "iterate",        "look up a batch", "update a batch", "erase a batch",   "take a batch", "pin a map", "freeze", "get info",
+    "open a runtime", "create a map", "open a pin", "take over an fd", "look up",        "update",
+    "erase",          "take",         "iterate",    "look up a batch", "update a batch", "erase a batch",
+    "take a batch",   "pin a map",    "freeze",     "get info",
 };
 static_assert(kOperationNames.size() == static_cast<std::size_t>(Operation::kInfo) + 1);
 
@@ -28,12 +29,15 @@ constexpr Cause kCauses[] = {
     {Operation::kLookup, ENOENT, "the key is not in the map"},
     {Operation::kErase, ENOENT, "the key is not in the map"},
     {Operation::kTake, ENOENT, "the key is not in the map"},
-    {Operation::kErase, EINVAL, "elements of this type of map cannot be erased, or the key has the wrong size"},
+    {Operation::kErase, EINVAL,
+     "elements of this type of map cannot be erased, or the key has the wrong size"},
     {Operation::kTake, EOPNOTSUPP, "elements of this type of map cannot be taken out"},
     {Operation::kUpdate, ENOENT, "the key is not in the map, and Update::kExist was asked for"},
     {Operation::kUpdate, EEXIST, "the key is in the map already, and Update::kNoExist was asked for"},
-    {Operation::kUpdate, E2BIG, "no room: all max_entries elements are in use, or the index is beyond the array"},
-    {Operation::kUpdateBatch, E2BIG, "no room: all max_entries elements are in use, or an index is beyond the array"},
+    {Operation::kUpdate, E2BIG,
+     "no room: all max_entries elements are in use, or the index is beyond the array"},
+    {Operation::kUpdateBatch, E2BIG,
+     "no room: all max_entries elements are in use, or an index is beyond the array"},
     {Operation::kUpdate, EPERM, "the map is frozen, or its fd was opened read-only"},
     {Operation::kUpdateBatch, EPERM, "the map is frozen, or its fd was opened read-only"},
     {Operation::kErase, EPERM, "the map is frozen, or its fd was opened read-only"},
@@ -41,7 +45,8 @@ constexpr Cause kCauses[] = {
     {Operation::kUpdate, ENOMEM, "no memory for a new element"},
     {Operation::kCreate, ENOMEM, "no memory: the file system, the cgroup or a limit has no room for it"},
     {Operation::kCreate, EPERM, "not permitted: the kernel wants CAP_BPF for this"},
-    {Operation::kCreate, EINVAL, "the type, a size, a flag or the name is not one that this type of map takes"},
+    {Operation::kCreate, EINVAL,
+     "the type, a size, a flag or the name is not one that this type of map takes"},
     {Operation::kCreate, E2BIG, "a size is larger than this type of map takes"},
     {Operation::kCreate, ENOSYS, "bpf(2) is not there, or `portolan run` keeps it from this program"},
     {Operation::kOpenPin, ENOENT, "nothing is pinned there"},
@@ -50,8 +55,8 @@ constexpr Cause kCauses[] = {
 };
 
 std::string_view cause(Operation operation, int code) {
-  const auto* found =
-      std::ranges::find_if(kCauses, [&](const Cause& row) { return row.operation == operation && row.code == code; });
+  const auto* found = std::ranges::find_if(
+      kCauses, [&](const Cause& row) { return row.operation == operation && row.code == code; });
   return found == std::end(kCauses) ? std::string_view() : found->text;
 }
 

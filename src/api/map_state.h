@@ -8,7 +8,8 @@
 
 namespace portolan::detail {
 
-// What a RawMap is behind its header. Its address never changes, so FastPath may point into what it keeps mapped.
+// What a RawMap is behind its header. Its address never changes, so FastPath may point into what it keeps
+// mapped.
 struct MapState {
   explicit MapState(Runtime owner) : runtime(std::move(owner)), backend(runtime.backend()) {}
   MapState(const MapState&) = delete;

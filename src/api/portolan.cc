@@ -33,7 +33,9 @@ PORTOLAN_EXPORT portolan_runtime* portolan_open(const char* directory, char* why
 
 PORTOLAN_EXPORT void portolan_close(portolan_runtime* runtime) { delete runtime; }
 
-PORTOLAN_EXPORT const char* portolan_directory(const portolan_runtime* runtime) { return runtime->directory.c_str(); }
+PORTOLAN_EXPORT const char* portolan_directory(const portolan_runtime* runtime) {
+  return runtime->directory.c_str();
+}
 
 PORTOLAN_EXPORT long portolan_bpf(portolan_runtime* runtime, int command, void* attr, unsigned int size) {
   const long result = runtime->backend->bpf(command, attr, size);

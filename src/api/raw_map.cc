@@ -51,7 +51,8 @@ Expected<MapInfo> read_info(detail::Backend& backend, int fd, Operation operatio
   attr.info.bpf_fd = static_cast<std::uint32_t>(fd);
   attr.info.info_len = sizeof raw;
   attr.info.info = address(&raw);
-  if (long result = call(backend, Command::kObjGetInfoByFd, attr); result < 0) return failed(operation, result);
+  if (long result = call(backend, Command::kObjGetInfoByFd, attr); result < 0)
+    return failed(operation, result);
   return MapInfo{.type = static_cast<MapType>(raw.type),
                  .id = raw.id,
                  .key_size = raw.key_size,
@@ -68,24 +69,28 @@ bool is_per_cpu(MapType type) {
 }
 
 Error wrong_size(Operation operation, const char* what, std::size_t got, std::size_t want) {
-  return Error(operation, EINVAL, std::string(what) + " has " + std::to_string(got) + " bytes, the map wants " +
-                                      std::to_string(want));
+  return Error(
+      operation, EINVAL,
+      std::string(what) + " has " + std::to_string(got) + " bytes, the map wants " + std::to_string(want));
 }
 
 Expected<void> check_sizes(const MapState& state, Operation operation, std::size_t key, std::size_t value) {
-  if (key != state.info.key_size) return std::unexpected(wrong_size(operation, "the key", key, state.info.key_size));
+  if (key != state.info.key_size)
+    return std::unexpected(wrong_size(operation, "the key", key, state.info.key_size));
   if (value != state.value_bytes)
     return std::unexpected(wrong_size(operation, "the value", value, state.value_bytes));
   return {};
 }
 
 // How many elements a batch's spans have room for.
-Expected<std::uint32_t> batch_count(const MapState& state, Operation operation, std::size_t keys, std::size_t values) {
+Expected<std::uint32_t> batch_count(const MapState& state, Operation operation, std::size_t keys,
+                                    std::size_t values) {
   const std::size_t count = keys / state.info.key_size;
   if (keys % state.info.key_size != 0 || values != count * state.value_bytes || count > 0xffff'ffff)
     return std::unexpected(
-        Error(operation, EINVAL, "keys and values are not whole elements, equally many: " + std::to_string(keys) +
-                                     " bytes of keys, " + std::to_string(values) + " of values"));
+        Error(operation, EINVAL,
+              "keys and values are not whole elements, equally many: " + std::to_string(keys) +
+                  " bytes of keys, " + std::to_string(values) + " of values"));
   return static_cast<std::uint32_t>(count);
 }
 
@@ -110,12 +115,14 @@ RawMap::RawMap(RawMap&&) noexcept = default;
 RawMap& RawMap::operator=(RawMap&&) noexcept = default;
 RawMap::~RawMap() = default;
 
-Expected<RawMap> RawMap::create(const Runtime& runtime, MapType type, std::uint32_t key_size, std::uint32_t value_size,
-                                std::uint32_t max_entries, const MapOptions& options) {
+Expected<RawMap> RawMap::create(const Runtime& runtime, MapType type, std::uint32_t key_size,
+                                std::uint32_t value_size, std::uint32_t max_entries,
+                                const MapOptions& options) {
   Attr attr{};
   auto& create = attr.map_create;
   if (options.name.size() >= sizeof create.map_name)
-    return std::unexpected(Error(Operation::kCreate, EINVAL, "the name \"" + options.name + "\" is longer than 15 characters"));
+    return std::unexpected(
+        Error(Operation::kCreate, EINVAL, "the name \"" + options.name + "\" is longer than 15 characters"));
   create.map_type = static_cast<std::uint32_t>(type);
   create.key_size = key_size;
   create.value_size = value_size;
@@ -160,13 +167,15 @@ const MapInfo& RawMap::info() const { return state_->info; }
 const Runtime& RawMap::runtime() const { return state_->runtime; }
 std::size_t RawMap::value_bytes() const { return state_->value_bytes; }
 
-Expected<void> RawMap::lookup(std::span<const std::byte> key, std::span<std::byte> value, std::uint64_t flags) const {
+Expected<void> RawMap::lookup(std::span<const std::byte> key, std::span<std::byte> value,
+                              std::uint64_t flags) const {
   if (auto fit = check_sizes(*state_, Operation::kLookup, key.size(), value.size()); !fit) return fit;
   Attr attr = element_attr(*state_, key.data(), value.data(), flags);
   return status(Operation::kLookup, call(*state_->backend, Command::kMapLookupElem, attr));
 }
 
-Expected<void> RawMap::update(std::span<const std::byte> key, std::span<const std::byte> value, std::uint64_t flags) {
+Expected<void> RawMap::update(std::span<const std::byte> key, std::span<const std::byte> value,
+                              std::uint64_t flags) {
   if (auto fit = check_sizes(*state_, Operation::kUpdate, key.size(), value.size()); !fit) return fit;
   if (state_->map != nullptr && state_->writable)
     return status(Operation::kUpdate, detail::update_directly(*state_, key.data(), value.data(), flags));
@@ -192,7 +201,8 @@ Expected<void> RawMap::next_key(std::span<const std::byte> key, std::span<std::b
   if (!key.empty() && key.size() != state_->info.key_size)
     return std::unexpected(wrong_size(Operation::kIterate, "the key", key.size(), state_->info.key_size));
   if (next.size() != state_->info.key_size)
-    return std::unexpected(wrong_size(Operation::kIterate, "the next key", next.size(), state_->info.key_size));
+    return std::unexpected(
+        wrong_size(Operation::kIterate, "the next key", next.size(), state_->info.key_size));
   Attr attr = element_attr(*state_, key.empty() ? nullptr : key.data(), next.data(), 0);
   return status(Operation::kIterate, call(*state_->backend, Command::kMapGetNextKey, attr));
 }
@@ -200,8 +210,9 @@ Expected<void> RawMap::next_key(std::span<const std::byte> key, std::span<std::b
 namespace {
 
 // One step of a walk by BPF_MAP_LOOKUP_BATCH or BPF_MAP_LOOKUP_AND_DELETE_BATCH.
-Expected<std::size_t> walk_batch(const MapState& state, Operation operation, Command command, BatchCursor& cursor,
-                                 std::span<std::byte> keys, std::span<std::byte> values) {
+Expected<std::size_t> walk_batch(const MapState& state, Operation operation, Command command,
+                                 BatchCursor& cursor, std::span<std::byte> keys,
+                                 std::span<std::byte> values) {
   auto count = batch_count(state, operation, keys.size(), values.size());
   if (!count) return std::unexpected(count.error());
   if (cursor.finished || *count == 0) return 0;
@@ -228,7 +239,8 @@ Expected<std::size_t> RawMap::lookup_batch(BatchCursor& cursor, std::span<std::b
   return walk_batch(*state_, Operation::kLookupBatch, Command::kMapLookupBatch, cursor, keys, values);
 }
 
-Expected<std::size_t> RawMap::take_batch(BatchCursor& cursor, std::span<std::byte> keys, std::span<std::byte> values) {
+Expected<std::size_t> RawMap::take_batch(BatchCursor& cursor, std::span<std::byte> keys,
+                                         std::span<std::byte> values) {
   return walk_batch(*state_, Operation::kTakeBatch, Command::kMapLookupAndDeleteBatch, cursor, keys, values);
 }
 
@@ -276,13 +288,14 @@ Expected<void> RawMap::freeze() {
 
 namespace detail {
 
-Expected<RawMap> expect_shape(Expected<RawMap> map, MapType type, std::size_t key_size, std::size_t value_size) {
+Expected<RawMap> expect_shape(Expected<RawMap> map, MapType type, std::size_t key_size,
+                              std::size_t value_size) {
   if (!map) return map;
   const MapInfo& info = map->info();
   const auto refuse = [](const char* what, std::size_t got, std::size_t want) {
-    return std::unexpected(Error(Operation::kFromFd, EINVAL, std::string("the map's ") + what + " is " +
-                                                                 std::to_string(got) + ", the C++ type wants " +
-                                                                 std::to_string(want)));
+    return std::unexpected(Error(Operation::kFromFd, EINVAL,
+                                 std::string("the map's ") + what + " is " + std::to_string(got) +
+                                     ", the C++ type wants " + std::to_string(want)));
   };
   if (info.type != type)
     return refuse("type", static_cast<std::size_t>(info.type), static_cast<std::size_t>(type));

@@ -16,7 +16,8 @@ Expected<std::shared_ptr<detail::Backend>> open_backend(const std::string& direc
 }  // namespace
 
 Expected<Runtime> Runtime::open(const std::string& directory) {
-  if (directory.empty()) return std::unexpected(Error(Operation::kOpenRuntime, EINVAL, "the directory's name is empty"));
+  if (directory.empty())
+    return std::unexpected(Error(Operation::kOpenRuntime, EINVAL, "the directory's name is empty"));
   auto backend = open_backend(directory);
   if (!backend) return std::unexpected(backend.error());
   return Runtime(std::move(*backend));
@@ -33,6 +34,8 @@ Runtime Runtime::kernel() { return Runtime(detail::kernel_backend()); }
 std::string Runtime::directory() const { return backend_->directory(); }
 bool Runtime::is_kernel() const { return backend_ == detail::kernel_backend(); }
 std::uint32_t Runtime::possible_cpus() const { return backend_->possible_cpus(); }
-long Runtime::bpf(int command, void* attr, std::uint32_t size) const { return backend_->bpf(command, attr, size); }
+long Runtime::bpf(int command, void* attr, std::uint32_t size) const {
+  return backend_->bpf(command, attr, size);
+}
 
 }  // namespace portolan

@@ -7,8 +7,8 @@
 #include <array>
 #include <map>
 #include <numeric>
-#include <portolan/portolan.hpp>
 #include <optional>
+#include <portolan/portolan.hpp>
 #include <set>
 #include <thread>
 
@@ -149,7 +149,8 @@ TEST_P(TypedApi, an_array_walks_by_index_also_with_a_value_that_is_not_a_multipl
   auto array = Array<Odd>::create(runtime(), 700);
   ASSERT_TRUE(array) << array.error().message();
   for (std::uint32_t i = 0; i < 700; ++i)
-    ASSERT_TRUE(array->update(i, Odd{{static_cast<std::uint8_t>(i), 1, 2, 3, static_cast<std::uint8_t>(i >> 8)}}));
+    ASSERT_TRUE(
+        array->update(i, Odd{{static_cast<std::uint8_t>(i), 1, 2, 3, static_cast<std::uint8_t>(i >> 8)}}));
   std::uint32_t expected = 0;
   for (auto [index, value] : *array) {
     EXPECT_EQ(expected, index);
@@ -212,7 +213,8 @@ TEST_P(TypedApi, errors_say_what_was_wrong) {
   ASSERT_FALSE(other);
   EXPECT_THAT(other.error().message(), HasSubstr("key_size is 4, the C++ type wants 8"));
   std::byte small[2];
-  EXPECT_THAT(hash->raw().lookup(small, small).error().message(), HasSubstr("the key has 2 bytes, the map wants 4"));
+  EXPECT_THAT(hash->raw().lookup(small, small).error().message(),
+              HasSubstr("the key has 2 bytes, the map wants 4"));
 }
 
 TEST_P(TypedApi, an_fd_of_another_process_or_a_dup_names_the_same_map) {

@@ -10,7 +10,8 @@ namespace portolan {
 namespace {
 
 void say(const char* text) {
-  sys::call(SYS_write, 2, static_cast<long>(reinterpret_cast<std::intptr_t>(text)), static_cast<long>(std::strlen(text)));
+  sys::call(SYS_write, 2, static_cast<long>(reinterpret_cast<std::intptr_t>(text)),
+            static_cast<long>(std::strlen(text)));
 }
 
 }  // namespace

@@ -7,8 +7,8 @@ namespace portolan {
 }  // namespace portolan
 
 // What the programmer promised; checked in release builds too. Never for what comes from outside.
-#define PORTOLAN_ASSERT(condition)                                                 \
-  do {                                                                             \
-    if (!(condition)) [[unlikely]]                                                 \
-      ::portolan::assertion_failed(__FILE__, __LINE__, #condition);                \
+#define PORTOLAN_ASSERT(condition)                                  \
+  do {                                                              \
+    if (!(condition)) [[unlikely]]                                  \
+      ::portolan::assertion_failed(__FILE__, __LINE__, #condition); \
   } while (false)

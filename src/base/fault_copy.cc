@@ -28,7 +28,8 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
     previous.sa_handler(signal);
   } else {
-    // The instruction faults again with the default action in place, and the process dies of it as it would have.
+    // The instruction faults again with the default action in place, and the process dies of it as it would
+    // have.
     ::sigaction(signal, &previous, nullptr);
   }
 }
@@ -53,7 +54,7 @@ bool fixup_fault(int, siginfo_t* info, void* context) {
 void install_fault_handler() {
   static std::once_flag once;
   std::call_once(once, [] {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_sigaction = on_fault;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     ::sigaction(SIGSEGV, &action, &previous_segv);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies that survive bad pointers. The two routines (fault_copy.S) are the only instructions in this process whose
-// SIGSEGV and SIGBUS are answered by a jump: the handler sees that the program counter lies inside them and makes
-// them return false. Everything else goes to whoever handled the signal before.
+// Copies that survive bad pointers. The two routines (fault_copy.S) are the only instructions in this process
+// whose SIGSEGV and SIGBUS are answered by a jump: the handler sees that the program counter lies inside them
+// and makes them return false. Everything else goes to whoever handled the signal before.
 #pragma once
 #include <signal.h>
 
@@ -18,8 +18,9 @@ bool fixup_fault(int signal, siginfo_t* info, void* context);
 
 // Copies `size` bytes; false if either side could not be touched (some bytes may have been written by then).
 extern "C" [[nodiscard]] bool portolan_fault_copy(void* to, const void* from, std::size_t size) noexcept;
-// Copies a NUL-terminated string of at most `size` bytes with its NUL. The length without NUL, -1 for a fault,
-// `size` if there is no NUL in `size` bytes.
-extern "C" [[nodiscard]] long portolan_fault_copy_string(char* to, const char* from, std::size_t size) noexcept;
+// Copies a NUL-terminated string of at most `size` bytes with its NUL. The length without NUL, -1 for a
+// fault, `size` if there is no NUL in `size` bytes.
+extern "C" [[nodiscard]] long portolan_fault_copy_string(char* to, const char* from,
+                                                         std::size_t size) noexcept;
 
 }  // namespace portolan

@@ -16,7 +16,8 @@ class FaultCopy : public testing::Test {
  protected:
   void SetUp() override {
     install_fault_handler();
-    pages_ = static_cast<char*>(::mmap(nullptr, 2 * kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    pages_ = static_cast<char*>(
+        ::mmap(nullptr, 2 * kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     ASSERT_NE(pages_, MAP_FAILED);
     ASSERT_EQ(::mprotect(pages_ + kPageSize, kPageSize, PROT_NONE), 0);
     end_ = pages_ + kPageSize;

@@ -15,11 +15,11 @@ using Result = std::expected<T, Errno>;
 [[nodiscard]] constexpr std::unexpected<Errno> fail(Errno error) { return std::unexpected(error); }
 
 // TRY(expression) is the expression's value, or returns its error from the enclosing function.
-#define TRY(...)                                                            \
-  __extension__({                                                           \
-    auto&& try_result_ = (__VA_ARGS__);                                     \
-    if (!try_result_) [[unlikely]]                                          \
-      return ::std::unexpected(try_result_.error());                        \
+#define TRY(...)                                                                        \
+  __extension__({                                                                       \
+    auto&& try_result_ = (__VA_ARGS__);                                                 \
+    if (!try_result_) [[unlikely]]                                                      \
+      return ::std::unexpected(try_result_.error());                                    \
     ::portolan::detail::take_value(::std::forward<decltype(try_result_)>(try_result_)); \
   })
 

@@ -39,7 +39,8 @@ std::uint64_t tsc_per_ms() {
 }
 
 std::uint64_t random_u64() {
-  if (auto next = test_random.load(std::memory_order_acquire)) return next();  // pairs with set_random_for_test
+  if (auto next = test_random.load(std::memory_order_acquire))
+    return next();  // pairs with set_random_for_test
   std::uint64_t value = 0;
   while (sys::call(SYS_getrandom, static_cast<long>(reinterpret_cast<std::intptr_t>(&value)), sizeof value) !=
          static_cast<long>(sizeof value)) {

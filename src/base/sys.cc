@@ -17,20 +17,24 @@ Result<void> status(long result) {
 }  // namespace
 
 Result<int> openat(int dir_fd, const char* path, int flags, mode_t mode) {
-  return static_cast<int>(TRY(checked(call(SYS_openat, dir_fd, address_of(path), flags, static_cast<long>(mode)))));
+  return static_cast<int>(
+      TRY(checked(call(SYS_openat, dir_fd, address_of(path), flags, static_cast<long>(mode)))));
 }
 Result<void> close(int fd) { return status(call(SYS_close, fd)); }
 Result<void> fstat(int fd, struct ::stat& out) { return status(call(SYS_fstat, fd, address_of(&out))); }
 Result<void> fstatat(int dir_fd, const char* path, struct ::stat& out, int flags) {
   return status(call(SYS_newfstatat, dir_fd, address_of(path), address_of(&out), flags));
 }
-Result<void> ftruncate(int fd, std::uint64_t size) { return status(call(SYS_ftruncate, fd, static_cast<long>(size))); }
+Result<void> ftruncate(int fd, std::uint64_t size) {
+  return status(call(SYS_ftruncate, fd, static_cast<long>(size)));
+}
 Result<void> fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t length) {
   return status(call(SYS_fallocate, fd, mode, static_cast<long>(offset), static_cast<long>(length)));
 }
-Result<void*> mmap(void* address, std::uint64_t length, int protection, int flags, int fd, std::uint64_t offset) {
-  long result = TRY(checked(call(SYS_mmap, address_of(address), static_cast<long>(length), protection, flags, fd,
-                                 static_cast<long>(offset))));
+Result<void*> mmap(void* address, std::uint64_t length, int protection, int flags, int fd,
+                   std::uint64_t offset) {
+  long result = TRY(checked(call(SYS_mmap, address_of(address), static_cast<long>(length), protection, flags,
+                                 fd, static_cast<long>(offset))));
   return reinterpret_cast<void*>(result);
 }
 Result<void> munmap(void* address, std::uint64_t length) {
@@ -52,7 +56,8 @@ Result<void> unlinkat(int dir_fd, const char* path, int flags) {
   return status(call(SYS_unlinkat, dir_fd, address_of(path), flags));
 }
 Result<void> renameat2(int from_dir, const char* from, int to_dir, const char* to, unsigned flags) {
-  return status(call(SYS_renameat2, from_dir, address_of(from), to_dir, address_of(to), static_cast<long>(flags)));
+  return status(
+      call(SYS_renameat2, from_dir, address_of(from), to_dir, address_of(to), static_cast<long>(flags)));
 }
 Result<void> linkat(int from_dir, const char* from, int to_dir, const char* to, int flags) {
   return status(call(SYS_linkat, from_dir, address_of(from), to_dir, address_of(to), flags));
@@ -62,12 +67,12 @@ Result<std::size_t> readlinkat(int dir_fd, const char* path, char* out, std::siz
       TRY(checked(call(SYS_readlinkat, dir_fd, address_of(path), address_of(out), static_cast<long>(size)))));
 }
 Result<std::size_t> pread(int fd, void* out, std::size_t size, std::uint64_t offset) {
-  return static_cast<std::size_t>(
-      TRY(checked(call(SYS_pread64, fd, address_of(out), static_cast<long>(size), static_cast<long>(offset)))));
+  return static_cast<std::size_t>(TRY(
+      checked(call(SYS_pread64, fd, address_of(out), static_cast<long>(size), static_cast<long>(offset)))));
 }
 Result<std::size_t> pwrite(int fd, const void* in, std::size_t size, std::uint64_t offset) {
-  return static_cast<std::size_t>(
-      TRY(checked(call(SYS_pwrite64, fd, address_of(in), static_cast<long>(size), static_cast<long>(offset)))));
+  return static_cast<std::size_t>(TRY(
+      checked(call(SYS_pwrite64, fd, address_of(in), static_cast<long>(size), static_cast<long>(offset)))));
 }
 int gettid() { return static_cast<int>(call(SYS_gettid)); }
 int getpid() { return static_cast<int>(call(SYS_getpid)); }
@@ -78,7 +83,8 @@ unsigned getcpu() {
 }
 void yield() { call(SYS_sched_yield); }
 void sleep_ns(std::uint64_t nanoseconds) {
-  timespec duration{static_cast<time_t>(nanoseconds / 1'000'000'000), static_cast<long>(nanoseconds % 1'000'000'000)};
+  timespec duration{static_cast<time_t>(nanoseconds / 1'000'000'000),
+                    static_cast<long>(nanoseconds % 1'000'000'000)};
   call(SYS_nanosleep, address_of(&duration));
 }
 void kill_self() {

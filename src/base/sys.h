@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linux system calls made by the instruction itself, never through a libc symbol: inside a preloaded library those
-// symbols are our own interposers. Each returns the kernel's value or its error; nothing touches errno.
+// Linux system calls made by the instruction itself, never through a libc symbol: inside a preloaded library
+// those symbols are our own interposers. Each returns the kernel's value or its error; nothing touches errno.
 #pragma once
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -37,11 +37,13 @@ Result<void> fstat(int fd, struct ::stat& out);
 Result<void> fstatat(int dir_fd, const char* path, struct ::stat& out, int flags);
 Result<void> ftruncate(int fd, std::uint64_t size);
 Result<void> fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t length);
-Result<void*> mmap(void* address, std::uint64_t length, int protection, int flags, int fd, std::uint64_t offset);
+Result<void*> mmap(void* address, std::uint64_t length, int protection, int flags, int fd,
+                   std::uint64_t offset);
 Result<void> munmap(void* address, std::uint64_t length);
 Result<void> madvise(void* address, std::uint64_t length, int advice);
 Result<int> fcntl(int fd, int command, long argument);
-Result<void> fcntl_lock(int fd, int command, struct ::flock& lock);  // F_SETLK, F_GETLK, F_OFD_SETLK, F_OFD_GETLK
+Result<void> fcntl_lock(int fd, int command,
+                        struct ::flock& lock);  // F_SETLK, F_GETLK, F_OFD_SETLK, F_OFD_GETLK
 Result<void> mkdirat(int dir_fd, const char* path, mode_t mode);
 Result<void> unlinkat(int dir_fd, const char* path, int flags);
 Result<void> renameat2(int from_dir, const char* from, int to_dir, const char* to, unsigned flags);
