@@ -10,10 +10,11 @@ bless=
 [[ $1 == --bless ]] && bless=1 && shift
 portolan=$1 name=$2
 shift 2
+PATH=${E2E_TOOLS:-$(dirname "$portolan")/e2e}:$PATH:/usr/sbin:/sbin
+command -v "$1" > /dev/null || { echo "$name: no program $1 in $PATH" >&2; exit 2; }
 work=$(mktemp -d /tmp/e2e-XXXXXX) && chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT
 golden=$here/golden/$name.txt
-PATH=${E2E_TOOLS:-$(dirname "$portolan")}:$PATH:/usr/sbin:/sbin
 
 # Only what must differ: ids, addresses (printed as hashes by the kernel), what the kernel itself pays for a map, and the
 # two files that it puts into each bpf file system. The ids of BTF types stay.
