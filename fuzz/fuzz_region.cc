@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// An input is: whether the runtime is open while its files change, then changes (file, place, byte) and
+// calls. A peer that writes nonsense may spoil the data; it must not crash or hang whoever reads them.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "abi/map_type.h"
+#include "base/assert.h"
+#include "fuzz/world.h"
+
+namespace portolan::fuzz {
+namespace {
+
+using abi::Attr;
+using abi::Command;
+using abi::MapType;
+
+constexpr std::size_t kMostSteps = 64;
+
+struct Maps {
+  long hash, lazy_hash, array;
+};
+
+Maps make_maps(World& world) {
+  const auto type = [](MapType one) { return static_cast<std::uint32_t>(one); };
+  return {world.make_map(type(MapType::kHash), 4, 8, 16, 0),
+          world.make_map(type(MapType::kHash), 4, 8, 16, 1),
+          world.make_map(type(MapType::kArray), 4, 8, 4, 0)};
+}
+
+// The files of the runtime that others may write, always in the same order.
+std::vector<std::string> files_of(const World& world) {
+  std::vector<std::string> files;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(world.directory(), ignored))
+    if (entry.is_regular_file(ignored) &&
+        (entry.path().filename() == "state" || entry.path().filename() == "control"))
+      files.push_back(entry.path());
+  std::ranges::sort(files);
+  return files;
+}
+
+// Most of a file is slack; half of the changes go to its first kilobytes, where the headers are.
+void change(const std::vector<std::string>& files, Input& input) {
+  const auto which = input.take<std::uint8_t>();
+  auto place = static_cast<off_t>(input.take<std::uint16_t>());
+  const auto value = input.take<std::uint64_t>();
+  const std::size_t width = std::size_t{1} << (which >> 6);
+  if (files.empty()) return;
+  const int file = ::open(files[(which & 0x1f) % files.size()].c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  if ((which & 0x20) != 0) place *= 8;
+  const off_t end = ::lseek(file, 0, SEEK_END);
+  if (place + static_cast<off_t>(width) <= end) {
+    const ssize_t written = ::pwrite(file, &value, width, place);
+    PORTOLAN_ASSERT(written == static_cast<ssize_t>(width));
+  }
+  ::close(file);
+}
+
+void call(World& world, Input& input) {
+  constexpr Command kCommands[] = {
+      Command::kMapLookupElem,          Command::kMapUpdateElem,  Command::kMapDeleteElem,
+      Command::kMapGetNextKey,          Command::kMapLookupBatch, Command::kMapUpdateBatch,
+      Command::kMapLookupAndDeleteElem, Command::kMapGetNextId,   Command::kMapGetFdById,
+      Command::kObjGetInfoByFd,         Command::kMapCreate};
+  const Command command = kCommands[input.take<std::uint8_t>() % std::size(kCommands)];
+  const auto which = input.take<std::uint8_t>();
+  std::uint32_t keys[16] = {}, cursor[2] = {};
+  std::uint64_t values[64] = {};
+  for (std::uint32_t n = 0; n < std::size(keys); ++n) keys[n] = (which >> 4) + n;
+  const auto fd = static_cast<std::uint32_t>(world.fd(which & 3));
+  const auto address = [](auto* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); };
+
+  Attr attr{};
+  switch (command) {
+    case Command::kMapLookupBatch:
+    case Command::kMapUpdateBatch:
+      attr.batch = {.in_batch = 0,
+                    .out_batch = address(cursor),
+                    .keys = address(keys),
+                    .values = address(values),
+                    .count = 8,
+                    .map_fd = fd,
+                    .elem_flags = 0,
+                    .flags = 0};
+      break;
+    case Command::kMapGetNextId:
+    case Command::kMapGetFdById:
+      attr.id.start_id = which % 5;
+      break;
+    case Command::kObjGetInfoByFd:
+      attr.info = {.bpf_fd = fd, .info_len = 104, .info = address(values)};
+      break;
+    case Command::kMapCreate:
+      world.make_map(1 + which % 6, 4, 8, 1 + which, which >> 7);
+      return;
+    default:
+      attr.elem.map_fd = fd;
+      attr.elem.key = address(keys);
+      attr.elem.value = address(values);
+  }
+  world.call(command, attr);
+}
+
+}  // namespace
+}  // namespace portolan::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace portolan::fuzz;
+  static const bool limited = (limit_file_size(), true);
+  (void)limited;
+
+  Input input(data, size);
+  World world;
+  make_maps(world);
+  for (std::uint32_t n = 0; n < 3 * 8; ++n) {  // something to find
+    std::uint32_t key = n / 3;
+    std::uint64_t value = n;
+    Attr attr{};
+    attr.elem.map_fd = static_cast<std::uint32_t>(world.fd(n % 3));
+    attr.elem.key = reinterpret_cast<std::uintptr_t>(&key);
+    attr.elem.value = reinterpret_cast<std::uintptr_t>(&value);
+    world.call(Command::kMapUpdateElem, attr);
+  }
+  const bool stays_open = (input.take<std::uint8_t>() & 1) != 0;
+  const std::vector<std::string> files = files_of(world);
+  if (!stays_open) {
+    world.close_runtime();
+    for (std::size_t changes = input.take<std::uint8_t>() % 16; changes-- != 0;) change(files, input);
+    if (!world.reopen()) return 0;  // refused with a reason: as good as any answer
+  }
+  for (std::size_t steps = 0; steps < kMostSteps && !input.empty(); ++steps) {
+    if (stays_open && input.take<std::uint8_t>() % 2 == 0)
+      change(files, input);
+    else
+      call(world, input);
+  }
+  (void)world.check(false);
+  world.runtime().sweep();
+  return 0;
+}
