@@ -17,7 +17,6 @@ import xml.etree.ElementTree as ET
 SKIPPED_PART = re.compile(r"^(?:\S+: )?(.{1,80}?) skipped: (.+)$", re.MULTILINE)
 
 
-
 class Tally:
     def __init__(self):
         self.passed, self.failed, self.skipped = 0, [], []
