@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bounded hash table in shared memory: readers take no lock and write nothing. See hash_table.cc for the essay.
+// A bounded hash table in shared memory: readers take no lock and write nothing. See hash_table.cc for the
+// essay.
 #pragma once
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "ds/hash_function.h"
+#include "ds/hash_layout.h"
 #include "shm/findings.h"
 #include "shm/region.h"
 #include "sync/owner.h"
@@ -14,8 +18,9 @@ namespace portolan::ds {
 
 // What a table looks like; fixed at creation, and kept in the region.
 struct HashTableShape {
-  std::uint32_t key_size;     // bytes, ≥ 1
-  std::uint32_t value_size;   // bytes of one element's value area, a multiple of 8, ≥ 8 (per-CPU: all CPUs' values)
+  std::uint32_t key_size;  // bytes, 1 to kMaxKeySize
+  std::uint32_t
+      value_size;  // bytes of one element's value area, a multiple of 8, ≥ 8 (per-CPU: all CPUs' values)
   std::uint32_t max_entries;  // ≥ 1
   bool preallocated;          // reserve every element at creation
   std::uint64_t seed;
@@ -26,48 +31,159 @@ enum class Insert : std::uint8_t { kAny, kNoExist, kExist };
 // A process-local view. All methods are thread-safe and may run in several processes at once.
 class HashTable {
  public:
-  // Bytes of address space that a table takes, and how many of them (from its start) must be reserved at creation.
+  static constexpr std::uint32_t kMaxKeySize = 512;
+
+  // Bytes of address space that a table takes, and how many of them (from its start) must be reserved at
+  // creation.
   struct Sizes {
     std::uint64_t total;
     std::uint64_t reserved;
   };
-  static Result<Sizes> sizes(const HashTableShape& shape);  // E2BIG: more than can be addressed
-  // Writes an empty table at `offset` of `region` (zero bytes so far).
+  // E2BIG: more than can be addressed; EINVAL: not a shape.
+  static Result<Sizes> sizes(const HashTableShape& shape);
+  // Writes an empty table at `offset` (64-aligned) of `region` (zero bytes so far).
   static void format(const shm::Region& region, std::uint64_t offset, const HashTableShape& shape);
   // EINVAL: what lies there is no such table or reaches beyond the region. `region` must outlive the view.
   static Result<HashTable> attach(shm::Region& region, std::uint64_t offset);
 
   const HashTableShape& shape() const { return shape_; }
 
-  // Copies the value whole: one that some update put there, never a mix. False: the key is absent.
+  // Copies the value whole: one that some update put there, never a mix. False: the key is absent (and
+  // `value` may hold anything).
   bool lookup(const void* key, void* value) const;
-  // The value where it lies, 8-aligned; nullptr: absent. It stays valid memory as long as the region is mapped, but may
-  // be recycled for another key at any time.
+  // The value where it lies, 8-aligned; nullptr: absent. It stays valid memory as long as the region is
+  // mapped, but may be recycled for another key at any time.
   std::byte* find(const void* key) const;
+  // Brings the key's bucket near: for callers with several keys at hand.
+  void prefetch(const void* key) const { __builtin_prefetch(&buckets_[hash(key).home]); }
 
-  // EEXIST, ENOENT by `mode`; E2BIG at max_entries; ENOMEM when an unpreallocated chunk cannot be had. Replacing commits
-  // a new element: readers see the old value or the new one.
+  // EEXIST, ENOENT by `mode`; E2BIG at max_entries; ENOMEM when an unpreallocated chunk cannot be had.
+  // Replacing commits a new element: readers see the old value or the new one.
   Result<void> update(const sync::Actor& actor, const void* key, const void* value, Insert mode);
-  // Runs `write(value, fresh)` on the key's value in place under the bucket's lock (per-CPU values, BPF_F_LOCK), on a
-  // zeroed new element (fresh = true, committed afterwards) when the key is absent and `mode` lets it be made.
+  // Runs `write(value, fresh)` on the key's value in place under the bucket's lock (per-CPU values,
+  // BPF_F_LOCK), on a zeroed new element (fresh = true, committed afterwards) when the key is absent and
+  // `mode` lets it be made.
   template <class Write>
-  Result<void> update_in_place(const sync::Actor& actor, const void* key, Insert mode, Write&& write);
+  Result<void> update_in_place(const sync::Actor& actor, const void* key, Insert mode, Write&& write) {
+    return put_in_place(actor, key, mode,
+                        Writer{[](void* context, std::byte* value, bool fresh) {
+                                 (*static_cast<std::remove_reference_t<Write>*>(context))(value, fresh);
+                               },
+                               const_cast<void*>(static_cast<const void*>(&write))});
+  }
   // ENOENT. `taken`, if not nullptr, gets the value that was removed.
   Result<void> erase(const sync::Actor& actor, const void* key, void* taken = nullptr);
 
-  // Iteration in slab order. A cursor is an element index; kBegin starts. Each element that is there from beginning to
-  // end of a walk comes exactly once.
-  static constexpr std::uint32_t kBegin = 0xffff'ffff;
-  // Copies key and value (either may be nullptr) of the first element after `cursor` and moves it there; false: none.
+  // Iteration in slab order. A cursor is an element index; kBegin starts. Each element that is there from
+  // beginning to end of a walk comes exactly once.
+  static constexpr std::uint32_t kBegin = kNoElement;
+  // Copies key and value (either may be nullptr) of the first element after `cursor` and moves it there;
+  // false: none.
   bool next(std::uint32_t& cursor, void* key, void* value) const;
   // The cursor at `key`, or kBegin when it is absent.
   std::uint32_t cursor_of(const void* key) const;
 
-  std::uint32_t count() const;  // elements now; exact when nobody writes
+  std::uint32_t count() const;  // elements now, by a walk over the buckets; exact when nobody writes
+  // Checks every invariant; nobody may write meanwhile.
   void check(const std::string& where, shm::Findings& findings) const;
 
  private:
+  enum class KeyKind : std::uint8_t { k4, k8, k16, kOther };
+  enum class Verdict : std::uint8_t { kHit, kMiss, kChanged };
+  struct Hash {
+    std::uint32_t home;  // the bucket where the key belongs
+    std::uint16_t tag;   // never 0
+    std::uint16_t spill_bit;
+  };
+  struct Found {
+    Bucket* bucket;
+    unsigned slot;
+    std::uint32_t index;
+    Element* element;
+  };
+  struct Writer {
+    void (*write)(void* context, std::byte* value, bool fresh);
+    void* context;
+  };
+  struct Slot {
+    Bucket* bucket;
+    unsigned slot;
+  };
+  class BucketHold;
+  class LaneHold;
+  class Exclusive;
+  class Checker;
+  // A reader starts again when what it looked at changed under it. Each time some writer got something done,
+  // so only a region that was tampered with can bring it to this many.
+  static constexpr unsigned kMaxRestarts = 1 << 20;
+
+  HashTable() = default;
+
+  // hash_lookup.h
+  Hash hash(const void* key) const;
+  Hash hash_of(std::uint64_t sum) const;
+  Element* element(std::uint32_t index) const {
+    return reinterpret_cast<Element*>(elements_ + std::uint64_t{index} * stride_);
+  }
+  std::byte* key_of(Element* element) const { return reinterpret_cast<std::byte*>(element) + key_offset_; }
+  std::byte* value_of(Element* element) const {
+    return reinterpret_cast<std::byte*>(element) + value_offset_;
+  }
+  void read_key(Element* element, void* key) const;
+  template <KeyKind kind>
+  bool has_key(Element* element, const void* key) const;
+  template <KeyKind kind, class Take>
+  Verdict look_at(Bucket& bucket, const void* key, Hash hash, Found& found, Take& take) const;
+  template <KeyKind kind, class Take>
+  Verdict look_beyond(const void* key, Hash hash, Found& found, Take& take) const;
+  template <KeyKind kind, class Take>
+  bool probe(const void* key, Hash hash, Found& found, Take take) const;
+  template <class Take>
+  bool locate(const void* key, Hash hash, Found& found, Take take) const;
+  bool locate(const void* key, Hash hash, Found& found) const;
+  bool is_committed(std::uint32_t index) const;
+  bool reaches(Hash hash, std::uint32_t bucket) const;
+
+  // hash_update.cc
+  Result<void> put_in_place(const sync::Actor& actor, const void* key, Insert mode, const Writer& writer);
+  Result<void> put(const sync::Actor& actor, const void* key, Hash hash, Insert mode, const void* value,
+                   const Writer* writer);
+  void fill(Element* element, const void* key, const void* value) const;
+  void fill(Element* element, const void* key, const Writer& writer) const;
+  void write_key(Element* element, const void* key) const;
+  void recycle(Element* element) const;
+  void settle(Element* element) const;
+  void doubt(Element* element) const;
+  void replace(const Found& found, std::uint32_t fresh) const;
+  void remove(const Found& found, Hash hash) const;
+  template <class Fill>
+  Result<bool> insert(const sync::Actor& actor, Hash hash, std::uint32_t fresh, Fill&& fill) const;
+  static int free_slot(const Bucket& bucket);
+  void recount_spill(std::uint32_t home) const;
+
+  // hash_reclaim.cc
+  void lock_free_list(const sync::Actor& actor) const;
+  Result<void> refill(const sync::Actor& actor, Lane& lane) const;
+  void drain(const sync::Actor& actor, Lane& lane, unsigned keep) const;
+  void forget(Lane& lane) const;
+  Result<void> sweep(const sync::Actor& actor) const;
+  Result<void> hand_out(std::uint32_t wanted, std::uint32_t& from, std::uint32_t& to) const;
+
   HashTableShape shape_{};
+  HashFunction function_;
+  KeyKind kind_ = KeyKind::kOther;
+  bool word_values_ = false;  // 8-byte values
+  std::uint32_t bucket_count_ = 0, lane_count_ = 0, slab_ = 0, chunk_ = 0;
+  std::uint64_t stride_ = 0;
+  std::uint32_t key_offset_ = 0, value_offset_ = 0;
+  std::byte* elements_ = nullptr;
+  Bucket* buckets_ = nullptr;
+  Lane* lanes_ = nullptr;
+  HashHeader* header_ = nullptr;
+  shm::Region* region_ = nullptr;
+  std::uint64_t elements_offset_ = 0;  // in the region
 };
 
 }  // namespace portolan::ds
+
+#include "ds/hash_lookup.h"

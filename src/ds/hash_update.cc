@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// Insert, replace and remove. The order of the stores is what makes them safe: hash_table.cc.
+#include "ds/hash_writer.h"
+
+namespace portolan::ds {
+
+void HashTable::write_key(Element* to, const void* key) const {
+  if (shape_.key_size <= 4) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, key, shape_.key_size);
+    to->word.store_relaxed(word);
+  } else if (kind_ == KeyKind::k8) {
+    reinterpret_cast<sync::Atomic<std::uint64_t>*>(to + 1)->store_relaxed(load_unaligned<std::uint64_t>(key));
+  } else {
+    sync::copy_to_shared(key_of(to), key, shape_.key_size);
+  }
+}
+
+// Makes an element free again: from here on, whoever reads it will notice.
+void HashTable::recycle(Element* at) const {
+  at->generation.store_release((at->generation.load_relaxed() & ~(kFilled | kSettled)) +
+                               kRecycled);  // pairs with look_at
+}
+
+void HashTable::settle(Element* at) const {
+  at->generation.store_release(at->generation.load_relaxed() | kFilled | kSettled);  // pairs with next
+}
+
+void HashTable::doubt(Element* at) const {
+  at->generation.store_release(at->generation.load_relaxed() & ~kSettled);  // pairs with next
+}
+
+void HashTable::fill(Element* to, const void* key, const void* value) const {
+  if ((to->generation.load_relaxed() & kFilled) != 0)
+    recycle(to);          // left by an operation that did not need it
+  sync::fence_release();  // what is written below is not seen before the element is seen to be free
+  write_key(to, key);
+  if (word_values_) {
+    reinterpret_cast<sync::Atomic<std::uint64_t>*>(value_of(to))
+        ->store_relaxed(load_unaligned<std::uint64_t>(value));
+  } else {
+    sync::copy_to_shared(value_of(to), value, shape_.value_size);
+  }
+  to->generation.store_release(to->generation.load_relaxed() | kFilled);  // pairs with look_at, next
+}
+
+void HashTable::fill(Element* to, const void* key, const Writer& writer) const {
+  alignas(8) static constexpr std::byte kZeros[256] = {};
+  if ((to->generation.load_relaxed() & kFilled) != 0) recycle(to);
+  sync::fence_release();
+  write_key(to, key);
+  for (std::uint32_t done = 0; done < shape_.value_size; done += sizeof kZeros)
+    sync::copy_to_shared(value_of(to) + done, kZeros,
+                         shape_.value_size - done < sizeof kZeros ? shape_.value_size - done : sizeof kZeros);
+  writer.write(writer.context, value_of(to), true);
+  to->generation.store_release(to->generation.load_relaxed() | kFilled);  // pairs with look_at, next
+}
+
+void HashTable::replace(const Found& found, std::uint32_t fresh) const {
+  doubt(found.element);
+  found.bucket->elements[found.slot].store_release(fresh);  // the commit; pairs with look_at
+  settle(element(fresh));
+  recycle(found.element);
+}
+
+void HashTable::remove(const Found& found, Hash hash) const {
+  doubt(found.element);
+  found.bucket->tags[found.slot].store_release(0);  // the commit; pairs with look_at
+  if (found.bucket != &buckets_[hash.home]) recount_spill(hash.home);
+  recycle(found.element);
+}
+
+int HashTable::free_slot(const Bucket& bucket) {
+  const std::uint32_t free = match_tags(bucket, 0);
+  return free == 0 ? -1 : __builtin_ctz(free) / 2;
+}
+
+// Puts `fresh` where its key, which is absent, belongs; `fill` is called once there is a slot for it. The
+// home bucket is locked. False: a bucket before it was busy and may not be waited for; nothing was done.
+template <class Fill>
+Result<bool> HashTable::insert(const sync::Actor& actor, Hash hash, std::uint32_t fresh, Fill&& fill) const {
+  const auto commit = [&](Bucket& bucket, int slot) {
+    bucket.elements[slot].store_release(fresh);  // pairs with look_at
+    bucket.tags[slot].store_release(hash.tag);   // the commit; pairs with look_at
+    settle(element(fresh));
+  };
+  Bucket& home = buckets_[hash.home];
+  if (const int slot = free_slot(home); slot >= 0) [[likely]] {
+    fill();
+    commit(home, slot);
+    return true;
+  }
+  std::uint32_t at = hash.home;
+  for (std::uint32_t distance = 1; distance < bucket_count_; ++distance) {
+    if (++at == bucket_count_) at = 0;
+    Bucket& bucket = buckets_[at];
+    if (free_slot(bucket) < 0) continue;
+    if (at < hash.home) {
+      if (!bucket.lock.try_lock(actor)) return false;
+    } else if (bucket.lock.lock(actor) == sync::RobustLock::Taken::kRecovered) {
+      recount_spill(at);
+    }
+    const int slot = free_slot(bucket);
+    if (slot >= 0) {
+      fill();
+      home.spill.store_release(
+          Spill::with(home.spill.load_relaxed(), distance, hash.spill_bit));  // pairs with probe
+      commit(bucket, slot);
+    }
+    bucket.lock.unlock();
+    if (slot >= 0) return true;
+  }
+  return fail(EINVAL);  // fewer elements than slots: only a tampered region gets here
+}
+
+// Finds out anew which of a bucket's keys lie elsewhere. Its lock is held, so those keys stay; what other
+// buckets' keys do meanwhile can at most add a bit too many.
+void HashTable::recount_spill(std::uint32_t home) const {
+  Bucket& bucket = buckets_[home];
+  std::uint32_t distance = Spill::distance(bucket.spill.load_relaxed());
+  if (distance >= bucket_count_) distance = bucket_count_ - 1;
+  std::uint16_t spill = 0;
+  std::uint32_t at = home;
+  for (std::uint32_t step = 1; step <= distance; ++step) {
+    if (++at == bucket_count_) at = 0;
+    for (unsigned slot = 0; slot < kBucketSlots; ++slot) {
+      if (buckets_[at].tags[slot].load_acquire() == 0) continue;
+      const std::uint32_t index = buckets_[at].elements[slot].load_acquire();
+      if (index >= slab_) continue;
+      alignas(8) std::byte key[kMaxKeySize];
+      read_key(element(index), key);
+      if (const Hash other = hash(key); other.home == home) spill = Spill::with(spill, step, other.spill_bit);
+    }
+  }
+  bucket.spill.store_release(spill);  // pairs with probe
+}
+
+Result<void> HashTable::put(const sync::Actor& actor, const void* key, Hash hash, Insert mode,
+                            const void* value, const Writer* writer) {
+  LaneHold lane(*this, actor);
+  TRY(lane.take());
+  for (;;) {
+    const std::uint32_t fresh = TRY(lane.top());
+    if (writer == nullptr) fill(element(fresh), key, value);
+    bool full = false;
+    {
+      BucketHold hold(*this, actor, hash.home);
+      Found found;
+      if (locate(key, hash, found)) {
+        if (mode == Insert::kNoExist) return fail(EEXIST);
+        if (writer != nullptr) {
+          writer->write(writer->context, value_of(found.element), false);
+        } else {
+          replace(found, fresh);
+          lane.set_top(found.index);
+        }
+        return {};
+      }
+      if (mode == Insert::kExist) return fail(ENOENT);
+      full = lane.count() < 2;
+      if (!full) {
+        const bool done = TRY(insert(actor, hash, fresh, [&] {
+          if (writer != nullptr) fill(element(fresh), key, *writer);
+        }));
+        if (done) {
+          lane.pop();
+          return {};
+        }
+      }
+    }
+    if (full) TRY(lane.grow(key, hash));
+  }
+}
+
+Result<void> HashTable::update(const sync::Actor& actor, const void* key, const void* value, Insert mode) {
+  const Hash at = hash(key);
+  __builtin_prefetch(&buckets_[at.home], 1);
+  return put(actor, key, at, mode, value, nullptr);
+}
+
+Result<void> HashTable::put_in_place(const sync::Actor& actor, const void* key, Insert mode,
+                                     const Writer& writer) {
+  const Hash at = hash(key);
+  {
+    BucketHold hold(*this, actor, at.home);
+    Found found;
+    if (locate(key, at, found)) {
+      if (mode == Insert::kNoExist) return fail(EEXIST);
+      writer.write(writer.context, value_of(found.element), false);
+      return {};
+    }
+    if (mode == Insert::kExist) return fail(ENOENT);
+  }
+  return put(actor, key, at, mode, nullptr, &writer);
+}
+
+Result<void> HashTable::erase(const sync::Actor& actor, const void* key, void* taken) {
+  const Hash at = hash(key);
+  __builtin_prefetch(&buckets_[at.home], 1);
+  LaneHold lane(*this, actor);
+  TRY(lane.take());
+  Found found;
+  {
+    BucketHold hold(*this, actor, at.home);
+    if (!locate(key, at, found)) return fail(ENOENT);
+    if (taken != nullptr) sync::copy_from_shared(taken, value_of(found.element), shape_.value_size);
+    remove(found, at);
+  }
+  lane.push(found.index);
+  return {};
+}
+
+}  // namespace portolan::ds
