@@ -9,7 +9,7 @@
 namespace portolan::conformance {
 
 struct SequenceOptions {
-  std::vector<std::uint32_t> types;  // of the maps to make
+  std::vector<std::uint32_t> types;  // of the maps to make; none for sequences of BTF_LOAD
   std::uint64_t seed = 0;
   std::size_t operations = 10000;
 };

@@ -22,16 +22,17 @@ struct CommandLine {
 };
 
 [[noreturn]] void usage(std::string_view wrong) {
-  fmt::print(stderr,
-             "conformance: {}\n"
-             "usage: conformance                          hand-written cases\n"
-             "       conformance --seeds FIRST..LAST      random sequences\n"
-             "  --type hash|array|percpu_hash|percpu_array|all   types of the maps (all)\n"
-             "  --ops N            operations for each seed (10000)\n"
-             "  --backend both|kernel|portolan|kernel-twice (both; the last one tests this program itself)\n"
-             "  --tally            how often each command ended in each way\n"
-             "  --no-shrink        print a failing sequence's length only as it is\n",
-             wrong);
+  fmt::print(
+      stderr,
+      "conformance: {}\n"
+      "usage: conformance                          hand-written cases\n"
+      "       conformance --seeds FIRST..LAST      random sequences\n"
+      "  --type hash|array|percpu_hash|percpu_array|all   types of the maps (all); btf: BTF_LOAD only\n"
+      "  --ops N            operations for each seed (10000)\n"
+      "  --backend both|kernel|portolan|kernel-twice (both; the last one tests this program itself)\n"
+      "  --tally            how often each command ended in each way\n"
+      "  --no-shrink        print a failing sequence's length only as it is\n",
+      wrong);
   std::exit(2);
 }
 
@@ -39,7 +40,7 @@ std::vector<std::uint32_t> types_named(std::string_view name) {
   std::vector<std::uint32_t> types;
   for (const std::uint32_t type : {kHash, kArray, kPerCpuHash, kPerCpuArray})
     if (name == "all" || name == map_type_name(type)) types.push_back(type);
-  if (types.empty()) usage(fmt::format("no map type \"{}\"", name));
+  if (types.empty() && name != "btf") usage(fmt::format("no map type \"{}\"", name));
   return types;
 }
 

@@ -7,7 +7,7 @@ namespace portolan::conformance {
 namespace {
 
 std::string hex(const std::vector<std::byte>& bytes) {
-  constexpr std::size_t kShown = 48;
+  constexpr std::size_t kShown = 160;
   std::string text;
   for (std::size_t i = 0; i < bytes.size() && i < kShown; ++i)
     text += fmt::format("{:02x}", std::to_integer<unsigned>(bytes[i]));
