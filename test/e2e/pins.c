@@ -215,6 +215,71 @@ static void as_a_file(void) {
   close(fd);
 }
 
+// What is told about an fd in /proc, without what differs from run to run.
+static void show_fdinfo(const char* what, int fd) {
+  char path[40], line[200];
+  snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+  FILE* file = fopen(path, "r");
+  printf("  fdinfo of %s: %s\n", what, file ? "" : error_name(errno));
+  while (file && fgets(line, sizeof line, file)) {
+    static const char* const kLeftOut[] = {"mnt_id", "ino", "memlock", "map_id", "btf_id", "lock"};
+    char* colon = strchr(line, ':');
+    for (size_t i = 0; colon && i < sizeof kLeftOut / sizeof kLeftOut[0]; ++i)
+      if (strncmp(line, kLeftOut[i], strlen(kLeftOut[i])) == 0) strcpy(colon, ": some\n");
+    printf("    %s", line);
+  }
+  if (file) fclose(file);
+}
+
+static void in_proc(void) {
+  int fd = make_map_with(BPF_F_MMAPABLE | BPF_F_RDONLY_PROG), reader = make_map_with(BPF_F_RDONLY),
+      btf = load_btf();
+  show_fdinfo("a map", fd);
+  union bpf_attr attr = {.map_fd = (unsigned)fd};
+  bpf(BPF_MAP_FREEZE, &attr, sizeof attr);
+  show_fdinfo("a frozen map", fd);
+  show_fdinfo("a read-only fd", reader);
+  show_fdinfo("BTF", btf);
+  char line[512];
+  FILE* mounts = fopen("/proc/mounts", "r");
+  while (mounts && fgets(line, sizeof line, mounts))
+    if (strstr(line, " " PIN_DIRECTORY " "))
+      printf("  mounted: %.*s\n", (int)strcspn(strchr(strchr(line, ' ') + 1, ' ') + 1, " "),
+             strchr(strchr(line, ' ') + 1, ' ') + 1);
+  if (mounts) fclose(mounts);
+  struct statfs system;
+  say("statfs of the bpf file system", statfs(PIN_DIRECTORY, &system));
+  printf("  type %#lx\n", (unsigned long)system.f_type);
+  struct stat status;
+  say("stat of the bpf file system", stat(PIN_DIRECTORY, &status));
+  printf("  mode %#o\n", status.st_mode);
+  pin(fd, kPin);
+  say("stat of a pin", stat(kPin, &status));
+  printf("  mode %#o, size %ld, links %lu\n", status.st_mode, (long)status.st_size,
+         (unsigned long)status.st_nlink);
+  say("access for reading", access(kPin, R_OK));
+  say("chmod", chmod(kPin, 0640));
+  stat(kPin, &status);
+  printf("  mode %#o\n", status.st_mode);
+  say("open a pin without BTF for reading", open(kPin, O_RDONLY));
+  say("truncate", truncate(kPin, 0));
+  say("open for creation", open(PIN_DIRECTORY "/new", O_CREAT | O_RDWR, 0600));
+  say("mkdir", mkdir(PIN_DIRECTORY "/directory", 0750));
+  say("rename over a directory", rename(kPin, PIN_DIRECTORY "/directory"));
+  say("rename into it", rename(kPin, PIN_DIRECTORY "/directory/pin"));
+  say("get it there", get_pin(PIN_DIRECTORY "/directory/pin"));
+  say("rmdir", rmdir(PIN_DIRECTORY "/directory"));
+  say("unlink the directory", unlink(PIN_DIRECTORY "/directory"));
+  say("unlink", unlink(PIN_DIRECTORY "/directory/pin"));
+  say("rmdir", rmdir(PIN_DIRECTORY "/directory"));
+  say("get a directory", get_pin(PIN_DIRECTORY));
+  say("relative path", chdir(PIN_DIRECTORY));
+  say("pin there", pin(fd, "relative"));
+  say("get it", get_pin("relative"));
+  say("unlink it", unlink("relative"));
+  say("back", chdir("/"));
+}
+
 static void mappings(void) {
   int fd = make_map_with(BPF_F_MMAPABLE), reader = make_map_with(BPF_F_MMAPABLE | BPF_F_RDONLY);
   int writer = make_map_with(BPF_F_MMAPABLE | BPF_F_WRONLY),
@@ -273,6 +338,7 @@ static const struct {
     {"a map keeps its BTF", map_keeps_btf},
     {"as a file", as_a_file},
     {"mappings", mappings},
+    {"in /proc and in the file system", in_proc},
 };
 
 int main(void) {
