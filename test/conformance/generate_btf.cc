@@ -66,7 +66,8 @@ void add_type(BtfBlob& blob, Dice& dice, std::uint32_t types) {
     case 1: {
       const auto size = static_cast<std::uint32_t>(dice.of({1, 2, 4, 4, 8, 16, 3, 0, 32}));
       const auto bits = dice.percent(85) ? size * 8 : dice.below(140);
-      const auto encoding = static_cast<std::uint32_t>(dice.of({0, 1, 2, 4, 0, 1, 2, 4, 0, 1, 0, 1, 0, 3, 8}));
+      const auto encoding =
+          static_cast<std::uint32_t>(dice.of({0, 1, 2, 4, 0, 1, 2, 4, 0, 1, 0, 1, 0, 3, 8}));
       blob.add_raw({name(true), info_word(1, dice.one_in(60), flag), size,
                     encoding << 24 | (dice.one_in(15) ? dice.below(40) << 16 : 0) | bits});
       return;

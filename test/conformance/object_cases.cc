@@ -39,7 +39,7 @@ TEST_P(Object, info_of_a_map) {
   EXPECT_NE(0u, word(details, 64));
   EXPECT_EQ(kU32, word(details, 68));
   EXPECT_EQ(kPair, word(details, 72));
-  for (const std::size_t zero : {40, 44, 48, 52, 56, 60, 76, 80, 84, 88, 92, 96, 100})
+  for (const std::size_t zero : {40u, 44u, 48u, 52u, 56u, 60u, 76u, 80u, 84u, 88u, 92u, 96u, 100u})
     EXPECT_EQ(0u, word(details, zero)) << zero;
 }
 

@@ -42,6 +42,7 @@ PlacedAttr place_attr(World& world, const Operation& operation) {
   std::size_t size = operation.attr_at_the_end ? operation.size : std::max(operation.size, kAttrSize);
   size = std::min<std::size_t>(size, kAttrCapacity);
   std::vector<std::byte> bytes(size);
+  bytes.reserve(1);  // an address for memcpy, also when there is nothing to copy
   std::memcpy(bytes.data(), placed.sent.bytes.data(), std::min<std::size_t>(size, kAttrSize));
   if (operation.stray_byte != 0 && operation.stray_byte < size) bytes[operation.stray_byte] = std::byte{0x5a};
   std::memcpy(placed.sent.bytes.data(), bytes.data(), std::min<std::size_t>(size, kAttrSize));
