@@ -18,7 +18,9 @@ struct Finding {
 
 class Findings {
  public:
-  void note(std::string where, std::string what) { list_.push_back({Severity::kNote, std::move(where), std::move(what)}); }
+  void note(std::string where, std::string what) {
+    list_.push_back({Severity::kNote, std::move(where), std::move(what)});
+  }
   void corrupt(std::string where, std::string what) {
     list_.push_back({Severity::kCorrupt, std::move(where), std::move(what)});
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first bytes of every region: what it is and for whom it was laid out. A region with another fingerprint is
-// refused with a sentence that says what differs.
+// The first bytes of every region: what it is and for whom it was laid out. A region with another fingerprint
+// is refused with a sentence that says what differs.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -10,7 +10,7 @@
 namespace portolan::shm {
 
 inline constexpr std::uint64_t kMagic = 0x314e'4c54'524f'50ull;  // "PORTLN1" in little-endian bytes
-inline constexpr std::uint32_t kLayoutVersion = 1;               // goes up with every change of any region's layout
+inline constexpr std::uint32_t kLayoutVersion = 1;  // goes up with every change of any region's layout
 
 enum class RegionKind : std::uint32_t { kControl = 1, kMap = 2, kProg = 3, kBtf = 4, kLink = 5 };
 
@@ -26,8 +26,8 @@ struct Fingerprint {
 static_assert(sizeof(Fingerprint) == 32);
 
 Fingerprint make_fingerprint(RegionKind kind, std::uint32_t possible_cpus, std::uint32_t kernel_version);
-// Empty if `found` can be used where `expected` is; else a sentence that names what differs. kernel_version and
-// possible_cpus are compared only when expected's are not 0.
+// Empty if `found` can be used where `expected` is; else a sentence that names what differs. kernel_version
+// and possible_cpus are compared only when expected's are not 0.
 std::string explain_mismatch(const Fingerprint& found, const Fingerprint& expected);
 
 }  // namespace portolan::shm

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Handle files: what users' fds name. An open description of one is "held" as long as somebody has it open, and the
-// kernel itself keeps count: each carries an OFD lock that goes when the last fd and the last mapping of it go.
+// Handle files: what users' fds name. An open description of one is "held" as long as somebody has it open,
+// and the kernel itself keeps count: each carries an OFD lock that goes when the last fd and the last mapping
+// of it go.
 #pragma once
 #include <cstdint>
 
@@ -9,7 +10,11 @@
 
 namespace portolan::shm {
 
-enum class Access : std::uint8_t { kReadWrite, kReadOnly, kWriteOnly };  // of the fd, as BPF_F_RDONLY and BPF_F_WRONLY ask
+enum class Access : std::uint8_t {
+  kReadWrite,
+  kReadOnly,
+  kWriteOnly
+};  // of the fd, as BPF_F_RDONLY and BPF_F_WRONLY ask
 
 // The inode of a handle: its identity. Never what its bytes say.
 struct HandleId {
@@ -20,7 +25,8 @@ struct HandleId {
 
 // Creates the file with `user_bytes` bytes reserved for pages that users mmap (0 for most types).
 Result<void> create_handle(int dir_fd, const char* name, std::uint64_t user_bytes);
-// Opens a handle by its name and marks the new description as held before it is returned. O_CLOEXEC, as the kernel's.
+// Opens a handle by its name and marks the new description as held before it is returned. O_CLOEXEC, as the
+// kernel's.
 Result<UniqueFd> open_handle(int dir_fd, const char* name, Access access);
 // Opens a description that holds nothing: for the runtime's own mapping of user pages and for asking.
 Result<UniqueFd> open_handle_unheld(int dir_fd, const char* name);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A mapped file whose bytes other processes may share. Memory is reserved before it is used, so that a full disk, a
-// full cgroup or a file size limit is an ENOMEM of a call and never a signal later.
+// A mapped file whose bytes other processes may share. Memory is reserved before it is used, so that a full
+// disk, a full cgroup or a file size limit is an ENOMEM of a call and never a signal later.
 #pragma once
 #include <span>
 #include <string>
@@ -18,13 +18,15 @@ class Region {
   Region& operator=(Region&& other) noexcept;
   ~Region();
 
-  // Creates `name` in `dir_fd` with `size` bytes of address space, of which the first `reserved` are reserved now.
-  // ENOMEM: no room (cgroup headroom, RLIMIT_FSIZE, file system); EEXIST and others as open(2).
-  static Result<Region> create(int dir_fd, const char* name, std::uint64_t size, std::uint64_t reserved, mode_t mode);
+  // Creates `name` in `dir_fd` with `size` bytes of address space, of which the first `reserved` are reserved
+  // now. ENOMEM: no room (cgroup headroom, RLIMIT_FSIZE, file system); EEXIST and others as open(2).
+  static Result<Region> create(int dir_fd, const char* name, std::uint64_t size, std::uint64_t reserved,
+                               mode_t mode);
   // Maps the whole of an existing file. EINVAL if it is shorter than `least` bytes or is no regular file.
   static Result<Region> open(int dir_fd, const char* name, std::uint64_t least);
 
-  // Reserves `length` more bytes at `offset`; both are rounded out to pages. Idempotent. ENOMEM as for create.
+  // Reserves `length` more bytes at `offset`; both are rounded out to pages. Idempotent. ENOMEM as for
+  // create.
   Result<void> reserve(std::uint64_t offset, std::uint64_t length);
   std::uint64_t reserved_bytes() const;  // what the file takes, by st_blocks
 
@@ -34,7 +36,8 @@ class Region {
   explicit operator bool() const { return base_ != nullptr; }
   int fd() const { return fd_.get(); }
 
-  // `count` objects of type T at `offset`, or nullptr when they do not lie whole and aligned within the region.
+  // `count` objects of type T at `offset`, or nullptr when they do not lie whole and aligned within the
+  // region.
   template <class T>
   T* at(std::uint64_t offset, std::uint64_t count = 1) const {
     if (offset > size_ || offset % alignof(T) != 0 || count > (size_ - offset) / sizeof(T)) return nullptr;
@@ -47,9 +50,9 @@ class Region {
   std::uint64_t size_ = 0;
 };
 
-// Looks before a large reservation: ENOMEM if `bytes` cannot be had on the file system of `fd` (statfs), in this
-// process's cgroups (v1 and v2 memory limits, where they can be read) or under RLIMIT_FSIZE (for a file that will be
-// `file_size` long).
+// Looks before a large reservation: ENOMEM if `bytes` cannot be had on the file system of `fd` (statfs), in
+// this process's cgroups (v1 and v2 memory limits, where they can be read) or under RLIMIT_FSIZE (for a file
+// that will be `file_size` long).
 Result<void> look_for_room(int fd, std::uint64_t bytes, std::uint64_t file_size);
 
 }  // namespace portolan::shm

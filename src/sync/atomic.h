@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only spelling of an atomic access in this project. Every method names its memory order; a release is labelled
-// at its call site with the acquire it pairs with. Atomic<T> is an aligned T and nothing else, so it may lie in a
-// region that other processes map.
+// The only spelling of an atomic access in this project. Every method names its memory order; a release is
+// labelled at its call site with the acquire it pairs with. Atomic<T> is an aligned T and nothing else, so it
+// may lie in a region that other processes map.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -39,15 +39,18 @@ class Atomic {
   // On failure `expected` is what was there.
   bool cas_acquire(T& expected, T desired) {
     seam();
-    return value_.compare_exchange_strong(expected, desired, std::memory_order_acquire, std::memory_order_relaxed);
+    return value_.compare_exchange_strong(expected, desired, std::memory_order_acquire,
+                                          std::memory_order_relaxed);
   }
   bool cas_release(T& expected, T desired) {
     seam();
-    return value_.compare_exchange_strong(expected, desired, std::memory_order_release, std::memory_order_relaxed);
+    return value_.compare_exchange_strong(expected, desired, std::memory_order_release,
+                                          std::memory_order_relaxed);
   }
   bool cas_acq_rel(T& expected, T desired) {
     seam();
-    return value_.compare_exchange_strong(expected, desired, std::memory_order_acq_rel, std::memory_order_acquire);
+    return value_.compare_exchange_strong(expected, desired, std::memory_order_acq_rel,
+                                          std::memory_order_acquire);
   }
   T exchange_acq_rel(T value) {
     seam();
@@ -83,8 +86,8 @@ inline void fence_release() { std::atomic_thread_fence(std::memory_order_release
 inline void fence_seq_cst() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 inline void spin_hint() { __builtin_ia32_pause(); }
 
-// Copies between shared and private bytes while others may write the shared ones: every aligned 8-byte word of the
-// shared side is read or written whole, by relaxed atomic accesses. The shared side must be 8-aligned.
+// Copies between shared and private bytes while others may write the shared ones: every aligned 8-byte word
+// of the shared side is read or written whole, by relaxed atomic accesses. The shared side must be 8-aligned.
 void copy_from_shared(void* to, const void* shared_from, std::size_t size);
 void copy_to_shared(void* shared_to, const void* from, std::size_t size);
 // Compares `size` bytes of an 8-aligned shared side with private bytes, under the same rule.

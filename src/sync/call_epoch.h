@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which threads of this process are inside a call on a runtime, so that a mapping is taken away only when none can be
-// using it, and a signal can be put off until the call is over. Process-local; no shared memory. See call_epoch.cc.
+// Which threads of this process are inside a call on a runtime, so that a mapping is taken away only when
+// none can be using it, and a signal can be put off until the call is over. Process-local; no shared memory.
+// See call_epoch.cc.
 #pragma once
 #include <cstdint>
 
@@ -10,8 +11,8 @@ namespace portolan::sync {
 
 // One per thread, registered at the thread's first call.
 struct ThreadEpoch {
-  Atomic<std::uint64_t> entered;        // the global epoch seen at entry, 0 when outside
-  std::uint32_t depth = 0;              // nested calls of this thread
+  Atomic<std::uint64_t> entered;          // the global epoch seen at entry, 0 when outside
+  std::uint32_t depth = 0;                // nested calls of this thread
   Atomic<std::uint32_t> signals_put_off;  // the shim's wrapped handlers set it; leave() then calls the hook
 };
 

@@ -24,7 +24,8 @@ class Owner {
   std::uint64_t word_ = 0;
 };
 
-// Tells the dead from the living. Must answer "alive" in doubt; once it said "dead" of an owner, it always does.
+// Tells the dead from the living. Must answer "alive" in doubt; once it said "dead" of an owner, it always
+// does.
 class Liveness {
  public:
   virtual ~Liveness() = default;

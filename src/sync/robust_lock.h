@@ -5,12 +5,14 @@
 
 namespace portolan::sync {
 
-// A lock that outlives its owner's death: one word that names the owner, 0 when free. See robust_lock.cc for the essay.
+// A lock that outlives its owner's death: one word that names the owner, 0 when free. See robust_lock.cc for
+// the essay.
 class RobustLock {
  public:
   enum class Taken {
     kClean,
-    kRecovered,  // the owner had died inside; the caller must repair what the lock guards before anything else
+    kRecovered,  // the owner had died inside; the caller must repair what the lock guards before anything
+                 // else
   };
 
   [[nodiscard]] Taken lock(const Actor& actor) {

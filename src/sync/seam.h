@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A seam stands before every atomic store, and wherever PORTOLAN_SEAM() is written. In builds with PORTOLAN_SEAMS a
-// crash test can have this process killed at the n-th seam it reaches, or have a schedule run there; in all other
-// builds a seam is nothing.
+// A seam stands before every atomic store, and wherever PORTOLAN_SEAM() is written. In builds with
+// PORTOLAN_SEAMS a crash test can have this process killed at the n-th seam it reaches, or have a schedule
+// run there; in all other builds a seam is nothing.
 #pragma once
 #include <cstdint>
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sync/atomic.h"
+
+#include <cstring>
+
+namespace portolan::sync {
+namespace {
+
+using Word = Atomic<std::uint64_t>;
+
+}  // namespace
+
+void copy_from_shared(void* to, const void* shared_from, std::size_t size) {
+  auto* out = static_cast<unsigned char*>(to);
+  const auto* in = static_cast<const Word*>(shared_from);
+  for (; size >= 8; size -= 8, out += 8, ++in) {
+    const std::uint64_t word = in->load_relaxed();
+    std::memcpy(out, &word, 8);
+  }
+  if (size != 0) {
+    const std::uint64_t word = in->load_relaxed();
+    std::memcpy(out, &word, size);
+  }
+}
+
+void copy_to_shared(void* shared_to, const void* from, std::size_t size) {
+  const auto* in = static_cast<const unsigned char*>(from);
+  auto* out = static_cast<Word*>(shared_to);
+  for (; size >= 8; size -= 8, in += 8, ++out) {
+    std::uint64_t word;
+    std::memcpy(&word, in, 8);
+    out->store_relaxed(word);
+  }
+  if (size != 0) {
+    std::uint64_t word = out->load_relaxed();
+    std::memcpy(&word, in, size);
+    out->store_relaxed(word);
+  }
+}
+
+bool equal_to_shared(const void* shared, const void* bytes, std::size_t size) {
+  const auto* a = static_cast<const Word*>(shared);
+  const auto* b = static_cast<const unsigned char*>(bytes);
+  for (; size >= 8; size -= 8, ++a, b += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, b, 8);
+    if (a->load_relaxed() != word) return false;
+  }
+  if (size == 0) return true;
+  const std::uint64_t word = a->load_relaxed();
+  return std::memcmp(&word, b, size) == 0;
+}
+
+}  // namespace portolan::sync
