@@ -67,9 +67,9 @@ class HashTable::Checker {
     if ((generation & kSettled) == 0) note(part, fmt::format("element {} is in doubt", index));
     alignas(8) std::byte key[kMaxKeySize];
     table_.read_key(element, key);
-    const Hash hash = table_.hash(key);
-    if (hash.tag != tag)
-      return corrupt(part, fmt::format("slot {} has tag {:#x}, its key {:#x}", slot, tag, hash.tag));
+    const std::uint64_t hash = table_.hash(key);
+    if (tag_of(hash) != tag)
+      return corrupt(part, fmt::format("slot {} has tag {:#x}, its key {:#x}", slot, tag, tag_of(hash)));
     if (!table_.reaches(hash, at)) return corrupt(part, fmt::format("slot {}: no lookup gets here", slot));
     Found found;
     if (!table_.locate(key, hash, found)) return corrupt(part, fmt::format("slot {}: a lookup misses", slot));

@@ -11,6 +11,14 @@
 
 namespace portolan::ds {
 
+#if defined(__SANITIZE_THREAD__)
+#define PORTOLAN_DS_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define PORTOLAN_DS_TSAN 1
+#endif
+#endif
+
 inline constexpr std::uint32_t kNoElement = 0xffff'ffff;
 
 inline constexpr unsigned kBucketSlots = 9;
@@ -81,9 +89,9 @@ struct Spill {
   }
 };
 
-// The slots of a bucket with this tag: bit 2·slot of the result.
+// The slots of a bucket with this tag: bit 2·slot of the result, and maybe the bit after it.
 inline std::uint32_t match_tags(const Bucket& bucket, std::uint16_t tag) {
-#ifdef __SANITIZE_THREAD__  // which does not see what inline assembly reads
+#ifdef PORTOLAN_DS_TSAN  // which does not see what inline assembly reads
   std::uint32_t matches = 0;
   for (unsigned slot = 0; slot < kBucketSlots; ++slot)
     if (bucket.tags[slot].load_acquire() == tag) matches |= 1u << (2 * slot);  // pairs with commit, remove
@@ -94,10 +102,16 @@ inline std::uint32_t match_tags(const Bucket& bucket, std::uint16_t tag) {
   __m128i tags;
   __asm__ volatile("movdqu %1, %0" : "=x"(tags) : "m"(bucket.tags) : "memory");
   const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
-  const auto matches = static_cast<std::uint32_t>(_mm_movemask_epi8(equal)) & 0x5555u;
-  return matches | static_cast<std::uint32_t>(bucket.tags[8].load_acquire() == tag)
-                       << 16;  // pairs with commit, remove
+  const auto ninth =
+      static_cast<std::uint32_t>(bucket.tags[8].load_acquire() == tag);  // pairs with commit, remove
+  return static_cast<std::uint32_t>(_mm_movemask_epi8(equal)) | ninth << 16;
 #endif
+}
+inline unsigned count_slots(std::uint32_t matches) {
+  return static_cast<unsigned>(__builtin_popcount(matches & 0x15555));
+}
+inline unsigned first_slot(std::uint32_t matches) {
+  return static_cast<unsigned>(__builtin_ctz(matches)) / 2;
 }
 
 }  // namespace portolan::ds

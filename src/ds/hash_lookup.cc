@@ -4,6 +4,65 @@
 
 namespace portolan::ds {
 
+bool HashTable::lookup_words_again(std::uint64_t word, std::uint64_t hash, void* value) const {
+  Found found;
+  return search<KeyKind::kWords>(word, hash, found, [value](Element* at) {
+    const std::uint64_t read = reinterpret_cast<const sync::Atomic<std::uint64_t>*>(at + 2)->load_acquire();
+    std::memcpy(value, &read, sizeof read);
+  });
+}
+
+template <HashTable::KeyKind kind>
+bool HashTable::lookup_as(const void* key, void* value) const {
+  const auto words = wanted<kind>(key);
+  Found found;
+  return search<kind>(words, hash_as<kind>(words), found, [value, this](Element* at) {
+    sync::copy_from_shared(value, value_of(at), shape_.value_size);
+    sync::fence_acquire();  // before look_at's checks
+  });
+}
+
+bool HashTable::lookup_other(const void* key, void* value) const {
+  switch (kind_) {
+    case KeyKind::kWords:
+    case KeyKind::k8:
+      return lookup_as<KeyKind::k8>(key, value);
+    case KeyKind::k4:
+      return lookup_as<KeyKind::k4>(key, value);
+    case KeyKind::k16:
+      return lookup_as<KeyKind::k16>(key, value);
+    case KeyKind::kOther:
+      break;
+  }
+  return lookup_as<KeyKind::kOther>(key, value);
+}
+
+template <HashTable::KeyKind kind>
+bool HashTable::locate_as(const void* key, std::uint64_t hash, Found& found) const {
+  return search<kind>(wanted<kind>(key), hash, found, [](Element*) {});
+}
+
+bool HashTable::locate(const void* key, std::uint64_t hash, Found& found) const {
+  switch (kind_) {
+    case KeyKind::kWords:
+      return locate_as<KeyKind::kWords>(key, hash, found);
+    case KeyKind::k8:
+      return locate_as<KeyKind::k8>(key, hash, found);
+    case KeyKind::k4:
+      return locate_as<KeyKind::k4>(key, hash, found);
+    case KeyKind::k16:
+      return locate_as<KeyKind::k16>(key, hash, found);
+    case KeyKind::kOther:
+      break;
+  }
+  return locate_as<KeyKind::kOther>(key, hash, found);
+}
+
+std::byte* HashTable::find(const void* key) const {
+  Found found;
+  return locate(key, hash(key), found) ? value_of(found.element) : nullptr;
+}
+
 void HashTable::read_key(Element* from, void* key) const {
   if (shape_.key_size <= 4) {
     const std::uint32_t word = from->word.load_acquire();
@@ -15,11 +74,12 @@ void HashTable::read_key(Element* from, void* key) const {
 }
 
 // Whether a key with this hash would be looked for in this bucket.
-bool HashTable::reaches(Hash hash, std::uint32_t bucket) const {
-  if (bucket == hash.home) return true;
-  const std::uint16_t spill = buckets_[hash.home].spill.load_acquire();
-  const std::uint32_t steps = bucket > hash.home ? bucket - hash.home : bucket_count_ - hash.home + bucket;
-  return (spill & hash.spill_bit) != 0 && steps <= Spill::distance(spill);
+bool HashTable::reaches(std::uint64_t hash, std::uint32_t bucket) const {
+  const std::uint32_t home = home_of(hash);
+  if (bucket == home) return true;
+  const std::uint16_t spill = buckets_[home].spill.load_acquire();
+  const std::uint32_t steps = bucket > home ? bucket - home : bucket_count_ - home + bucket;
+  return (spill & spill_bit_of(hash)) != 0 && steps <= Spill::distance(spill);
 }
 
 // Whether a bucket refers to the element: the slow way, for elements in doubt.
@@ -44,7 +104,7 @@ bool HashTable::next(std::uint32_t& cursor, void* key, void* value) const {
         sync::copy_from_shared(value, value_of(at), shape_.value_size);
         sync::fence_acquire();
       }
-      if (((at->generation.load_relaxed() ^ generation) & ~kSettled) != 0) continue;
+      if (at->generation.load_relaxed() != generation) continue;
       cursor = index;
       return true;
     }
@@ -60,7 +120,7 @@ std::uint32_t HashTable::cursor_of(const void* key) const {
 std::uint32_t HashTable::count() const {
   std::uint32_t total = 0;
   for (std::uint32_t at = 0; at < bucket_count_; ++at)
-    total += kBucketSlots - static_cast<std::uint32_t>(__builtin_popcount(match_tags(buckets_[at], 0)));
+    total += kBucketSlots - count_slots(match_tags(buckets_[at], 0));
   return total;
 }
 

@@ -5,50 +5,69 @@
 
 namespace portolan::ds {
 
-inline HashTable::Hash HashTable::hash_of(std::uint64_t sum) const {
-  const auto tag = static_cast<std::uint16_t>(sum);
-  return {static_cast<std::uint32_t>((sum >> 32) * bucket_count_ >> 32),
-          static_cast<std::uint16_t>(tag + static_cast<std::uint16_t>(tag == 0)),
-          static_cast<std::uint16_t>(1u << (sum >> 16 & 7))};
+// The key as the inner loops want it: in registers, where it fits.
+template <HashTable::KeyKind kind>
+inline auto HashTable::wanted(const void* key) {
+  if constexpr (kind == KeyKind::k4) {
+    return load_unaligned<std::uint32_t>(key);
+  } else if constexpr (kind == KeyKind::k8 || kind == KeyKind::kWords) {
+    return load_unaligned<std::uint64_t>(key);
+  } else if constexpr (kind == KeyKind::k16) {
+    return load_unaligned<TwoWords>(key);
+  } else {
+    return key;
+  }
 }
 
-inline HashTable::Hash HashTable::hash(const void* key) const {
+template <HashTable::KeyKind kind, class Wanted>
+inline std::uint64_t HashTable::hash_as(const Wanted& wanted) const {
+  if constexpr (kind == KeyKind::k16) {
+    return function_.of_two_words(wanted.low, wanted.high);
+  } else if constexpr (kind == KeyKind::kOther) {
+    return function_.of_bytes(wanted, shape_.key_size);
+  } else {
+    return function_.of_word(wanted);
+  }
+}
+
+inline std::uint64_t HashTable::hash(const void* key) const {
   switch (kind_) {
-    case KeyKind::k4:
-      return hash_of(function_.of_word(load_unaligned<std::uint32_t>(key)));
+    case KeyKind::kWords:
     case KeyKind::k8:
-      return hash_of(function_.of_word(load_unaligned<std::uint64_t>(key)));
-    case KeyKind::k16: {
-      const auto* words = static_cast<const std::byte*>(key);
-      return hash_of(function_.of_two_words(load_unaligned<std::uint64_t>(words),
-                                            load_unaligned<std::uint64_t>(words + 8)));
-    }
+      return hash_as<KeyKind::k8>(wanted<KeyKind::k8>(key));
+    case KeyKind::k4:
+      return hash_as<KeyKind::k4>(wanted<KeyKind::k4>(key));
+    case KeyKind::k16:
+      return hash_as<KeyKind::k16>(wanted<KeyKind::k16>(key));
     case KeyKind::kOther:
       break;
   }
-  return hash_of(function_.of_bytes(key, shape_.key_size));
+  return hash_as<KeyKind::kOther>(key);
 }
 
 template <HashTable::KeyKind kind>
-inline bool HashTable::has_key(Element* element, const void* key) const {
+inline Element* HashTable::element_as(std::uint32_t index) const {
+  const std::uint64_t stride = kind == KeyKind::kWords ? sizeof(Element) + 16 : stride_;
+  return reinterpret_cast<Element*>(elements_ + index * stride);
+}
+
+template <HashTable::KeyKind kind, class Wanted>
+inline bool HashTable::has_key(Element* element, const Wanted& wanted) const {
   // Acquire loads: the checks that follow in look_at must not be done before them.
+  const auto* words = reinterpret_cast<const sync::Atomic<std::uint64_t>*>(element + 1);
   if constexpr (kind == KeyKind::k4) {
-    return element->word.load_acquire() == load_unaligned<std::uint32_t>(key);
-  } else if constexpr (kind == KeyKind::k8) {
-    auto* word = reinterpret_cast<sync::Atomic<std::uint64_t>*>(element + 1);
-    return word->load_acquire() == load_unaligned<std::uint64_t>(key);
+    return element->word.load_acquire() == wanted;
+  } else if constexpr (kind == KeyKind::k8 || kind == KeyKind::kWords) {
+    return words[0].load_acquire() == wanted;
   } else if constexpr (kind == KeyKind::k16) {
-    auto* words = reinterpret_cast<sync::Atomic<std::uint64_t>*>(element + 1);
-    const auto* wanted = static_cast<const std::byte*>(key);
-    return words[0].load_acquire() == load_unaligned<std::uint64_t>(wanted) &&
-           words[1].load_acquire() == load_unaligned<std::uint64_t>(wanted + 8);
+    return words[0].load_acquire() == wanted.low && words[1].load_acquire() == wanted.high;
   } else {
     if (shape_.key_size <= 4) {
-      std::uint32_t wanted = 0;
-      std::memcpy(&wanted, key, shape_.key_size);
-      return element->word.load_acquire() == wanted;
+      std::uint32_t word = 0;
+      std::memcpy(&word, wanted, shape_.key_size);
+      return element->word.load_acquire() == word;
     }
-    const bool equal = sync::equal_to_shared(key_of(element), key, shape_.key_size);
+    const bool equal = sync::equal_to_shared(key_of(element), wanted, shape_.key_size);
     sync::fence_acquire();
     return equal;
   }
@@ -56,103 +75,81 @@ inline bool HashTable::has_key(Element* element, const void* key) const {
 
 // One bucket: does a slot of it hold the key? `take(element)` copies what the caller wants while it is being
 // checked.
-template <HashTable::KeyKind kind, class Take>
-inline HashTable::Verdict HashTable::look_at(Bucket& bucket, const void* key, Hash hash, Found& found,
-                                             Take& take) const {
-  for (std::uint32_t matches = match_tags(bucket, hash.tag); matches != 0; matches &= matches - 1) {
-    const auto slot = static_cast<unsigned>(__builtin_ctz(matches)) / 2;
+template <HashTable::KeyKind kind, class Wanted, class Take>
+[[gnu::always_inline]] inline HashTable::Verdict HashTable::look_at(Bucket& bucket, const Wanted& wanted,
+                                                                    std::uint16_t tag, Found& found,
+                                                                    Take&& take) const {
+  for (std::uint32_t matches = match_tags(bucket, tag); matches != 0;) {
+    const auto slot = first_slot(matches);
     const std::uint32_t index = bucket.elements[slot].load_acquire();  // pairs with replace
     if (index >= slab_) [[unlikely]]
       return Verdict::kChanged;
-    Element* const at = element(index);
+    Element* const at = element_as<kind>(index);
     const std::uint32_t generation = at->generation.load_acquire();  // pairs with fill
-    if ((generation & kFilled) == 0 || bucket.elements[slot].load_acquire() != index) [[unlikely]]
+    if ((generation & kFilled) == 0) [[unlikely]]
       return Verdict::kChanged;
-    const bool equal = has_key<kind>(at, key);
+    const bool equal = has_key<kind>(at, wanted);
     if (equal) [[likely]]
       take(at);
-    // The tag between two looks at the index, and the generation last: the element was this slot's, committed
-    // and unchanged, when the tag was read.
-    if (bucket.tags[slot].load_acquire() != hash.tag || bucket.elements[slot].load_acquire() != index ||
-        ((at->generation.load_relaxed() ^ generation) & ~kSettled) != 0) [[unlikely]]
+    // In this order: the slot still (or again) refers to the element, a key of this tag is committed there,
+    // and the element was the same since its generation was first read.
+    if (bucket.elements[slot].load_acquire() != index || bucket.tags[slot].load_acquire() != tag ||
+        at->generation.load_relaxed() != generation) [[unlikely]]
       return Verdict::kChanged;
     if (equal) [[likely]] {
       found = {&bucket, slot, index, at};
       return Verdict::kHit;
     }
+    matches &= ~(3u << (2 * slot));
   }
   return Verdict::kMiss;
 }
 
-// The buckets after a full home, as far as its spill field says.
-template <HashTable::KeyKind kind, class Take>
-[[gnu::noinline]] HashTable::Verdict HashTable::look_beyond(const void* key, Hash hash, Found& found,
-                                                            Take& take) const {
-  const std::uint32_t most = bucket_count_ - 1;
-  std::uint32_t distance = Spill::distance(buckets_[hash.home].spill.load_acquire());  // pairs with insert
-  if (distance > most) distance = most;
-  for (std::uint32_t at = hash.home; distance != 0; --distance) {
-    if (++at == bucket_count_) at = 0;
-    if (const Verdict verdict = look_at<kind>(buckets_[at], key, hash, found, take);
-        verdict != Verdict::kMiss)
-      return verdict;
-  }
-  return Verdict::kMiss;
-}
-
-template <HashTable::KeyKind kind, class Take>
-inline bool HashTable::probe(const void* key, Hash hash, Found& found, Take take) const {
-  Bucket& home = buckets_[hash.home];
+// The whole search: on, where the home bucket was full, and again, when something changed underneath.
+template <HashTable::KeyKind kind, class Wanted, class Take>
+inline bool HashTable::search(const Wanted& wanted, std::uint64_t hash, Found& found, Take&& take) const {
+  const std::uint32_t home = home_of(hash);
+  const std::uint16_t tag = tag_of(hash);
   for (unsigned tries = 0; tries < kMaxRestarts; ++tries) {
-    Verdict verdict = look_at<kind>(home, key, hash, found, take);
-    if (verdict == Verdict::kMiss && (home.spill.load_acquire() & hash.spill_bit) != 0)
-        [[unlikely]]  // pairs with insert
-      verdict = look_beyond<kind>(key, hash, found, take);
-    if (verdict != Verdict::kChanged) [[likely]]
-      return verdict == Verdict::kHit;
+    Verdict verdict = look_at<kind>(buckets_[home], wanted, tag, found, take);
+    if (verdict == Verdict::kMiss) {
+      const std::uint16_t spill = buckets_[home].spill.load_acquire();  // pairs with insert
+      std::uint32_t distance = (spill & spill_bit_of(hash)) != 0 ? Spill::distance(spill) : 0;
+      if (distance >= bucket_count_) distance = bucket_count_ - 1;
+      for (std::uint32_t at = home; distance != 0 && verdict == Verdict::kMiss; --distance) {
+        if (++at == bucket_count_) at = 0;
+        verdict = look_at<kind>(buckets_[at], wanted, tag, found, take);
+      }
+    }
+    if (verdict != Verdict::kChanged) return verdict == Verdict::kHit;
   }
   return false;
 }
 
-template <class Take>
-inline bool HashTable::locate(const void* key, Hash hash, Found& found, Take take) const {
-  switch (kind_) {
-    case KeyKind::k4:
-      return probe<KeyKind::k4>(key, hash, found, take);
-    case KeyKind::k8:
-      return probe<KeyKind::k8>(key, hash, found, take);
-    case KeyKind::k16:
-      return probe<KeyKind::k16>(key, hash, found, take);
-    case KeyKind::kOther:
-      break;
+[[gnu::always_inline]] inline bool HashTable::lookup_words(const void* key, void* value) const {
+  constexpr auto kind = KeyKind::kWords;
+  const std::uint64_t word = wanted<kind>(key), hash = hash_as<kind>(word);
+  Bucket& home = buckets_[home_of(hash)];
+  Found found;
+  std::uint64_t read = 0;
+  const Verdict verdict = look_at<kind>(home, word, tag_of(hash), found, [&read](Element* at) {
+    read = reinterpret_cast<const sync::Atomic<std::uint64_t>*>(at + 2)
+               ->load_acquire();  // before look_at's checks
+  });
+  if (verdict == Verdict::kHit) [[likely]] {
+    std::memcpy(value, &read, sizeof read);
+    return true;
   }
-  return probe<KeyKind::kOther>(key, hash, found, take);
-}
-
-inline bool HashTable::locate(const void* key, Hash hash, Found& found) const {
-  return locate(key, hash, found, [](Element*) {});
+  if (verdict == Verdict::kMiss && (home.spill.load_acquire() & spill_bit_of(hash)) == 0)
+      [[likely]]  // pairs with insert
+    return false;
+  return lookup_words_again(word, hash, value);
 }
 
 inline bool HashTable::lookup(const void* key, void* value) const {
-  Found found;
-  if (word_values_) {
-    std::uint64_t word = 0;
-    const bool hit = locate(key, hash(key), found, [&word, this](Element* at) {
-      word = reinterpret_cast<sync::Atomic<std::uint64_t>*>(value_of(at))
-                 ->load_acquire();  // before look_at's checks
-    });
-    if (hit) std::memcpy(value, &word, sizeof word);
-    return hit;
-  }
-  return locate(key, hash(key), found, [value, this](Element* at) {
-    sync::copy_from_shared(value, value_of(at), shape_.value_size);
-    sync::fence_acquire();  // before look_at's checks
-  });
-}
-
-inline std::byte* HashTable::find(const void* key) const {
-  Found found;
-  return locate(key, hash(key), found) ? value_of(found.element) : nullptr;
+  if (kind_ == KeyKind::kWords) [[likely]]
+    return lookup_words(key, value);
+  return lookup_other(key, value);
 }
 
 }  // namespace portolan::ds

@@ -167,7 +167,7 @@ Result<void> HashTable::LaneHold::take_any() {
   return {};
 }
 
-Result<void> HashTable::LaneHold::grow(const void* key, Hash hash) {
+Result<void> HashTable::LaneHold::grow(const void* key, std::uint64_t hash) {
   if (table_.refill(actor_, *lane_)) [[likely]]
     return {};
   lane_->lock.unlock();
@@ -183,7 +183,7 @@ Result<void> HashTable::LaneHold::grow(const void* key, Hash hash) {
   const auto refilled = table_.refill(actor_, preferred());
   if (!refilled) {
     // Nobody can add or remove a key now. If ours came meanwhile, it can be replaced after all.
-    BucketHold hold(table_, actor_, hash.home);
+    BucketHold hold(table_, actor_, table_.home_of(hash));
     Found found;
     if (!table_.locate(key, hash, found)) return refilled;
   }

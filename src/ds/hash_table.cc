@@ -84,7 +84,6 @@ Result<HashTable> HashTable::attach(shm::Region& region, std::uint64_t offset) {
                 : size == 8  ? KeyKind::k8
                 : size == 16 ? KeyKind::k16
                              : KeyKind::kOther;
-  table.word_values_ = table.shape_.value_size == 8;
   table.bucket_count_ = plan->buckets;
   table.lane_count_ = plan->lanes;
   table.slab_ = plan->slab;

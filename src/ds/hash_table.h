@@ -55,7 +55,7 @@ class HashTable {
   // mapped, but may be recycled for another key at any time.
   std::byte* find(const void* key) const;
   // Brings the key's bucket near: for callers with several keys at hand.
-  void prefetch(const void* key) const { __builtin_prefetch(&buckets_[hash(key).home]); }
+  void prefetch(const void* key) const { __builtin_prefetch(&buckets_[home_of(hash(key))]); }
 
   // EEXIST, ENOENT by `mode`; E2BIG at max_entries; ENOMEM when an unpreallocated chunk cannot be had.
   // Replacing commits a new element: readers see the old value or the new one.
@@ -88,13 +88,17 @@ class HashTable {
   void check(const std::string& where, shm::Findings& findings) const;
 
  private:
-  enum class KeyKind : std::uint8_t { k4, k8, k16, kOther };
+  // What the inner loops are compiled for; kWords is 8-byte keys with 8-byte values.
+  enum class KeyKind : std::uint8_t { kWords, k4, k8, k16, kOther };
   enum class Verdict : std::uint8_t { kHit, kMiss, kChanged };
-  struct Hash {
-    std::uint32_t home;  // the bucket where the key belongs
-    std::uint16_t tag;   // never 0
-    std::uint16_t spill_bit;
-  };
+  // What is done with a key's 64-bit hash.
+  std::uint32_t home_of(std::uint64_t hash) const {
+    return static_cast<std::uint32_t>((hash >> 32) * bucket_count_ >> 32);
+  }
+  static std::uint16_t tag_of(std::uint64_t hash) { return static_cast<std::uint16_t>(hash | 1); }  // never 0
+  static std::uint16_t spill_bit_of(std::uint64_t hash) {
+    return static_cast<std::uint16_t>(1u << (hash >> 16 & 7));
+  }
   struct Found {
     Bucket* bucket;
     unsigned slot;
@@ -105,9 +109,8 @@ class HashTable {
     void (*write)(void* context, std::byte* value, bool fresh);
     void* context;
   };
-  struct Slot {
-    Bucket* bucket;
-    unsigned slot;
+  struct TwoWords {
+    std::uint64_t low, high;
   };
   class BucketHold;
   class LaneHold;
@@ -120,34 +123,42 @@ class HashTable {
   HashTable() = default;
 
   // hash_lookup.h
-  Hash hash(const void* key) const;
-  Hash hash_of(std::uint64_t sum) const;
-  Element* element(std::uint32_t index) const {
-    return reinterpret_cast<Element*>(elements_ + std::uint64_t{index} * stride_);
-  }
+  template <KeyKind kind>
+  static auto wanted(const void* key);
+  template <KeyKind kind, class Wanted>
+  std::uint64_t hash_as(const Wanted& wanted) const;
+  std::uint64_t hash(const void* key) const;
+  template <KeyKind kind>
+  Element* element_as(std::uint32_t index) const;
+  Element* element(std::uint32_t index) const { return element_as<KeyKind::kOther>(index); }
   std::byte* key_of(Element* element) const { return reinterpret_cast<std::byte*>(element) + key_offset_; }
   std::byte* value_of(Element* element) const {
     return reinterpret_cast<std::byte*>(element) + value_offset_;
   }
-  void read_key(Element* element, void* key) const;
+  template <KeyKind kind, class Wanted>
+  bool has_key(Element* element, const Wanted& wanted) const;
+  template <KeyKind kind, class Wanted, class Take>
+  Verdict look_at(Bucket& bucket, const Wanted& wanted, std::uint16_t tag, Found& found, Take&& take) const;
+  template <KeyKind kind, class Wanted, class Take>
+  bool search(const Wanted& wanted, std::uint64_t hash, Found& found, Take&& take) const;
+  bool lookup_words(const void* key, void* value) const;
+
+  // hash_lookup.cc
+  bool lookup_other(const void* key, void* value) const;
+  bool lookup_words_again(std::uint64_t wanted, std::uint64_t hash, void* value) const;
   template <KeyKind kind>
-  bool has_key(Element* element, const void* key) const;
-  template <KeyKind kind, class Take>
-  Verdict look_at(Bucket& bucket, const void* key, Hash hash, Found& found, Take& take) const;
-  template <KeyKind kind, class Take>
-  Verdict look_beyond(const void* key, Hash hash, Found& found, Take& take) const;
-  template <KeyKind kind, class Take>
-  bool probe(const void* key, Hash hash, Found& found, Take take) const;
-  template <class Take>
-  bool locate(const void* key, Hash hash, Found& found, Take take) const;
-  bool locate(const void* key, Hash hash, Found& found) const;
+  bool lookup_as(const void* key, void* value) const;
+  template <KeyKind kind>
+  bool locate_as(const void* key, std::uint64_t hash, Found& found) const;
+  bool locate(const void* key, std::uint64_t hash, Found& found) const;
+  void read_key(Element* element, void* key) const;
   bool is_committed(std::uint32_t index) const;
-  bool reaches(Hash hash, std::uint32_t bucket) const;
+  bool reaches(std::uint64_t hash, std::uint32_t bucket) const;
 
   // hash_update.cc
   Result<void> put_in_place(const sync::Actor& actor, const void* key, Insert mode, const Writer& writer);
-  Result<void> put(const sync::Actor& actor, const void* key, Hash hash, Insert mode, const void* value,
-                   const Writer* writer);
+  Result<void> put(const sync::Actor& actor, const void* key, std::uint64_t hash, Insert mode,
+                   const void* value, const Writer* writer);
   void fill(Element* element, const void* key, const void* value) const;
   void fill(Element* element, const void* key, const Writer& writer) const;
   void write_key(Element* element, const void* key) const;
@@ -155,9 +166,9 @@ class HashTable {
   void settle(Element* element) const;
   void doubt(Element* element) const;
   void replace(const Found& found, std::uint32_t fresh) const;
-  void remove(const Found& found, Hash hash) const;
+  void remove(const Found& found, std::uint64_t hash) const;
   template <class Fill>
-  Result<bool> insert(const sync::Actor& actor, Hash hash, std::uint32_t fresh, Fill&& fill) const;
+  Result<bool> insert(const sync::Actor& actor, std::uint64_t hash, std::uint32_t fresh, Fill&& fill) const;
   static int free_slot(const Bucket& bucket);
   void recount_spill(std::uint32_t home) const;
 
@@ -172,7 +183,6 @@ class HashTable {
   HashTableShape shape_{};
   HashFunction function_;
   KeyKind kind_ = KeyKind::kOther;
-  bool word_values_ = false;  // 8-byte values
   std::uint32_t bucket_count_ = 0, lane_count_ = 0, slab_ = 0, chunk_ = 0;
   std::uint64_t stride_ = 0;
   std::uint32_t key_offset_ = 0, value_offset_ = 0;

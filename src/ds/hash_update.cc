@@ -9,7 +9,7 @@ void HashTable::write_key(Element* to, const void* key) const {
     std::uint32_t word = 0;
     std::memcpy(&word, key, shape_.key_size);
     to->word.store_relaxed(word);
-  } else if (kind_ == KeyKind::k8) {
+  } else if (kind_ == KeyKind::kWords) {
     reinterpret_cast<sync::Atomic<std::uint64_t>*>(to + 1)->store_relaxed(load_unaligned<std::uint64_t>(key));
   } else {
     sync::copy_to_shared(key_of(to), key, shape_.key_size);
@@ -35,7 +35,7 @@ void HashTable::fill(Element* to, const void* key, const void* value) const {
     recycle(to);          // left by an operation that did not need it
   sync::fence_release();  // what is written below is not seen before the element is seen to be free
   write_key(to, key);
-  if (word_values_) {
+  if (kind_ == KeyKind::kWords) {
     reinterpret_cast<sync::Atomic<std::uint64_t>*>(value_of(to))
         ->store_relaxed(load_unaligned<std::uint64_t>(value));
   } else {
@@ -63,39 +63,40 @@ void HashTable::replace(const Found& found, std::uint32_t fresh) const {
   recycle(found.element);
 }
 
-void HashTable::remove(const Found& found, Hash hash) const {
+void HashTable::remove(const Found& found, std::uint64_t hash) const {
   doubt(found.element);
   found.bucket->tags[found.slot].store_release(0);  // the commit; pairs with look_at
-  if (found.bucket != &buckets_[hash.home]) recount_spill(hash.home);
+  if (found.bucket != &buckets_[home_of(hash)]) recount_spill(home_of(hash));
   recycle(found.element);
 }
 
 int HashTable::free_slot(const Bucket& bucket) {
   const std::uint32_t free = match_tags(bucket, 0);
-  return free == 0 ? -1 : __builtin_ctz(free) / 2;
+  return free == 0 ? -1 : static_cast<int>(first_slot(free));
 }
 
 // Puts `fresh` where its key, which is absent, belongs; `fill` is called once there is a slot for it. The
 // home bucket is locked. False: a bucket before it was busy and may not be waited for; nothing was done.
 template <class Fill>
-Result<bool> HashTable::insert(const sync::Actor& actor, Hash hash, std::uint32_t fresh, Fill&& fill) const {
+Result<bool> HashTable::insert(const sync::Actor& actor, std::uint64_t hash, std::uint32_t fresh,
+                               Fill&& fill) const {
   const auto commit = [&](Bucket& bucket, int slot) {
-    bucket.elements[slot].store_release(fresh);  // pairs with look_at
-    bucket.tags[slot].store_release(hash.tag);   // the commit; pairs with look_at
+    bucket.elements[slot].store_release(fresh);     // pairs with look_at
+    bucket.tags[slot].store_release(tag_of(hash));  // the commit; pairs with look_at
     settle(element(fresh));
   };
-  Bucket& home = buckets_[hash.home];
+  Bucket& home = buckets_[home_of(hash)];
   if (const int slot = free_slot(home); slot >= 0) [[likely]] {
     fill();
     commit(home, slot);
     return true;
   }
-  std::uint32_t at = hash.home;
+  std::uint32_t at = home_of(hash);
   for (std::uint32_t distance = 1; distance < bucket_count_; ++distance) {
     if (++at == bucket_count_) at = 0;
     Bucket& bucket = buckets_[at];
     if (free_slot(bucket) < 0) continue;
-    if (at < hash.home) {
+    if (at < home_of(hash)) {
       if (!bucket.lock.try_lock(actor)) return false;
     } else if (bucket.lock.lock(actor) == sync::RobustLock::Taken::kRecovered) {
       recount_spill(at);
@@ -104,7 +105,7 @@ Result<bool> HashTable::insert(const sync::Actor& actor, Hash hash, std::uint32_
     if (slot >= 0) {
       fill();
       home.spill.store_release(
-          Spill::with(home.spill.load_relaxed(), distance, hash.spill_bit));  // pairs with probe
+          Spill::with(home.spill.load_relaxed(), distance, spill_bit_of(hash)));  // pairs with probe
       commit(bucket, slot);
     }
     bucket.lock.unlock();
@@ -129,13 +130,14 @@ void HashTable::recount_spill(std::uint32_t home) const {
       if (index >= slab_) continue;
       alignas(8) std::byte key[kMaxKeySize];
       read_key(element(index), key);
-      if (const Hash other = hash(key); other.home == home) spill = Spill::with(spill, step, other.spill_bit);
+      if (const std::uint64_t other = hash(key); home_of(other) == home)
+        spill = Spill::with(spill, step, spill_bit_of(other));
     }
   }
   bucket.spill.store_release(spill);  // pairs with probe
 }
 
-Result<void> HashTable::put(const sync::Actor& actor, const void* key, Hash hash, Insert mode,
+Result<void> HashTable::put(const sync::Actor& actor, const void* key, std::uint64_t hash, Insert mode,
                             const void* value, const Writer* writer) {
   LaneHold lane(*this, actor);
   TRY(lane.take());
@@ -144,7 +146,7 @@ Result<void> HashTable::put(const sync::Actor& actor, const void* key, Hash hash
     if (writer == nullptr) fill(element(fresh), key, value);
     bool full = false;
     {
-      BucketHold hold(*this, actor, hash.home);
+      BucketHold hold(*this, actor, home_of(hash));
       Found found;
       if (locate(key, hash, found)) {
         if (mode == Insert::kNoExist) return fail(EEXIST);
@@ -173,16 +175,16 @@ Result<void> HashTable::put(const sync::Actor& actor, const void* key, Hash hash
 }
 
 Result<void> HashTable::update(const sync::Actor& actor, const void* key, const void* value, Insert mode) {
-  const Hash at = hash(key);
-  __builtin_prefetch(&buckets_[at.home], 1);
+  const std::uint64_t at = hash(key);
+  __builtin_prefetch(&buckets_[home_of(at)], 1);
   return put(actor, key, at, mode, value, nullptr);
 }
 
 Result<void> HashTable::put_in_place(const sync::Actor& actor, const void* key, Insert mode,
                                      const Writer& writer) {
-  const Hash at = hash(key);
+  const std::uint64_t at = hash(key);
   {
-    BucketHold hold(*this, actor, at.home);
+    BucketHold hold(*this, actor, home_of(at));
     Found found;
     if (locate(key, at, found)) {
       if (mode == Insert::kNoExist) return fail(EEXIST);
@@ -195,13 +197,13 @@ Result<void> HashTable::put_in_place(const sync::Actor& actor, const void* key, 
 }
 
 Result<void> HashTable::erase(const sync::Actor& actor, const void* key, void* taken) {
-  const Hash at = hash(key);
-  __builtin_prefetch(&buckets_[at.home], 1);
+  const std::uint64_t at = hash(key);
+  __builtin_prefetch(&buckets_[home_of(at)], 1);
   LaneHold lane(*this, actor);
   TRY(lane.take());
   Found found;
   {
-    BucketHold hold(*this, actor, at.home);
+    BucketHold hold(*this, actor, home_of(at));
     if (!locate(key, at, found)) return fail(ENOENT);
     if (taken != nullptr) sync::copy_from_shared(taken, value_of(found.element), shape_.value_size);
     remove(found, at);

@@ -44,7 +44,7 @@ class HashTable::LaneHold {
   }
   // Makes sure of a second element; E2BIG or ENOMEM if there is none and the key is absent. May let the lane
   // go in between, so the first may be another afterwards.
-  Result<void> grow(const void* key, Hash hash);
+  Result<void> grow(const void* key, std::uint64_t hash);
 
   std::uint32_t count() const {
     const std::uint32_t count = lane_->count.load_relaxed();
