@@ -2,6 +2,7 @@
 // ARRAY and PERCPU_ARRAY.
 #include <sys/mman.h>
 
+#include "base/sys.h"
 #include "cases.h"
 
 namespace portolan::conformance {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The system call itself: sizes of attr, bytes behind it, pointers, commands, fds.
+#include "base/sys.h"
 #include "cases.h"
 
 namespace portolan::conformance {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "base/unique_fd.h"
+#include "base/errno.h"
 
 namespace portolan::conformance {
 
@@ -15,6 +15,12 @@ class Backend {
   // The system call: a value, or -errno.
   virtual long bpf(unsigned command, void* attr, unsigned size) = 0;
   virtual void close(int fd) = 0;
+  virtual void unlink(const std::string& path) = 0;
+  // mmap and munmap of map fds, as mmap(2) answers them: an address, or -errno. Only where this is so.
+  virtual bool maps_memory() const { return false; }
+  virtual long mmap(std::size_t, int, int, int, std::size_t) { return -kEnotsupp; }
+  virtual void munmap(void*, std::size_t) {}
+  virtual long mprotect(void*, std::size_t, int) { return -kEnotsupp; }
   // An empty directory of this backend's bpf file system, for pins; without a '/' at its end.
   virtual const std::string& pin_directory() const = 0;
 };
@@ -23,5 +29,8 @@ class Backend {
 // the process into a mount namespace of its own, where it mounts a bpf file system: nothing is left behind.
 std::unique_ptr<Backend> open_kernel(std::string* why);
 std::unique_ptr<Backend> open_portolan(std::string* why);
+// Whoever answers libc's syscall(): the kernel, or the preload library under `portolan run`. Pins go below
+// /sys/fs/bpf.
+std::unique_ptr<Backend> open_libc(std::string* why);
 
 }  // namespace portolan::conformance

@@ -52,17 +52,30 @@ void report(Pair& pair, const Sequence& sequence, std::size_t failed_at, std::ui
   if (last) fmt::print("{}", what);
 }
 
+// FNV-1a, to say in a word what a caller could see.
+std::uint64_t digest(const Observation& seen) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const Observation::Part& part : seen.parts)
+    for (const std::byte byte : part.bytes)
+      hash = (hash ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3;
+  return hash;
+}
+
 Outcome run_one(Backend& backend, const RunOptions& options) {
   Outcome outcome;
   Arena arena;
   World world(backend, arena);
   SequenceOptions one = options.sequence;
+  one.with_mappings = backend.maps_memory();
   for (one.seed = options.first_seed; one.seed <= options.last_seed; ++one.seed) {
     world.clear();
     for (const Operation& operation : generate(one)) {
       const Observation seen = execute(world, operation);
       if (operation.verb == Verb::kBpf)
         ++outcome.tally[{std::string(command_name(operation.command)), result_text(seen.result)}];
+      if (options.transcript)
+        fmt::print("{}.{} {} = {} #{:08x}\n", one.seed, outcome.operations, to_text(operation),
+                   result_text(seen.result), static_cast<std::uint32_t>(digest(seen)));
       ++outcome.operations;
     }
   }
@@ -77,6 +90,7 @@ Outcome run_random(Backend* kernel, Backend* portolan, const RunOptions& options
   Outcome outcome;
   Pair pair(*kernel, *portolan);
   SequenceOptions one = options.sequence;
+  one.with_mappings = kernel->maps_memory() && portolan->maps_memory();
   for (one.seed = options.first_seed; one.seed <= options.last_seed; ++one.seed) {
     const Sequence sequence = generate(one);
     const auto failed_at = pair.run(sequence, nullptr, &outcome.tally);

@@ -23,6 +23,7 @@ struct RunOptions {
   SequenceOptions sequence;
   std::uint64_t first_seed = 0, last_seed = 9;
   bool shrink = true;
+  bool transcript = false;  // one backend: print each operation and what came of it
 };
 
 // Backends may be nullptr, but not both. Differences are printed as they are found.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // BPF_MAP_CREATE: sizes, flags, names, BTF.
+#include "base/sys.h"
 #include "cases.h"
 
 namespace portolan::conformance {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generate.h"
 
+#include <sys/mman.h>
+
 #include "generator.h"
 
 namespace portolan::conformance {
@@ -19,6 +21,7 @@ std::vector<Operation> Generator::run() {
 Operation Generator::next() {
   const unsigned roll = dice_.below(1000);
   const int slot = pick_slot();
+  if (options_.with_mappings && dice_.percent(8)) return memory_call(slot);
   if (roll < 260) return element_call(kUpdate, slot);
   if (roll < 430) return element_call(kLookup, slot);
   if (roll < 530) return element_call(kDelete, slot);
@@ -92,7 +95,7 @@ Operation Generator::create(int slot, bool plain) {
   if (!map.is_hash() && dice_.one_in(8)) map.flags |= map.type == kArray && dice_.one_in(2) ? kInnerMap : 0u;
   if (dice_.one_in(8))
     map.flags |= static_cast<std::uint32_t>(dice_.of({kReadOnly, kWriteOnly, kReadOnlyProg, kWriteOnlyProg}));
-  if (map.type == kArray && dice_.one_in(6)) map.flags |= kMmapable;
+  if (map.type == kArray && dice_.one_in(options_.with_mappings ? 2 : 6)) map.flags |= kMmapable;
   if (dice_.one_in(6))
     operation.attr.set_text(create::kMapName, dice_.of({0, 1}) != 0 ? "a_map" : "name.15_letters");
   if (dice_.one_in(3)) add_btf(operation, map, plain);
@@ -181,6 +184,28 @@ void Generator::odd_create_fields(Operation& operation) {
   }
 }
 
+Operation Generator::memory_call(int slot) {
+  const unsigned roll = dice_.below(10);
+  Operation operation = whole(roll < 3   ? Verb::kMap
+                              : roll < 5 ? Verb::kShow
+                              : roll < 7 ? Verb::kStore
+                              : roll < 8 ? Verb::kProtect
+                                         : Verb::kUnmap,
+                              slot);
+  operation.count = dice_.below(kMappings);
+  Mapping& mapping = operation.mapping;
+  mapping.protection =
+      static_cast<int>(dice_.of({PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_NONE}));
+  mapping.flags = dice_.one_in(15) ? MAP_PRIVATE : MAP_SHARED;
+  mapping.length = static_cast<std::uint32_t>(
+      dice_.of({1, 100, kPageSize, kPageSize, kPageSize, 2 * kPageSize, 3 * kPageSize, 0}));
+  if (operation.verb == Verb::kMap)
+    mapping.offset = static_cast<std::uint32_t>(dice_.of({0, 0, 0, 0, kPageSize, 8}));
+  else
+    mapping.offset = dice_.below(8192);
+  return operation;
+}
+
 Operation Generator::load_btf() {
   Operation operation;
   operation.command = kBtfLoad;
@@ -211,7 +236,7 @@ Operation Generator::odd_call() {
       break;
     case 1:
       operation.command =
-          static_cast<unsigned>(dice_.of({37, 38, 39, 40, 64, 1u << 16, 1u << 17, ~0u, 1u << 31}));
+          static_cast<unsigned>(dice_.of({38, 39, 40, 64, 1u << 16, 1u << 17, ~0u, 1u << 31}));
       break;
     case 2:
       operation.command = kMapGetNextId;

@@ -12,6 +12,7 @@ struct SequenceOptions {
   std::vector<std::uint32_t> types;  // of the maps to make; none for sequences of BTF_LOAD
   std::uint64_t seed = 0;
   std::size_t operations = 10000;
+  bool with_mappings = false;  // mmap of MMAPABLE arrays
 };
 
 std::vector<Operation> generate(const SequenceOptions& options);

@@ -2,6 +2,8 @@
 // Makes the operations of random sequences. Buffers get the sizes of the maps that the slots hold if all has
 // gone well; where it has not, that is one more oddity.
 #pragma once
+#include <fcntl.h>
+
 #include <array>
 #include <optional>
 #include <string>
@@ -243,6 +245,7 @@ class Generator {
     operation.command = dice_.one_in(4) ? kBtfGetNextId : kMapGetNextId;
     return operation;
   }
+  Operation memory_call(int slot);
   Operation load_btf();
   Operation odd_call();
   Operation create(int slot, bool plain);

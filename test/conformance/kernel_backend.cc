@@ -26,6 +26,16 @@ class Kernel final : public Backend {
                      static_cast<long>(size));
   }
   void close(int fd) override { (void)sys::close(fd); }
+  void unlink(const std::string& path) override { (void)sys::unlinkat(AT_FDCWD, path.c_str(), 0); }
+  bool maps_memory() const override { return true; }
+  long mmap(std::size_t length, int protection, int flags, int fd, std::size_t offset) override {
+    return sys::call(SYS_mmap, 0, static_cast<long>(length), protection, flags, fd,
+                     static_cast<long>(offset));
+  }
+  void munmap(void* address, std::size_t length) override { (void)sys::munmap(address, length); }
+  long mprotect(void* address, std::size_t length, int protection) override {
+    return sys::call(SYS_mprotect, reinterpret_cast<long>(address), static_cast<long>(length), protection);
+  }
   const std::string& pin_directory() const override { return pins_; }
 
  private:

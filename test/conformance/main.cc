@@ -29,7 +29,10 @@ struct CommandLine {
       "       conformance --seeds FIRST..LAST      random sequences\n"
       "  --type hash|array|percpu_hash|percpu_array|all   types of the maps (all); btf: BTF_LOAD only\n"
       "  --ops N            operations for each seed (10000)\n"
-      "  --backend both|kernel|portolan|kernel-twice (both; the last one tests this program itself)\n"
+      "  --backend both|kernel|portolan (both)\n"
+      "            kernel-twice       tests this program itself\n"
+      "            libc               by libc's symbols, for a run under `portolan run`\n"
+      "  --transcript       one backend: print each operation and what came of it\n"
       "  --tally            how often each command ended in each way\n"
       "  --no-shrink        print a failing sequence's length only as it is\n",
       wrong);
@@ -73,8 +76,10 @@ CommandLine parse(int argc, char** argv) {
     } else if (option == "--backend") {
       line.backend = value();
       if (line.backend != "both" && line.backend != "kernel" && line.backend != "portolan" &&
-          line.backend != "kernel-twice")
+          line.backend != "kernel-twice" && line.backend != "libc")
         usage("no backend \"" + line.backend + "\"");
+    } else if (option == "--transcript") {
+      line.run.transcript = true;
     } else if (option == "--tally") {
       line.tally = true;
     } else if (option == "--no-shrink") {
@@ -93,6 +98,7 @@ int random_run(const CommandLine& line, Backend* kernel, Backend* portolan) {
   if (line.tally)
     for (const auto& [what, times] : outcome.tally)
       fmt::print("{:>9}  {} {}\n", times, what.first, what.second);
+  if (line.run.transcript) return 0;
   fmt::print("{} operations over {} seeds in {:.1f} s: ", outcome.operations,
              line.run.last_seed - line.run.first_seed + 1, took.count());
   if (kernel != nullptr && portolan != nullptr)
@@ -111,12 +117,14 @@ int main(int argc, char** argv) {
   const CommandLine line = parse(argc, argv);
   std::string why;
   std::unique_ptr<Backend> kernel, portolan;
-  if (line.backend != "portolan") {
+  if (line.backend != "portolan" && line.backend != "libc") {
     kernel = open_kernel(&why);
     if (kernel == nullptr) fmt::print("kernel half skipped: {}\n", why);
   }
   if (line.backend != "kernel") {
-    portolan = line.backend == "kernel-twice" ? open_kernel(&why) : open_portolan(&why);
+    portolan = line.backend == "kernel-twice" ? open_kernel(&why)
+               : line.backend == "libc"       ? open_libc(&why)
+                                              : open_portolan(&why);
     if (portolan == nullptr) {
       fmt::print(stderr, "conformance: {}\n", why);
       return 1;

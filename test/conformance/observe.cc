@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "base/sys.h"
 #include "iterate.h"
 
 namespace portolan::conformance {
@@ -146,6 +148,36 @@ Observation call(World& world, const Operation& operation) {
   return observation;
 }
 
+void map_memory(World& world, const Operation& operation, Observation& observation) {
+  world.unmap(operation.count);
+  const int fd = world.map_fd(operation.slot);
+  const Mapping& wanted = operation.mapping;
+  if (fd < 0) return;
+  const long at = world.backend().mmap(wanted.length, wanted.protection, wanted.flags, fd, wanted.offset);
+  observation.result = std::min(at, 0l);
+  if (at < 0 && at >= -4095) return;
+  observation.result = 0;
+  world.mapped(operation.count) = {{reinterpret_cast<std::byte*>(at), wanted.length},
+                                   (wanted.protection & PROT_READ) != 0,
+                                   (wanted.protection & PROT_WRITE) != 0};
+}
+
+void touch_memory(World& world, const Operation& operation, Observation& observation) {
+  World::Mapped& mapped = world.mapped(operation.count);
+  if (mapped.bytes.empty()) return;
+  if (operation.verb == Verb::kProtect) {
+    observation.result =
+        world.backend().mprotect(mapped.bytes.data(), mapped.bytes.size(), operation.mapping.protection);
+    if (observation.result != 0) return;
+    mapped.readable = (operation.mapping.protection & PROT_READ) != 0;
+    mapped.writable = (operation.mapping.protection & PROT_WRITE) != 0;
+  } else if (operation.verb == Verb::kStore && mapped.writable) {
+    mapped.bytes[operation.mapping.offset % mapped.bytes.size()] =
+        static_cast<std::byte>(operation.mapping.offset + 1);
+  }
+  if (mapped.readable) observation.parts.push_back({"=memory", {mapped.bytes.begin(), mapped.bytes.end()}});
+}
+
 }  // namespace
 
 Observation execute(World& world, const Operation& operation) {
@@ -165,11 +197,20 @@ Observation execute(World& world, const Operation& operation) {
     case Verb::kListIds:
       list_ids(world, operation.command, observation);
       break;
-    case Verb::kUnlinkPin: {
-      const auto gone = sys::unlinkat(AT_FDCWD, world.pin_path(operation.count).c_str(), 0);
-      observation.result = gone ? 0 : -gone.error().value;
+    case Verb::kUnlinkPin:
+      world.backend().unlink(world.pin_path(operation.count));
       break;
-    }
+    case Verb::kMap:
+      map_memory(world, operation, observation);
+      break;
+    case Verb::kUnmap:
+      world.unmap(operation.count);
+      break;
+    case Verb::kShow:
+    case Verb::kStore:
+    case Verb::kProtect:
+      touch_memory(world, operation, observation);
+      break;
   }
   return observation;
 }

@@ -93,6 +93,18 @@ std::string to_text(const Operation& operation) {
                          operation.count);
     case Verb::kListIds:
       return fmt::format("list ids by {}", command_name(operation.command));
+    case Verb::kMap:
+      return fmt::format("mapping {} = mmap of map{}: length {}, protection {}, flags {:#x}, offset {}",
+                         operation.count, operation.slot, operation.mapping.length,
+                         operation.mapping.protection, operation.mapping.flags, operation.mapping.offset);
+    case Verb::kShow:
+      return fmt::format("show mapping {}", operation.count);
+    case Verb::kStore:
+      return fmt::format("store into mapping {} at {}", operation.count, operation.mapping.offset);
+    case Verb::kProtect:
+      return fmt::format("mprotect mapping {} to {}", operation.count, operation.mapping.protection);
+    case Verb::kUnmap:
+      return fmt::format("munmap mapping {}", operation.count);
     case Verb::kUnlinkPin:
       return fmt::format("unlink pin {}", operation.count);
   }

@@ -11,6 +11,7 @@ namespace portolan::conformance {
 
 inline constexpr int kMapSlots = 4;  // places where a sequence keeps map fds
 inline constexpr int kBtfSlots = 2;  // BTF objects that are there from the start
+inline constexpr std::uint32_t kMappings = 3;
 inline constexpr int kNoSlot = -1;
 
 enum class Verb : unsigned char {
@@ -20,6 +21,11 @@ enum class Verb : unsigned char {
   kWalk,       // `command` (a batch lookup) from the start to ENOENT, `count` elements at a time
   kListIds,    // which slots' ids does GET_NEXT_ID (`command`) show
   kUnlinkPin,  // removes pin number `count`
+  kMap,        // mmaps the map in `slot` as mapping `count`
+  kShow,       // all bytes of mapping `count`
+  kStore,      // writes a byte into mapping `count`, if it is writable
+  kProtect,    // mprotects mapping `count`
+  kUnmap,
 };
 
 // What a pointer field of the attr points to.
@@ -39,6 +45,11 @@ struct Reference {
   int slot = 0;
 };
 
+struct Mapping {
+  int protection = 0, flags = 0;
+  std::uint32_t length = 0, offset = 0;  // also where a byte is stored
+};
+
 struct Operation {
   Verb verb = Verb::kBpf;
   unsigned command = 0;
@@ -51,6 +62,7 @@ struct Operation {
   std::vector<Reference> references;
   int slot = kNoSlot;  // where an fd that the call returns goes, or the slot of the other verbs
   std::uint32_t count = 0;
+  Mapping mapping;
 };
 
 std::string to_text(const Operation& operation);

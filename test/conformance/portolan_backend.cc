@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "backend.h"
+#include "base/sys.h"
 #include "portolan/portolan.h"
 
 namespace portolan::conformance {
@@ -19,6 +20,7 @@ class Portolan final : public Backend {
     return result < 0 ? -errno : result;
   }
   void close(int fd) override { ::portolan_close_fd(runtime_, fd); }
+  void unlink(const std::string& path) override { (void)sys::unlinkat(AT_FDCWD, path.c_str(), 0); }
   const std::string& pin_directory() const override { return pins_; }
 
  private:

@@ -16,6 +16,7 @@ namespace {
 // Never open: far above anything that a run has open at a time.
 constexpr int kClosedFd = 19000;
 constexpr std::uint32_t kPins = 4;
+constexpr const char* kOddPin = "/pin\xc3\xa9";  // the one of the generator's odd paths that works
 
 }  // namespace
 
@@ -70,7 +71,15 @@ int World::load_btf(int slot) {
 
 void World::clear() {
   for (int slot = 0; slot < kMapSlots; ++slot) close_map(slot);
-  for (std::uint32_t pin = 0; pin < kPins; ++pin) (void)sys::unlinkat(AT_FDCWD, pin_path(pin).c_str(), 0);
+  for (std::uint32_t pin = 0; pin < kPins; ++pin) backend_.unlink(pin_path(pin));
+  backend_.unlink(backend_.pin_directory() + kOddPin);
+  for (std::uint32_t number = 0; number < kMappings; ++number) unmap(number);
+}
+
+void World::unmap(std::uint32_t number) {
+  if (!mappings_[number].bytes.empty())
+    backend_.munmap(mappings_[number].bytes.data(), mappings_[number].bytes.size());
+  mappings_[number] = {};
 }
 
 void World::adopt_map(int slot, int fd) {

@@ -37,6 +37,14 @@ class World {
 
   int map_fd(int slot) const { return map_fds_[static_cast<std::size_t>(slot)]; }
   const Shape& shape(int slot) const { return shapes_[static_cast<std::size_t>(slot)]; }
+  // A mapping that a sequence has made; empty when there is none.
+  struct Mapped {
+    std::span<std::byte> bytes;
+    bool readable = false, writable = false;
+  };
+  Mapped& mapped(std::uint32_t number) { return mappings_[number]; }
+  void unmap(std::uint32_t number);
+
   std::uint32_t value_of(const Reference& reference) const;  // the fd or id on this backend
   // "slot n has it" for an id of ours, or the id itself.
   std::uint32_t name_of_map_id(std::uint32_t id) const;
@@ -58,6 +66,7 @@ class World {
   std::array<Shape, kMapSlots> shapes_;
   std::array<int, kBtfSlots> btf_fds_;
   std::array<std::uint32_t, kBtfSlots> btf_ids_{};
+  std::array<Mapped, kMappings> mappings_;
   int ordinary_file_ = -1;
 };
 
