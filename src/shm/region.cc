@@ -100,7 +100,7 @@ Result<Region> Region::create(int dir_fd, const char* name, std::uint64_t size, 
                               mode_t mode) {
   size = round_up(size, kPageSize);
   Region region;
-  region.fd_ = UniqueFd(TRY(sys::openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)));
+  region.fd_ = raised(UniqueFd(TRY(sys::openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode))));
   auto build = [&]() -> Result<void> {
     TRY(look_for_room(region.fd(), reserved, size));
     if (auto grown = sys::ftruncate(region.fd(), size); !grown)
@@ -120,7 +120,7 @@ Result<Region> Region::create(int dir_fd, const char* name, std::uint64_t size, 
 
 Result<Region> Region::open(int dir_fd, const char* name, std::uint64_t least) {
   Region region;
-  region.fd_ = UniqueFd(TRY(sys::openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW)));
+  region.fd_ = raised(UniqueFd(TRY(sys::openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW))));
   struct ::stat status{};
   TRY(sys::fstat(region.fd(), status));
   const auto size = static_cast<std::uint64_t>(status.st_size);
@@ -134,20 +134,23 @@ Result<Region> Region::open(int dir_fd, const char* name, std::uint64_t least) {
 Result<void> Region::reserve(std::uint64_t offset, std::uint64_t length) {
   if (offset > size_ || length > size_ - offset) return fail(EINVAL);
   const std::uint64_t from = offset & ~(kPageSize - 1), to = round_up(offset + length, kPageSize);
-  TRY(look_for_room(fd(), to - from, size_));
+  if (fd_) TRY(look_for_room(fd(), to - from, size_));
   for (;;) {
-    auto reserved = sys::fallocate(fd(), 0, from, to - from);
+    auto reserved = fd_ ? sys::fallocate(fd(), 0, from, to - from)
+                        : sys::madvise(base_ + from, to - from, MADV_POPULATE_WRITE);
     if (reserved) return {};
-    const int error = reserved.error().value;
-    if (error == EINTR) continue;
-    return fail(error == ENOSPC || error == EFBIG || error == EDQUOT ? ENOMEM : error);
+    switch (const int error = reserved.error().value; error) {
+      case EINTR:
+        continue;
+      case ENOSPC:
+      case EFBIG:
+      case EDQUOT:
+      case EFAULT:
+        return fail(ENOMEM);
+      default:
+        return fail(error);
+    }
   }
-}
-
-std::uint64_t Region::reserved_bytes() const {
-  struct ::stat status{};
-  if (!sys::fstat(fd(), status)) return 0;
-  return static_cast<std::uint64_t>(status.st_blocks) * 512;
 }
 
 }  // namespace portolan::shm

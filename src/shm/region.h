@@ -28,13 +28,15 @@ class Region {
   // Reserves `length` more bytes at `offset`; both are rounded out to pages. Idempotent. ENOMEM as for
   // create.
   Result<void> reserve(std::uint64_t offset, std::uint64_t length);
-  std::uint64_t reserved_bytes() const;  // what the file takes, by st_blocks
+  // Closes the file; the mapping stays, and reserve() goes on to work (by touching pages,
+  // MADV_POPULATE_WRITE).
+  void close_file() { fd_.reset(); }
 
   std::byte* base() const { return base_; }
   std::uint64_t size() const { return size_; }
   Bytes bytes() const { return {base_, size_}; }
   explicit operator bool() const { return base_ != nullptr; }
-  int fd() const { return fd_.get(); }
+  int fd() const { return fd_.get(); }  // -1 after close_file()
 
   // `count` objects of type T at `offset`, or nullptr when they do not lie whole and aligned within the
   // region.
