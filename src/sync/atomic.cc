@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sync/atomic.h"
 
-#include <cstring>
-
-namespace portolan::sync {
+namespace portolan::sync::detail {
 namespace {
 
 using Word = Atomic<std::uint64_t>;
 
 }  // namespace
 
-void copy_from_shared(void* to, const void* shared_from, std::size_t size) {
+void copy_from_shared_long(void* to, const void* shared_from, std::size_t size) {
   auto* out = static_cast<unsigned char*>(to);
   const auto* in = static_cast<const Word*>(shared_from);
+  // Four loads in flight: the compiler neither unrolls nor merges atomic accesses.
+  for (; size >= 32; size -= 32, out += 32, in += 4) {
+    const std::uint64_t words[4] = {in[0].load_relaxed(), in[1].load_relaxed(), in[2].load_relaxed(),
+                                    in[3].load_relaxed()};
+    std::memcpy(out, words, 32);
+  }
   for (; size >= 8; size -= 8, out += 8, ++in) {
     const std::uint64_t word = in->load_relaxed();
     std::memcpy(out, &word, 8);
@@ -23,7 +27,7 @@ void copy_from_shared(void* to, const void* shared_from, std::size_t size) {
   }
 }
 
-void copy_to_shared(void* shared_to, const void* from, std::size_t size) {
+void copy_to_shared_long(void* shared_to, const void* from, std::size_t size) {
   const auto* in = static_cast<const unsigned char*>(from);
   auto* out = static_cast<Word*>(shared_to);
   for (; size >= 8; size -= 8, in += 8, ++out) {
@@ -38,7 +42,7 @@ void copy_to_shared(void* shared_to, const void* from, std::size_t size) {
   }
 }
 
-bool equal_to_shared(const void* shared, const void* bytes, std::size_t size) {
+bool equal_to_shared_long(const void* shared, const void* bytes, std::size_t size) {
   const auto* a = static_cast<const Word*>(shared);
   const auto* b = static_cast<const unsigned char*>(bytes);
   for (; size >= 8; size -= 8, ++a, b += 8) {
@@ -51,4 +55,4 @@ bool equal_to_shared(const void* shared, const void* bytes, std::size_t size) {
   return std::memcmp(&word, b, size) == 0;
 }
 
-}  // namespace portolan::sync
+}  // namespace portolan::sync::detail

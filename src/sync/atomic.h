@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "sync/seam.h"
 
@@ -81,16 +82,54 @@ class Atomic {
   std::atomic<T> value_{};
 };
 
+#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
+// ThreadSanitizer does not model fences, and says so. What they order here are relaxed atomic accesses, which
+// it never reports.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
 inline void fence_acquire() { std::atomic_thread_fence(std::memory_order_acquire); }
 inline void fence_release() { std::atomic_thread_fence(std::memory_order_release); }
 inline void fence_seq_cst() { std::atomic_thread_fence(std::memory_order_seq_cst); }
+#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 inline void spin_hint() { __builtin_ia32_pause(); }
 
+namespace detail {
+void copy_from_shared_long(void* to, const void* shared_from, std::size_t size);
+void copy_to_shared_long(void* shared_to, const void* from, std::size_t size);
+bool equal_to_shared_long(const void* shared, const void* bytes, std::size_t size);
+inline std::uint64_t load_shared_word(const void* word) {
+  return static_cast<const Atomic<std::uint64_t>*>(word)->load_relaxed();
+}
+inline void store_shared_word(void* word, std::uint64_t value) {
+  static_cast<Atomic<std::uint64_t>*>(word)->store_relaxed(value);
+}
+}  // namespace detail
+
 // Copies between shared and private bytes while others may write the shared ones: every aligned 8-byte word
-// of the shared side is read or written whole, by relaxed atomic accesses. The shared side must be 8-aligned.
-void copy_from_shared(void* to, const void* shared_from, std::size_t size);
-void copy_to_shared(void* shared_to, const void* from, std::size_t size);
-// Compares `size` bytes of an 8-aligned shared side with private bytes, under the same rule.
-bool equal_to_shared(const void* shared, const void* bytes, std::size_t size);
+// of the shared side is read or written whole, by relaxed atomic accesses. The shared side must be 8-aligned,
+// and its storage a multiple of 8 bytes long: a tail is read with its whole last word, and written with what
+// the rest of that word held (so no two writers may share a word). The private side is touched for `size`
+// bytes only.
+inline void copy_from_shared(void* to, const void* shared_from, std::size_t size) {
+  if (size != 8) return detail::copy_from_shared_long(to, shared_from, size);
+  const std::uint64_t word = detail::load_shared_word(shared_from);
+  std::memcpy(to, &word, 8);
+}
+inline void copy_to_shared(void* shared_to, const void* from, std::size_t size) {
+  if (size != 8) return detail::copy_to_shared_long(shared_to, from, size);
+  std::uint64_t word;
+  std::memcpy(&word, from, 8);
+  detail::store_shared_word(shared_to, word);
+}
+// Compares `size` bytes of a shared side with private bytes, under the same rule.
+inline bool equal_to_shared(const void* shared, const void* bytes, std::size_t size) {
+  if (size != 8) return detail::equal_to_shared_long(shared, bytes, size);
+  std::uint64_t word;
+  std::memcpy(&word, bytes, 8);
+  return detail::load_shared_word(shared) == word;
+}
 
 }  // namespace portolan::sync
