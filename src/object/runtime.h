@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A runtime is a directory; an object is a directory in it. See runtime.cc for the essay: layout, invariants, what the
-// object lock guards, and the crash table.
+// A runtime is a directory; an object is a directory in it. See runtime.cc for the essay: layout, invariants,
+// what the object lock guards, and the crash table.
 #pragma once
 #include <memory>
 #include <optional>
@@ -22,7 +22,8 @@
 namespace portolan::object {
 
 enum class Kind : std::uint32_t { kMap = 1, kProg = 2, kBtf = 3, kLink = 4 };
-const char* handle_name(Kind kind);  // "bpf-map", "bpf-prog", "btf", "bpf-link": bpftool tells objects apart by it
+const char* handle_name(
+    Kind kind);  // "bpf-map", "bpf-prog", "btf", "bpf-link": bpftool tells objects apart by it
 
 // One object refers to another: a map to its BTF or an inner map, a program to its maps.
 struct Edge {
@@ -31,19 +32,29 @@ struct Edge {
 };
 
 class Runtime;
+class View;
 
-// Where a new object is built, aside, before anybody can see it. Dropped without publish(), it leaves nothing behind.
+// What the fd cache says about an fd: one per view and access, never changed, gone only with the view.
+struct FdNode {
+  View* view;
+  Kind kind;
+  shm::Access access;
+};
+
+// Where a new object is built, aside, before anybody can see it. Dropped without publish(), it leaves nothing
+// behind.
 struct Draft {
   Draft() = default;
-  Draft(Draft&&) = default;
-  Draft& operator=(Draft&&);
+  Draft(Draft&& other) noexcept;
+  Draft& operator=(Draft&& other) noexcept;
   ~Draft();
   Kind kind{};
-  shm::Region state;              // ObjectHeader (the runtime's own) at 0; the kind's own bytes start at payload_offset
+  shm::Region state;  // ObjectHeader (the runtime's own) at 0; the kind's own bytes start at payload_offset
   std::uint64_t payload_offset = 0;
-  shm::Region user_pages;         // mapped, when user_bytes was not 0
+  shm::Region user_pages;  // mapped, when user_bytes was not 0
   Runtime* runtime = nullptr;
-  std::string staging;            // "staging/…", empty once published
+  std::string staging;  // "staging/…", empty once published
+  int root_fd = -1;     // the runtime's own
 };
 
 // What a view is made of: an object that exists, mapped into this process.
@@ -54,10 +65,14 @@ struct Mapped {
   shm::Region state;
   std::uint64_t payload_offset = 0;
   shm::Region user_pages;  // empty unless the object has pages that users mmap
+  // The runtime's own: where the object stands in the table, and what tells it from every other, ever.
+  std::uint32_t entry = 0;
+  std::uint64_t serial = 0;
+  std::uint64_t handle_inode = 0;
 };
 
-// This process's view of one object; Map and the like derive from it. Made by the kind's factory, shared by all
-// threads, kept until the object is gone and no thread is inside a call (CallEpoch) nor holds a ViewRef.
+// This process's view of one object; Map and the like derive from it. Made by the kind's factory, shared by
+// all threads, kept until the object is gone and no thread is inside a call (CallEpoch) nor holds a ViewRef.
 class View {
  public:
   explicit View(Mapped mapped) : mapped_(std::move(mapped)) {}
@@ -71,14 +86,25 @@ class View {
   const shm::Region& user_pages() const { return mapped_.user_pages; }
   Bytes payload() const { return mapped_.state.bytes().subspan(mapped_.payload_offset); }
 
-  // The last user fd and the last pin went, though others may still refer to the object.
+  // The last user fd and the last pin went, though others may still refer to the object. Called in the
+  // process that notices, outside the object lock and inside a CallEpoch; at least once for each time it
+  // happens (a death in the middle, or two processes that notice together, repeat it): it must be idempotent.
   virtual void release_uref() {}
   virtual void check(shm::Findings&) const {}  // for fsck
 
+  // Of ViewRef.
+  void add_reference() { references_.fetch_add_relaxed(1); }
+  void drop_reference() { references_.fetch_add_acq_rel(~std::uint32_t{0}); }
+
  private:
   friend class Runtime;
+  friend class ViewRef;
   Mapped mapped_;
+  const FdNode nodes_[3] = {{this, mapped_.kind, shm::Access::kReadWrite},
+                            {this, mapped_.kind, shm::Access::kReadOnly},
+                            {this, mapped_.kind, shm::Access::kWriteOnly}};
   sync::Atomic<std::uint32_t> references_;  // ViewRefs
+  sync::Atomic<std::uint32_t> releasing_;   // 1 while release_uref runs, so that a cycle of edges ends
 };
 
 // Keeps a view mapped outside of a CallEpoch (the typed API holds one per map).
@@ -107,24 +133,27 @@ struct Target {
 using ViewFactory = Result<std::unique_ptr<View>> (*)(Mapped);
 
 struct RuntimeOptions {
-  bool create = true;                 // make the directory if it is not there
-  std::uint32_t kernel_version = 0;   // for a new runtime; 0: 6.18.0. For an existing one: must match unless 0
-  std::uint32_t possible_cpus = 0;    // for a new runtime; 0: as the machine's
+  bool create = true;                // make the directory if it is not there
+  std::uint32_t kernel_version = 0;  // for a new runtime; 0: 6.18.0. For an existing one: must match unless 0
+  std::uint32_t possible_cpus = 0;   // for a new runtime; 0: as the machine's
 };
 
 class Runtime {
  public:
-  // Opens, or makes, the runtime in `directory`. On failure *why is a sentence that names the directory and the reason.
+  // Opens, or makes, the runtime in `directory`. On failure *why is a sentence that names the directory and
+  // the reason.
   static Result<std::unique_ptr<Runtime>> open(const std::string& directory, const RuntimeOptions& options,
                                                std::string* why);
-  // A fresh private directory in the first of $XDG_RUNTIME_DIR, /dev/shm, /tmp that has room; also clears away
-  // private runtimes there, of this user, in which nothing lives any more. Gives its path; open() it then.
+  // A fresh private directory in the first of $XDG_RUNTIME_DIR, /dev/shm, /tmp that has room; also clears
+  // away private runtimes there, of this user, in which nothing lives any more. Gives its path; open() it
+  // then.
   static Result<std::string> make_private_directory(std::string* why);
   // Removes a private runtime's directory if no process and no fd is left in it. EBUSY if one is.
   static Result<void> remove_private_directory(const std::string& directory);
   ~Runtime();
 
   const std::string& directory() const;
+  int directory_fd() const;
   std::uint32_t kernel_version() const;
   std::uint32_t possible_cpus() const;
   void set_view_factory(Kind kind, ViewFactory factory);
@@ -133,23 +162,27 @@ class Runtime {
   Result<sync::Actor> actor();
 
   // --- making objects. Room is looked for and reserved here: ENOMEM.
-  Result<Draft> draft(Kind kind, std::uint64_t payload_size, std::uint64_t payload_reserved, std::uint64_t user_bytes,
-                      std::uint32_t max_edges);
+  Result<Draft> draft(Kind kind, std::uint64_t payload_size, std::uint64_t payload_reserved,
+                      std::uint64_t user_bytes, std::uint32_t max_edges);
   struct Published {
     std::uint32_t id;
     UniqueFd fd;  // held, O_CLOEXEC; the caller's to install or close (closing: forget_fd, then settle)
     View* view;
   };
-  // The commit point of creation. Edges are counted with it: their targets must be alive (they are, if the caller
-  // has an fd of each, and ENOENT otherwise).
+  // The commit point of creation. Edges are counted with it: their targets must be alive (they are, if the
+  // caller has an fd of each, and ENOENT otherwise).
   Result<Published> publish(Draft draft, std::span<const Edge> edges, shm::Access access);
 
   // --- finding objects. Call these inside a CallEpoch.
   // EBADF: not open; EINVAL: not an object of this runtime, or of another kind.
   Result<Target> target_of_fd(int fd, Kind kind) {
-    const FdEntry* entry = cached(fd);
-    if (entry != nullptr && entry->kind == kind && tsc() - entry->validated_tsc < revalidate_after_tsc_) [[likely]]
-      return Target{entry->view, entry->access};
+    if (static_cast<unsigned>(fd) < kCachedFds) [[likely]] {
+      const FdEntry& entry = fd_cache_[fd];
+      const FdNode* node = entry.node.load_acquire();  // pairs with remember()
+      if (node != nullptr && node->kind == kind &&
+          tsc() - entry.validated_tsc.load_relaxed() < revalidate_after_tsc_) [[likely]]
+        return Target{node->view, node->access};
+    }
     return target_of_fd_slow(fd, kind);
   }
   Result<Target> target_of_any_fd(int fd);
@@ -158,7 +191,8 @@ class Runtime {
   // The bpf(2) ids. Both settle what they name first. ENOENT when there is none.
   Result<std::uint32_t> next_id(Kind kind, std::uint32_t after);
   Result<UniqueFd> open_by_id(Kind kind, std::uint32_t id, shm::Access access);
-  Result<View*> view_by_id(Kind kind, std::uint32_t id);  // no fd: for edges; the object must be kept alive by one
+  Result<View*> view_by_id(Kind kind,
+                           std::uint32_t id);  // no fd: for edges; the object must be kept alive by one
 
   // --- references between objects, under the object lock
   Result<void> add_edge(View& from, Edge to);
@@ -166,22 +200,24 @@ class Runtime {
   Result<std::vector<Edge>> edges_of(const View& view);
 
   // --- liveness
-  void forget_fd(int fd);    // the fd was or will be closed or replaced: drops it from the cache
+  void forget_fd(int fd);  // the fd was or will be closed or replaced: drops it from the cache
   void forget_fds(int first, int last);
   void settle(Kind kind, std::uint32_t id);  // does what is due if the last fd, pin or reference has gone
-  void sweep();              // settles everything, clears what dead processes left behind
+  void sweep();                              // settles everything, clears what dead processes left behind
 
   // --- pins. A pin is a hard link, below bpffs/, to the object's own pin file: the file system counts them.
   int bpffs_fd() const;
   // EEXIST, ENOENT, EPERM … as the kernel's. `dir_fd` + `name` must lie in bpffs/ (EPERM else).
   Result<void> pin(const View& view, int dir_fd, const char* name, mode_t mode);
   Result<std::pair<Kind, std::uint32_t>> read_pin(int dir_fd, const char* name);
-  // "/sys/fs/bpf/a/b" -> path of that name below this runtime's directory; nothing if `path` is not on the bpffs. Takes
-  // absolute, lexically odd ("//", "/./", "/../") paths, and paths below directory()/bpffs themselves.
+  // "/sys/fs/bpf/a/b" -> path of that name below this runtime's directory; nothing if `path` is not on the
+  // bpffs. Takes absolute, lexically odd ("//", "/./", "/../") paths, and paths below directory()/bpffs
+  // themselves.
   std::optional<std::string> translate_bpffs_path(std::string_view path) const;
 
   // --- user pages
-  // Counts this process's writable mappings of an object; freezing is refused while there are any (of the living).
+  // Counts this process's writable mappings of an object; freezing is refused while there are any (of the
+  // living).
   Result<void> add_writable_mapping(View& view);
   void remove_writable_mapping(View& view);
   bool has_writable_mapping(View& view);
@@ -189,21 +225,20 @@ class Runtime {
   // --- fsck: the control region, every object's header and directory, and every view's own check.
   void check(shm::Findings& findings);
 
+  // Whether any other process lives in this runtime.
+  bool others_alive() const;
+
   // fds that belong to this runtime's own workings; the shim keeps clients from closing them.
   std::vector<int> own_fds() const;
 
- private:
   struct Impl;
+
+ private:
   struct FdEntry {
-    View* view;
-    std::uint64_t validated_tsc;
-    Kind kind;
-    shm::Access access;
+    sync::Atomic<const FdNode*> node;
+    sync::Atomic<std::uint64_t> validated_tsc;
   };
   explicit Runtime(std::unique_ptr<Impl> impl);
-  const FdEntry* cached(int fd) const {
-    return static_cast<unsigned>(fd) < kCachedFds && fd_cache_[fd].view != nullptr ? &fd_cache_[fd] : nullptr;
-  }
   Result<Target> target_of_fd_slow(int fd, Kind kind);
 
   static constexpr unsigned kCachedFds = 65536;

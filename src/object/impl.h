@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of this room share: the insides of a Runtime.
+#pragma once
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include "object/control.h"
+#include "object/directory.h"
+
+namespace portolan::object {
+
+// An entry as it stood at one moment.
+struct Found {
+  std::uint32_t index;
+  Kind kind;
+  std::uint32_t id;
+  std::uint64_t serial;
+  std::uint64_t handle_inode;
+  std::uint64_t pin_inode;
+};
+
+// "objects/map7", "objects/map7/state" …, relative to the runtime's directory.
+std::string object_path(Kind kind, std::uint32_t id, const char* file = nullptr);
+std::optional<Edge> parse_object_name(std::string_view name);
+
+// Guards what this process keeps to itself about its runtimes: views, limbo, the fd cache's writers.
+// Re-entrant, since factories and View::release_uref may come back; taken before the object lock, never
+// inside it; made whole at fork.
+class ProcessLock {
+ public:
+  ProcessLock();
+  ~ProcessLock();
+  ProcessLock(const ProcessLock&) = delete;
+  ProcessLock& operator=(const ProcessLock&) = delete;
+};
+
+enum class Use { kHeld, kPinned, kReferred, kNone };
+
+struct Runtime::Impl {
+  // --- control.cc: the table
+  std::optional<Found> read_entry(std::uint32_t index) const;
+  template <class Wanted>
+  std::optional<Found> find_if(Wanted wanted) const {
+    const std::uint32_t end = entries_in_use();
+    for (std::uint32_t index = 0; index < end; ++index) {
+      const Entry& entry = control->entries[index];
+      if (!wanted(entry)) continue;
+      auto found = read_entry(index);
+      if (found && wanted(entry)) return found;
+    }
+    return {};
+  }
+  std::optional<Found> find(Kind kind, std::uint32_t id) const;
+  std::optional<Found> find_handle(std::uint64_t inode) const;
+  std::optional<Found> find_pin(std::uint64_t inode) const;
+  std::uint32_t entries_in_use() const;
+  Result<std::uint32_t> free_entry();            // under the object lock
+  Result<std::uint32_t> free_id(Kind kind);      // under the object lock
+  void count_referrer(Edge target, int change);  // under the object lock
+  Result<Use> use_of(const Found& found) const;
+  Result<std::vector<Edge>> edges_in_file(const std::string& path) const;
+
+  // Runs `body` under the object lock, repairing first what a dead owner left.
+  template <class Body>
+  auto locked(const sync::Actor& actor, Body&& body) {
+    sync::RobustGuard guard(control->object_lock, actor, [&] { repair(); });
+    return body();
+  }
+
+  // --- settle.cc
+  void repair();  // under the object lock
+  std::string bury(const Found& found, std::vector<Edge>& orphans, std::span<const Edge> edges);
+  void settle_one(Edge object, std::vector<Edge>& work);
+  void release_uref(const Found& found);
+  void sweep_staging();
+
+  // --- views.cc: call these under a ProcessLock
+  Result<View*> view_of(const Found& found);
+  Result<View*> make_view(Mapped mapped);
+  Result<Mapped> map_object(const Found& found);
+  bool still_lives(const View& view) const;
+  void collect();  // takes away the views of what has died, and unmaps those that nobody uses any more
+  void retire(std::unique_ptr<View> view);
+
+  // --- fd_cache.cc
+  Result<View*> view_of_handle(std::uint64_t inode);
+  void forget_view(const View& view);
+
+  struct Limbo {
+    std::unique_ptr<View> view;
+    std::uint64_t epoch;
+  };
+
+  Runtime* runtime = nullptr;
+  std::string directory;
+  UniqueFd root, bpffs, participants_fd;
+  shm::Region control_region;
+  Control* control = nullptr;
+  std::uint64_t device = 0;
+  std::unique_ptr<sync::Participants> participants;
+  ViewFactory factories[kKinds + 1] = {};
+  sync::Atomic<std::uint64_t> drafts;
+
+  std::map<std::uint64_t, std::unique_ptr<View>> views;  // by serial
+  std::unordered_map<std::uint64_t, View*> by_handle;    // by the handle's inode
+  std::vector<Limbo> limbo;
+  std::uint64_t deaths_seen = 0;
+  std::uint32_t cached_fds_end = 0;  // fds at and beyond it are not in the cache
+};
+
+}  // namespace portolan::object

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making objects: aside first, then seen by all with one store. Opening them by id.
+#include <fmt/format.h>
+
+#include "object/impl.h"
+
+namespace portolan::object {
+namespace {
+
+std::uint64_t inode_of(int root, const std::string& path) {
+  struct ::stat status{};
+  return sys::fstatat(root, path.c_str(), status, AT_SYMLINK_NOFOLLOW) ? status.st_ino : 0;
+}
+
+}  // namespace
+
+Draft::Draft(Draft&& other) noexcept
+    : kind(other.kind),
+      state(std::move(other.state)),
+      payload_offset(other.payload_offset),
+      user_pages(std::move(other.user_pages)),
+      runtime(other.runtime),
+      staging(std::exchange(other.staging, {})),
+      root_fd(other.root_fd) {}
+
+Draft& Draft::operator=(Draft&& other) noexcept {
+  std::swap(kind, other.kind);
+  std::swap(state, other.state);
+  std::swap(payload_offset, other.payload_offset);
+  std::swap(user_pages, other.user_pages);
+  std::swap(runtime, other.runtime);
+  std::swap(staging, other.staging);
+  std::swap(root_fd, other.root_fd);
+  return *this;
+}
+
+Draft::~Draft() {
+  if (!staging.empty()) (void)remove_tree(root_fd, staging);
+}
+
+Result<Draft> Runtime::draft(Kind kind, std::uint64_t payload_size, std::uint64_t payload_reserved,
+                             std::uint64_t user_bytes, std::uint32_t max_edges) {
+  impl_->collect();
+  const sync::Actor self = TRY(actor());
+  const std::uint64_t payload_offset =
+      round_up(kEdgesOffset + std::uint64_t{max_edges} * sizeof(EdgeWord), 64);
+  if (payload_reserved > payload_size || payload_size > (std::uint64_t{1} << 46)) return fail(ENOMEM);
+  const int root = impl_->root.get();
+
+  Draft draft;
+  draft.kind = kind;
+  draft.payload_offset = payload_offset;
+  draft.runtime = this;
+  draft.root_fd = root;
+  const std::string staging = fmt::format("staging/{}-{}-{}", self.self.slot(), self.self.incarnation(),
+                                          impl_->drafts.fetch_add_relaxed(1));
+  TRY(sys::mkdirat(root, staging.c_str(), 0777));
+  draft.staging = staging;
+  draft.state = TRY(shm::Region::create(root, (staging + "/state").c_str(), payload_offset + payload_size,
+                                        payload_offset + payload_reserved, 0666));
+  const std::string handle = staging + "/" + handle_name(kind);
+  TRY(shm::create_handle(root, handle.c_str(), user_bytes));
+  if (user_bytes != 0) draft.user_pages = TRY(shm::Region::open(root, handle.c_str(), user_bytes));
+  UniqueFd pin(
+      TRY(sys::openat(root, (staging + "/pin").c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
+
+  auto& header = *draft.state.at<ObjectHeader>(0);
+  header.fingerprint = shm::make_fingerprint(region_kind(kind), possible_cpus(), kernel_version());
+  header.uuid[0] = impl_->control->uuid[0];
+  header.uuid[1] = impl_->control->uuid[1];
+  header.kind = number(kind);
+  header.payload_offset = payload_offset;
+  header.max_edges = max_edges;
+  return draft;
+}
+
+Result<Runtime::Published> Runtime::publish(Draft draft, std::span<const Edge> edges, shm::Access access) {
+  const sync::Actor self = TRY(actor());
+  Impl& impl = *impl_;
+  const int root = impl.root.get();
+  const Kind kind = draft.kind;
+  auto& header = *draft.state.at<ObjectHeader>(0);
+  if (edges.size() > header.max_edges) return fail(EINVAL);
+  auto* words = draft.state.at<EdgeWord>(kEdgesOffset, header.max_edges);
+  for (std::size_t at = 0; at < edges.size(); ++at) words[at].store_relaxed(edge_word(edges[at]));
+
+  const std::string handle = draft.staging + "/" + handle_name(kind);
+  UniqueFd fd = TRY(shm::open_handle(root, handle.c_str(), access));  // held before anybody can find it
+  Mapped mapped;
+  mapped.runtime = this;
+  mapped.kind = kind;
+  mapped.payload_offset = draft.payload_offset;
+  mapped.handle_inode = inode_of(root, handle);
+  const std::uint64_t pin_inode = inode_of(root, draft.staging + "/pin");
+
+  auto commit = [&]() -> Result<void> {
+    for (const Edge& edge : edges)
+      if (!impl.find(edge.kind, edge.id)) return fail(ENOENT);
+    mapped.entry = TRY(impl.free_entry());
+    mapped.id = TRY(impl.free_id(kind));
+    mapped.serial = impl.control->next_serial.fetch_add_relaxed(1) + 1;
+    header.id = mapped.id;
+    header.serial = mapped.serial;
+    PORTOLAN_SEAM();
+    TRY(sys::renameat2(root, draft.staging.c_str(), root, object_path(kind, mapped.id).c_str(), 0));
+    draft.staging.clear();
+    for (const Edge& edge : edges) impl.count_referrer(edge, +1);
+    Entry& entry = impl.control->entries[mapped.entry];
+    entry.kind.store_relaxed(number(kind));
+    entry.id.store_relaxed(mapped.id);
+    entry.flags.store_relaxed(0);
+    entry.serial.store_relaxed(mapped.serial);
+    entry.handle_inode.store_relaxed(mapped.handle_inode);
+    entry.pin_inode.store_relaxed(pin_inode);
+    entry.referrers.store_relaxed(0);
+    entry.state.store_release(static_cast<std::uint32_t>(EntryState::kLive));  // pairs with read_entry
+    return {};
+  };
+  TRY(impl.locked(self, commit));
+
+  mapped.state = std::move(draft.state);
+  mapped.user_pages = std::move(draft.user_pages);
+  const std::uint32_t id = mapped.id;
+  ProcessLock lock;
+  auto view = impl.make_view(std::move(mapped));
+  if (!view) {
+    fd.reset();
+    settle(kind, id);
+    return fail(view.error());
+  }
+  return Published{id, std::move(fd), *view};
+}
+
+Result<UniqueFd> Runtime::open_by_id(Kind kind, std::uint32_t id, shm::Access access) {
+  settle(kind, id);
+  const sync::Actor self = TRY(actor());
+  Impl& impl = *impl_;
+  return impl.locked(self, [&]() -> Result<UniqueFd> {
+    const auto found = impl.find(kind, id);
+    if (!found) return fail(ENOENT);
+    const std::string handle = object_path(kind, id, handle_name(kind));
+    UniqueFd fd = TRY(shm::open_handle(impl.root.get(), handle.c_str(), access));
+    impl.control->entries[found->index].flags.store_relaxed(0);  // it has a user again
+    return fd;
+  });
+}
+
+Result<std::uint32_t> Runtime::next_id(Kind kind, std::uint32_t after) {
+  for (;;) {
+    std::uint32_t next = ~0u;
+    for (std::uint32_t index = 0; index < impl_->entries_in_use(); ++index) {
+      const auto found = impl_->read_entry(index);
+      if (found && found->kind == kind && found->id > after && found->id < next) next = found->id;
+    }
+    if (next == ~0u) return fail(ENOENT);
+    settle(kind, next);
+    if (impl_->find(kind, next)) return next;
+  }
+}
+
+Result<View*> Runtime::view_by_id(Kind kind, std::uint32_t id) {
+  ProcessLock lock;
+  const auto found = impl_->find(kind, id);
+  if (!found) return fail(ENOENT);
+  return impl_->view_of(*found);
+}
+
+}  // namespace portolan::object
