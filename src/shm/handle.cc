@@ -1,13 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
+// Handles: how many descriptions of a file are open, asked of the kernel.
+//
+// Source        open file description locks (fcntl(2), F_OFD_SETLK): they belong to the description, so dup,
+// fork,
+//               exec, SCM_RIGHTS, mmap and any form of close count as the kernel counts its own files.
+//
+// Layout        byte 0                    a read lock of each description that can read
+//               one of bytes 2^62 and up  a write lock of each write-only description, at a place of its own:
+//               the
+//                                         kernel gives write-only files no read locks
+//
+// Invariants    a description that a user gets is locked before anybody else has it; none that only the
+// runtime uses
+//               is ever locked; so "some lock exists" means "some user description exists".
+//
+// Linearization opening: F_OFD_SETLK. Last close or last munmap: the kernel's release of the file, which
+// drops the lock.
+//               is_held: F_OFD_GETLK for a write lock on the whole file, which any lock contradicts. It takes
+//               nothing.
+//
+// Progress      no waiting: locks are set, not awaited. A write-only description tries another byte when one
+// is taken.
+//
+// Crash table   killed before the lock: the description goes with the process. After it: the lock goes with
+// the
+//               description, when its last holder does.
 #include "shm/handle.h"
 
+#include "base/bytes.h"
 #include "base/random.h"
 #include "shm/region.h"
+#include "shm/room.h"
 
 namespace portolan::shm {
 namespace {
 
-// Readers share byte 0; each write-only description has a byte of its own beyond it.
 Result<void> hold(int fd, Access access) {
   struct ::flock lock{};
   lock.l_whence = SEEK_SET;
@@ -16,10 +43,11 @@ Result<void> hold(int fd, Access access) {
     lock.l_type = F_RDLCK;
     return sys::fcntl_lock(fd, F_OFD_SETLK, lock);
   }
-  for (;;) {
+  constexpr std::uint64_t kFirst = std::uint64_t{1} << 62, kPlaces = kFirst - 1;  // below the largest offset
+  for (std::uint64_t place = random_u64();; ++place) {
     lock.l_type = F_WRLCK;
-    lock.l_start = static_cast<off_t>(1 + (random_u64() >> 2));
-    auto locked = sys::fcntl_lock(fd, F_OFD_SETLK, lock);
+    lock.l_start = static_cast<off_t>(kFirst + place % kPlaces);
+    const auto locked = sys::fcntl_lock(fd, F_OFD_SETLK, lock);
     if (locked || (locked.error().value != EAGAIN && locked.error().value != EACCES)) return locked;
   }
 }
@@ -39,20 +67,13 @@ int open_flags(Access access) {
 }  // namespace
 
 Result<void> create_handle(int dir_fd, const char* name, std::uint64_t user_bytes) {
-  UniqueFd fd(TRY(sys::openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
+  if (user_bytes > Region::kLargest) return fail(EINVAL);
+  const UniqueFd fd(TRY(sys::openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)));
   if (user_bytes == 0) return {};
   user_bytes = round_up(user_bytes, kPageSize);
-  auto build = [&]() -> Result<void> {
-    TRY(look_for_room(fd.get(), user_bytes, user_bytes));
-    if (auto reserved = sys::fallocate(fd.get(), 0, 0, user_bytes); !reserved) {
-      const int error = reserved.error().value;
-      return fail(error == ENOSPC || error == EFBIG || error == EDQUOT ? ENOMEM : error);
-    }
-    return {};
-  };
-  auto built = build();
-  if (!built) (void)sys::unlinkat(dir_fd, name, 0);
-  return built;
+  const auto reserved = reserve_room(fd.get(), 0, user_bytes, user_bytes);
+  if (!reserved) (void)sys::unlinkat(dir_fd, name, 0);
+  return reserved;
 }
 
 Result<UniqueFd> open_handle(int dir_fd, const char* name, Access access) {

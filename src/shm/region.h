@@ -8,18 +8,22 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "shm/room.h"
 
 namespace portolan::shm {
 
 class Region {
  public:
+  static constexpr std::uint64_t kLargest = std::uint64_t{1} << 46;  // no larger one can be mapped
+
   Region() = default;
   Region(Region&& other) noexcept;
   Region& operator=(Region&& other) noexcept;
   ~Region();
 
   // Creates `name` in `dir_fd` with `size` bytes of address space, of which the first `reserved` are reserved
-  // now. ENOMEM: no room (cgroup headroom, RLIMIT_FSIZE, file system); EEXIST and others as open(2).
+  // now. EINVAL: size 0 or above kLargest, or more reserved than that. ENOMEM: no room (room.h). EEXIST
+  // and others as open(2).
   static Result<Region> create(int dir_fd, const char* name, std::uint64_t size, std::uint64_t reserved,
                                mode_t mode);
   // Maps the whole of an existing file. EINVAL if it is shorter than `least` bytes or is no regular file.
@@ -51,10 +55,5 @@ class Region {
   std::byte* base_ = nullptr;
   std::uint64_t size_ = 0;
 };
-
-// Looks before a large reservation: ENOMEM if `bytes` cannot be had on the file system of `fd` (statfs), in
-// this process's cgroups (v1 and v2 memory limits, where they can be read) or under RLIMIT_FSIZE (for a file
-// that will be `file_size` long).
-Result<void> look_for_room(int fd, std::uint64_t bytes, std::uint64_t file_size);
 
 }  // namespace portolan::shm

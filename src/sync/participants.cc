@@ -61,9 +61,6 @@ namespace portolan::sync {
 namespace {
 
 constexpr std::uint32_t kIncarnationMask = 0xff'ffff;  // as much as an Owner word holds
-// Clients expect that the fds they get are the lowest free ones, so ours is not among those.
-constexpr int kLowestLockFd = 700;
-
 constinit Atomic<std::uint64_t> last_instance;
 
 struct SlotName {
@@ -118,9 +115,8 @@ Result<Owner> Participants::self_slow() {
 // True if the slot was free and is now this process's. The first pass takes slots that nobody claims; the
 // second those whose owner died.
 Result<bool> Participants::try_claim(std::uint32_t slot) {
-  UniqueFd file(
-      TRY(sys::openat(directory_, SlotName(slot).text, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)));
-  if (auto high = sys::fcntl(file.get(), F_DUPFD_CLOEXEC, kLowestLockFd)) file.reset(*high);
+  UniqueFd file = raised(UniqueFd(
+      TRY(sys::openat(directory_, SlotName(slot).text, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600))));
   auto lock = write_lock_on_whole_file();
   if (auto locked = sys::fcntl_lock(file.get(), F_SETLK, lock); !locked) {
     const int error = locked.error().value;
