@@ -9,13 +9,14 @@
 #include "shm/fingerprint.h"
 #include "sync/participants.h"
 #include "sync/robust_lock.h"
+#include "sync/vcpu.h"
 
 namespace portolan::object {
 
 inline constexpr std::uint32_t kMaxObjects = 65536;
 inline constexpr std::uint32_t kEntriesPerChunk = 1024;  // reserved together
 inline constexpr std::uint32_t kKinds = 4;               // kinds are 1 … kKinds
-inline constexpr std::uint32_t kVcpuRoom = 256 << 10;
+inline constexpr std::uint32_t kMaxVcpus = 4096;
 
 enum class EntryState : std::uint32_t { kFree = 0, kLive = 1, kDying = 2 };
 
@@ -43,7 +44,7 @@ struct Control {
   sync::Atomic<std::uint32_t> next_id[kKinds + 1];
   sync::Atomic<std::uint32_t> high_water;  // entries at and beyond it have never been used
   alignas(4096) sync::ParticipantTable participants;
-  alignas(4096) std::byte vcpu_room[kVcpuRoom];  // for the vCPU table; reserved when it is first used
+  alignas(4096) sync::VcpuSlot vcpus[kMaxVcpus];  // possible_cpus of them are reserved and used
   alignas(4096) Entry entries[kMaxObjects];
 };
 
@@ -69,6 +70,7 @@ struct ObjectHeader {
 static_assert(sizeof(ObjectHeader) % alignof(std::uint64_t) == 0);
 
 using EdgeWord = sync::Atomic<std::uint64_t>;  // kind << 32 | id; 0: none
+inline constexpr std::uint32_t kMostEdges = 8 << 20;
 inline constexpr std::uint64_t kEdgesOffset = sizeof(ObjectHeader);
 
 constexpr std::uint64_t edge_word(Edge edge) {

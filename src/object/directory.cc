@@ -32,7 +32,7 @@ Result<void> remove_below(int dir_fd, const std::string& path, int depth) {
 }  // namespace
 
 Result<UniqueFd> open_directory(int dir_fd, const char* path) {
-  return moved_up(UniqueFd(TRY(sys::openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW))));
+  return raised(UniqueFd(TRY(sys::openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW))));
 }
 
 Result<std::vector<std::string>> names_in(int dir_fd, const char* path) {
@@ -54,11 +54,5 @@ Result<std::vector<std::string>> names_in(int dir_fd, const char* path) {
 }
 
 Result<void> remove_tree(int dir_fd, const std::string& path) { return remove_below(dir_fd, path, 0); }
-
-UniqueFd moved_up(UniqueFd fd) {
-  for (const long least : {1000, 700, 200, 64})
-    if (auto moved = sys::fcntl(fd.get(), F_DUPFD_CLOEXEC, least)) return UniqueFd(*moved);
-  return fd;
-}
 
 }  // namespace portolan::object

@@ -16,10 +16,7 @@ Result<std::vector<std::string>> names_in(int dir_fd, const char* path);
 // Removes a directory and what is in it; what is not there any more is no error. Follows no symbolic link.
 Result<void> remove_tree(int dir_fd, const std::string& path);
 
-// The same description under a number that does not get in the way of the clients' own (they expect low
-// ones).
-UniqueFd moved_up(UniqueFd fd);
-
+// Under a number out of the clients' way.
 Result<UniqueFd> open_directory(int dir_fd, const char* path);
 
 }  // namespace portolan::object

@@ -22,6 +22,8 @@ struct Found {
 
 // "objects/map7", "objects/map7/state" …, relative to the runtime's directory.
 std::string object_path(Kind kind, std::uint32_t id, const char* file = nullptr);
+// Removes an object's directory, needing no fd for it as long as it holds what it should.
+void remove_object(int root, const std::string& path, Kind kind);
 std::optional<Edge> parse_object_name(std::string_view name);
 
 // Guards what this process keeps to itself about its runtimes: views, limbo, the fd cache's writers.
@@ -68,6 +70,13 @@ struct Runtime::Impl {
     return body();
   }
 
+  // --- publish.cc
+  struct Sizes {
+    std::uint64_t payload, payload_reserved, user;
+    std::uint32_t max_edges;
+  };
+  Result<Draft> build(Kind kind, const Sizes& sizes);
+
   // --- settle.cc
   void repair();  // under the object lock
   std::string bury(const Found& found, std::vector<Edge>& orphans, std::span<const Edge> edges);
@@ -99,8 +108,8 @@ struct Runtime::Impl {
   Control* control = nullptr;
   std::uint64_t device = 0;
   std::unique_ptr<sync::Participants> participants;
+  std::unique_ptr<sync::VcpuTable> vcpus;
   ViewFactory factories[kKinds + 1] = {};
-  sync::Atomic<std::uint64_t> drafts;
 
   std::map<std::uint64_t, std::unique_ptr<View>> views;  // by serial
   std::unordered_map<std::uint64_t, View*> by_handle;    // by the handle's inode

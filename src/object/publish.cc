@@ -7,10 +7,15 @@
 namespace portolan::object {
 namespace {
 
+constexpr std::uint32_t kPublicationsPerSweep = 256;  // so that what the dead left does not pile up
+
 std::uint64_t inode_of(int root, const std::string& path) {
   struct ::stat status{};
   return sys::fstatat(root, path.c_str(), status, AT_SYMLINK_NOFOLLOW) ? status.st_ino : 0;
 }
+
+// Two runtimes of one directory may be open in a process, under one participant's name.
+sync::Atomic<std::uint64_t> drafts_of_this_process;
 
 }  // namespace
 
@@ -35,43 +40,51 @@ Draft& Draft::operator=(Draft&& other) noexcept {
 }
 
 Draft::~Draft() {
-  if (!staging.empty()) (void)remove_tree(root_fd, staging);
+  if (!staging.empty()) remove_object(root_fd, staging, kind);
+}
+
+Result<Draft> Runtime::Impl::build(Kind kind, const Sizes& sizes) {
+  const sync::Actor self = TRY(participants->actor());
+  Draft draft;
+  draft.kind = kind;
+  draft.payload_offset = round_up(kEdgesOffset + std::uint64_t{sizes.max_edges} * sizeof(EdgeWord), 64);
+  draft.runtime = runtime;
+  draft.root_fd = root.get();
+  const std::string staging = fmt::format("staging/{}-{}-{}", self.self.slot(), self.self.incarnation(),
+                                          drafts_of_this_process.fetch_add_relaxed(1));
+  TRY(sys::mkdirat(root.get(), staging.c_str(), 0777));
+  draft.staging = staging;
+  draft.state =
+      TRY(shm::Region::create(root.get(), (staging + "/state").c_str(), draft.payload_offset + sizes.payload,
+                              draft.payload_offset + sizes.payload_reserved, 0666));
+  const std::string handle = staging + "/" + handle_name(kind);
+  TRY(shm::create_handle(root.get(), handle.c_str(), sizes.user));
+  if (sizes.user != 0) draft.user_pages = TRY(shm::Region::open(root.get(), handle.c_str(), sizes.user));
+  const UniqueFd pin(
+      TRY(sys::openat(root.get(), (staging + "/pin").c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
+
+  auto& header = *draft.state.at<ObjectHeader>(0);
+  header.fingerprint = shm::make_fingerprint(region_kind(kind), control->fingerprint.possible_cpus,
+                                             control->fingerprint.kernel_version);
+  header.uuid[0] = control->uuid[0];
+  header.uuid[1] = control->uuid[1];
+  header.kind = number(kind);
+  header.payload_offset = draft.payload_offset;
+  header.max_edges = sizes.max_edges;
+  return draft;
 }
 
 Result<Draft> Runtime::draft(Kind kind, std::uint64_t payload_size, std::uint64_t payload_reserved,
                              std::uint64_t user_bytes, std::uint32_t max_edges) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 46;
+  if (payload_size > kMost || user_bytes > kMost || max_edges > kMostEdges) return fail(ENOMEM);
+  if (payload_reserved > payload_size) return fail(EINVAL);
   impl_->collect();
-  const sync::Actor self = TRY(actor());
-  const std::uint64_t payload_offset =
-      round_up(kEdgesOffset + std::uint64_t{max_edges} * sizeof(EdgeWord), 64);
-  if (payload_reserved > payload_size || payload_size > (std::uint64_t{1} << 46)) return fail(ENOMEM);
-  const int root = impl_->root.get();
-
-  Draft draft;
-  draft.kind = kind;
-  draft.payload_offset = payload_offset;
-  draft.runtime = this;
-  draft.root_fd = root;
-  const std::string staging = fmt::format("staging/{}-{}-{}", self.self.slot(), self.self.incarnation(),
-                                          impl_->drafts.fetch_add_relaxed(1));
-  TRY(sys::mkdirat(root, staging.c_str(), 0777));
-  draft.staging = staging;
-  draft.state = TRY(shm::Region::create(root, (staging + "/state").c_str(), payload_offset + payload_size,
-                                        payload_offset + payload_reserved, 0666));
-  const std::string handle = staging + "/" + handle_name(kind);
-  TRY(shm::create_handle(root, handle.c_str(), user_bytes));
-  if (user_bytes != 0) draft.user_pages = TRY(shm::Region::open(root, handle.c_str(), user_bytes));
-  UniqueFd pin(
-      TRY(sys::openat(root, (staging + "/pin").c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
-
-  auto& header = *draft.state.at<ObjectHeader>(0);
-  header.fingerprint = shm::make_fingerprint(region_kind(kind), possible_cpus(), kernel_version());
-  header.uuid[0] = impl_->control->uuid[0];
-  header.uuid[1] = impl_->control->uuid[1];
-  header.kind = number(kind);
-  header.payload_offset = payload_offset;
-  header.max_edges = max_edges;
-  return draft;
+  const Impl::Sizes sizes{payload_size, payload_reserved, user_bytes, max_edges};
+  auto draft = impl_->build(kind, sizes);
+  if (draft || draft.error().value != ENOMEM) return draft;
+  sweep();  // the room may be taken by what nobody uses
+  return impl_->build(kind, sizes);
 }
 
 Result<Runtime::Published> Runtime::publish(Draft draft, std::span<const Edge> edges, shm::Access access) {
@@ -116,10 +129,17 @@ Result<Runtime::Published> Runtime::publish(Draft draft, std::span<const Edge> e
     entry.state.store_release(static_cast<std::uint32_t>(EntryState::kLive));  // pairs with read_entry
     return {};
   };
-  TRY(impl.locked(self, commit));
+  auto committed = impl.locked(self, commit);
+  if (!committed && committed.error().value == ENOMEM) {
+    sweep();  // the table may be full of what nobody uses
+    committed = impl.locked(self, commit);
+  }
+  TRY(std::move(committed));
 
   mapped.state = std::move(draft.state);
   mapped.user_pages = std::move(draft.user_pages);
+  mapped.state.close_file();  // a process may have more views than it may have fds
+  mapped.user_pages.close_file();
   const std::uint32_t id = mapped.id;
   ProcessLock lock;
   auto view = impl.make_view(std::move(mapped));
@@ -128,6 +148,7 @@ Result<Runtime::Published> Runtime::publish(Draft draft, std::span<const Edge> e
     settle(kind, id);
     return fail(view.error());
   }
+  if (id % kPublicationsPerSweep == 0) sweep();
   return Published{id, std::move(fd), *view};
 }
 

@@ -1,4 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
+// A runtime is a directory; an object is a directory in it; a user's fd is an fd of a file in that.
+//
+// The ideas: that the kernel keep count of who uses what (open file descriptions, hard links), so that no
+// death can upset a count; and that a file's inode be its name, so that no holder of it can forge one. Making
+// aside and renaming is as old as mail spools.
+//
+// Layout
+//   control                Control (control.h): fingerprint, object lock, id cursors, participants, vCPUs,
+//   entries objects/map7/bpf-map   handle: what users' fds name; holds only pages that users mmap. Each open
+//   description of
+//                          it carries an OFD lock (shm/handle.h), taken before anybody else can find the
+//                          object
+//   objects/map7/state     ObjectHeader, then edges, then the kind's own bytes
+//   objects/map7/pin       an empty file; a pin is a hard link to it from below bpffs/
+//   staging/S-I-N          a draft of incarnation I of participant S;  staging/dead-N: on its way out
+//   participants/S         see sync/participants.cc
+//   bpffs/…                directories and pins
+//
+// Invariants
+//   - An entry is kLive exactly while its object can be found. Its fields are written while it is not, so
+//   whoever
+//     sees kLive with an acquire, before and after, and the same serial, has read one object. Serials never
+//     repeat.
+//   - Identity is (device of the control file now, inode). The device may change over a reboot, so it is not
+//   stored.
+//   - An object lives while it is held, or pinned (st_nlink of its pin file > 1), or has referrers.
+//   - Whoever makes an unused object used again (open by id, open of a pin, a pin, an edge) holds the object
+//   lock and
+//     has seen kLive under it; whoever buries holds it and has asked all three under it. A held object
+//     becomes held more than once (dup, fork, SCM_RIGHTS) without a lock: it was not buried then, and asking
+//     is a single F_GETLK.
+//   - Edges lie in the state of the one who refers. The target's `referrers` is their sum, kept under the
+//   object lock.
+//   - Lock order: ProcessLock, then the object lock. Nothing calls out of this room under the object lock.
+//
+// Linearization
+//   publish        the release store of kLive          open_by_id  the open, under the object lock
+//   end            the store of kDying                 pin, unpin  linkat, unlink
+//   add/remove_edge  the store of the edge's word      join, death see sync/participants.cc
+//
+// Progress: finding by fd, id or pin takes no lock and waits for nobody. All else waits for the object lock,
+// whose holder does a bounded number of system calls; a stopped holder makes others wait, a dead one does
+// not.
+//
+// Crash table: killed …                       others see                  put right by
+//   while drafting                             a directory in staging/     sweep: its owner is dead
+//   under the lock, before the rename          the same; an id left out    the same; ids are never promised
+//   dense between rename and kLive                   nothing                     repair: a directory without
+//   an entry goes;
+//                                                                          referrers are counted anew
+//   after kLive, before its fd was used        an object nobody holds      settle, by id or in a sweep
+//   between kDying and kFree                   nothing                     repair: kFree; the directory
+//   without an entry
+//                                                                          goes; referrers are counted anew
+//   after kFree, files still in staging/       a directory in staging/     sweep: names no living owner
+//   between an edge's word and its count       a wrong count, locked       repair counts anew, before anybody
+//   reads it in pin                                     the link, or not            nobody: the file system
+//   counts links with the last fd of an object              an object nobody holds      settle, by id or in a
+//   sweep inside release_uref, before it was noted   kUrefGone not set           the next settle calls it
+//   again
+// repair() is run by the next one to take the object lock, and may itself be killed anywhere: it starts anew.
+// Targets of an object whose burial was cut short are settled by the next sweep. Sweeps are made by whoever
+// opens a runtime in which nobody else lives, at every 256th id of a kind, and when there is no room.
+//
+// A reboot is the death of everybody: locks are gone, participants are dead, pins are there, and the next to
+// open the runtime sweeps.
 #include "object/runtime.h"
 
 #include <fmt/format.h>
@@ -58,7 +124,8 @@ Result<void> make_directories(const std::string& path) {
 Result<void> make_control(int root, std::uint32_t possible_cpus, std::uint32_t kernel_version) {
   const std::string name = fmt::format("staging/control-{:016x}", random_u64());
   const shm::Region region =
-      TRY(shm::Region::create(root, name.c_str(), sizeof(Control), offsetof(Control, vcpu_room), 0666));
+      TRY(shm::Region::create(root, name.c_str(), sizeof(Control),
+                              offsetof(Control, vcpus) + possible_cpus * sizeof(sync::VcpuSlot), 0666));
   auto& control = *region.at<Control>(0);
   control.fingerprint = shm::make_fingerprint(shm::RegionKind::kControl, possible_cpus, kernel_version);
   control.uuid[0] = random_u64();
@@ -114,7 +181,7 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const std::string& directory, con
       shm::make_fingerprint(shm::RegionKind::kControl, options.possible_cpus, options.kernel_version);
   if (const std::string text = shm::explain_mismatch(impl->control->fingerprint, expected); !text.empty())
     return explain(why, Errno{EINVAL}, fmt::format("'{}' cannot be used: {}", directory, text));
-  if (const std::uint32_t cpus = impl->control->fingerprint.possible_cpus; cpus == 0 || cpus > 65536)
+  if (const std::uint32_t cpus = impl->control->fingerprint.possible_cpus; cpus == 0 || cpus > kMaxVcpus)
     return explain(why, Errno{EINVAL},
                    fmt::format("'{}' cannot be used: its control file says {} CPUs", directory, cpus));
 
@@ -134,6 +201,8 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const std::string& directory, con
   }
   impl->participants =
       std::make_unique<sync::Participants>(impl->control->participants, impl->participants_fd.get());
+  impl->vcpus = std::make_unique<sync::VcpuTable>(
+      std::span(impl->control->vcpus, impl->control->fingerprint.possible_cpus));
   auto cache = sys::mmap(nullptr, kCachedFds * sizeof(FdEntry), PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (!cache) return cannot(why, "find memory for the runtime", directory, cache.error());
@@ -163,19 +232,13 @@ std::uint32_t Runtime::kernel_version() const { return impl_->control->fingerpri
 std::uint32_t Runtime::possible_cpus() const { return impl_->control->fingerprint.possible_cpus; }
 void Runtime::set_view_factory(Kind kind, ViewFactory factory) { impl_->factories[number(kind)] = factory; }
 Result<sync::Actor> Runtime::actor() { return impl_->participants->actor(); }
+sync::VcpuTable& Runtime::vcpus() { return *impl_->vcpus; }
 bool Runtime::others_alive() const { return impl_->participants->others_alive(); }
 
 std::vector<int> Runtime::own_fds() const {
-  ProcessLock lock;
   std::vector<int> fds{impl_->root.get(), impl_->bpffs.get(), impl_->participants_fd.get(),
                        impl_->control_region.fd()};
   if (const int fd = impl_->participants->lock_fd(); fd >= 0) fds.push_back(fd);
-  auto add = [&](const View& view) {
-    fds.push_back(view.state().fd());
-    if (view.user_pages()) fds.push_back(view.user_pages().fd());
-  };
-  for (const auto& [serial, view] : impl_->views) add(*view);
-  for (const Impl::Limbo& waiting : impl_->limbo) add(*waiting.view);
   return fds;
 }
 

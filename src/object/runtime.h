@@ -18,6 +18,7 @@
 #include "shm/region.h"
 #include "sync/atomic.h"
 #include "sync/owner.h"
+#include "sync/vcpu.h"
 
 namespace portolan::object {
 
@@ -225,6 +226,8 @@ class Runtime {
   // --- fsck: the control region, every object's header and directory, and every view's own check.
   void check(shm::Findings& findings);
 
+  // The vCPUs that programs run on, as many as possible_cpus().
+  sync::VcpuTable& vcpus();
   // Whether any other process lives in this runtime.
   bool others_alive() const;
 

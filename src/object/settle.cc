@@ -65,7 +65,7 @@ void Runtime::Impl::settle_one(Edge object, std::vector<Edge>& work) {
       return;  // no fd to read them with; another time
     grave = bury(*found, work, edges ? std::span<const Edge>(*edges) : std::span<const Edge>());
   });
-  if (!grave.empty()) (void)remove_tree(root.get(), grave);
+  if (!grave.empty()) remove_object(root.get(), grave, object.kind);
   if (uref_went) release_uref(*found);
 }
 
@@ -144,7 +144,10 @@ void Runtime::Impl::sweep_staging() {
 }
 
 void Runtime::sweep() {
-  if (const auto self = actor()) impl_->locked(*self, [] {});  // repairs, if somebody died inside
+  if (const auto self = actor()) {
+    impl_->locked(*self, [] {});  // repairs, if somebody died inside
+    impl_->vcpus->reclaim_dead(*self);
+  }
   for (std::uint32_t index = 0; index < impl_->entries_in_use(); ++index)
     if (const auto found = impl_->read_entry(index)) settle(found->kind, found->id);
   impl_->sweep_staging();

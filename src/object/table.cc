@@ -34,6 +34,15 @@ std::string object_path(Kind kind, std::uint32_t id, const char* file) {
   return file == nullptr ? path : path + "/" + file;
 }
 
+void remove_object(int root, const std::string& path, Kind kind) {
+  for (const char* file : {"state", handle_name(kind), "pin"}) {
+    PORTOLAN_SEAM();
+    (void)sys::unlinkat(root, (path + "/" + file).c_str(), 0);
+  }
+  PORTOLAN_SEAM();
+  if (!sys::unlinkat(root, path.c_str(), AT_REMOVEDIR)) (void)remove_tree(root, path);
+}
+
 std::optional<Edge> parse_object_name(std::string_view name) {
   for (std::uint32_t kind = 1; kind <= kKinds; ++kind) {
     if (!name.starts_with(kKindWords[kind])) continue;
@@ -135,7 +144,7 @@ Result<std::vector<Edge>> Runtime::Impl::edges_in_file(const std::string& path) 
   const UniqueFd file(TRY(sys::openat(root.get(), path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)));
   ObjectHeader header;
   if (TRY(sys::pread(file.get(), &header, sizeof header, 0)) != sizeof header) return fail(EINVAL);
-  if (header.max_edges > (64u << 20) / sizeof(EdgeWord)) return fail(EINVAL);
+  if (header.max_edges > kMostEdges) return fail(EINVAL);
   std::vector<std::uint64_t> words(header.max_edges);
   const std::size_t size = words.size() * sizeof(std::uint64_t);
   if (TRY(sys::pread(file.get(), words.data(), size, kEdgesOffset)) != size) return fail(EINVAL);

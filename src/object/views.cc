@@ -69,6 +69,8 @@ Result<Mapped> Runtime::Impl::map_object(const Found& found) {
   TRY(sys::fstatat(root.get(), handle.c_str(), status, AT_SYMLINK_NOFOLLOW));
   if (status.st_ino != found.handle_inode) return fail(EINVAL);
   if (status.st_size != 0) mapped.user_pages = TRY(shm::Region::open(root.get(), handle.c_str(), 1));
+  mapped.state.close_file();
+  mapped.user_pages.close_file();
   return mapped;
 }
 
