@@ -100,36 +100,58 @@ namespace detail {
 void copy_from_shared_long(void* to, const void* shared_from, std::size_t size);
 void copy_to_shared_long(void* shared_to, const void* from, std::size_t size);
 bool equal_to_shared_long(const void* shared, const void* bytes, std::size_t size);
-inline std::uint64_t load_shared_word(const void* word) {
-  return static_cast<const Atomic<std::uint64_t>*>(word)->load_relaxed();
+using SharedWord = Atomic<std::uint64_t>;
+using SharedHalf = Atomic<std::uint32_t>;
+inline void load_half_from_shared(void* to, const void* shared_from) {
+  const std::uint32_t half = static_cast<const SharedHalf*>(shared_from)->load_relaxed();
+  std::memcpy(to, &half, 4);
 }
-inline void store_shared_word(void* word, std::uint64_t value) {
-  static_cast<Atomic<std::uint64_t>*>(word)->store_relaxed(value);
+inline void store_half_to_shared(void* shared_to, const void* from) {
+  std::uint32_t half;
+  std::memcpy(&half, from, 4);
+  static_cast<SharedHalf*>(shared_to)->store_relaxed(half);
+}
+inline bool half_equals_shared(const void* shared, const void* bytes) {
+  std::uint32_t half;
+  std::memcpy(&half, bytes, 4);
+  return static_cast<const SharedHalf*>(shared)->load_relaxed() == half;
 }
 }  // namespace detail
 
 // Copies between shared and private bytes while others may write the shared ones: every aligned 8-byte word
 // of the shared side is read or written whole, by relaxed atomic accesses. The shared side must be 8-aligned,
-// and its storage a multiple of 8 bytes long: a tail is read with its whole last word, and written with what
-// the rest of that word held (so no two writers may share a word). The private side is touched for `size`
-// bytes only.
+// and its storage a multiple of 8 bytes long: a tail of 4 bytes is one access; any other is read with its
+// whole last word, and written with what the rest of that word held (so no two writers may share a word). The
+// private side is touched for `size` bytes only, and may lie anywhere. Keys and values of 4 and 8 bytes are
+// copied in place.
 inline void copy_from_shared(void* to, const void* shared_from, std::size_t size) {
-  if (size != 8) return detail::copy_from_shared_long(to, shared_from, size);
-  const std::uint64_t word = detail::load_shared_word(shared_from);
-  std::memcpy(to, &word, 8);
+  if (size == 8) {
+    const std::uint64_t word = static_cast<const detail::SharedWord*>(shared_from)->load_relaxed();
+    std::memcpy(to, &word, 8);
+  } else if (size == 4) {
+    detail::load_half_from_shared(to, shared_from);
+  } else {
+    detail::copy_from_shared_long(to, shared_from, size);
+  }
 }
 inline void copy_to_shared(void* shared_to, const void* from, std::size_t size) {
-  if (size != 8) return detail::copy_to_shared_long(shared_to, from, size);
-  std::uint64_t word;
-  std::memcpy(&word, from, 8);
-  detail::store_shared_word(shared_to, word);
+  if (size == 8) {
+    std::uint64_t word;
+    std::memcpy(&word, from, 8);
+    static_cast<detail::SharedWord*>(shared_to)->store_relaxed(word);
+  } else if (size == 4) {
+    detail::store_half_to_shared(shared_to, from);
+  } else {
+    detail::copy_to_shared_long(shared_to, from, size);
+  }
 }
 // Compares `size` bytes of a shared side with private bytes, under the same rule.
 inline bool equal_to_shared(const void* shared, const void* bytes, std::size_t size) {
+  if (size == 4) return detail::half_equals_shared(shared, bytes);
   if (size != 8) return detail::equal_to_shared_long(shared, bytes, size);
   std::uint64_t word;
   std::memcpy(&word, bytes, 8);
-  return detail::load_shared_word(shared) == word;
+  return static_cast<const detail::SharedWord*>(shared)->load_relaxed() == word;
 }
 
 }  // namespace portolan::sync

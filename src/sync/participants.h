@@ -52,7 +52,7 @@ class Participants final : public Liveness {
   // slot's file cannot be made.
   Result<Owner> self() {
     const detail::ThreadOwner& cached = detail::thread_owners[instance_ % detail::kThreadOwners];
-    if (cached.instance == instance_ && cached.generation == process_generation()) [[likely]]
+    if (cached.instance == instance_ && cached.generation == process_generation_if_made()) [[likely]]
       return cached.owner;
     return self_slow();
   }

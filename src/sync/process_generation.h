@@ -14,14 +14,17 @@ extern constinit Atomic<Atomic<std::uint64_t>*> generation_word;
 std::uint64_t make_process_generation();
 }  // namespace detail
 
-// Never 0, and other than in all processes that this one descends from.
-inline std::uint64_t process_generation() {
+// The number, or 0 where it must first be made.
+inline std::uint64_t process_generation_if_made() {
   const Atomic<std::uint64_t>* word =
       detail::generation_word.load_acquire();  // pairs with make_process_generation
-  if (word != nullptr) [[likely]]
-    if (const std::uint64_t generation = word->load_relaxed(); generation != 0) [[likely]]
-      return generation;
-  return detail::make_process_generation();
+  return word == nullptr ? 0 : word->load_relaxed();
+}
+
+// Never 0, and other than in all processes that this one descends from.
+inline std::uint64_t process_generation() {
+  const std::uint64_t generation = process_generation_if_made();
+  return generation != 0 ? generation : detail::make_process_generation();
 }
 
 }  // namespace portolan::sync
