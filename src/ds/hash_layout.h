@@ -20,6 +20,7 @@ namespace portolan::ds {
 #endif
 
 inline constexpr std::uint32_t kNoElement = 0xffff'ffff;
+inline constexpr std::uint32_t kNoBucket = 0xffff'ffff;
 
 inline constexpr unsigned kBucketSlots = 9;
 struct alignas(64) Bucket {

@@ -168,7 +168,7 @@ class HashTable {
   void replace(const Found& found, std::uint32_t fresh) const;
   void remove(const Found& found, std::uint64_t hash) const;
   template <class Fill>
-  Result<bool> insert(const sync::Actor& actor, std::uint64_t hash, std::uint32_t fresh, Fill&& fill) const;
+  std::uint32_t insert(const sync::Actor& actor, std::uint64_t hash, std::uint32_t fresh, Fill&& fill) const;
   static int free_slot(const Bucket& bucket);
   void recount_spill(std::uint32_t home) const;
 

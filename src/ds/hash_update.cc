@@ -76,10 +76,11 @@ int HashTable::free_slot(const Bucket& bucket) {
 }
 
 // Puts `fresh` where its key, which is absent, belongs; `fill` is called once there is a slot for it. The
-// home bucket is locked. False: a bucket before it was busy and may not be waited for; nothing was done.
+// home bucket is locked. If a bucket before it is busy, which may not be waited for with that lock in hand,
+// that bucket is returned and nothing was done; kNoBucket: done.
 template <class Fill>
-Result<bool> HashTable::insert(const sync::Actor& actor, std::uint64_t hash, std::uint32_t fresh,
-                               Fill&& fill) const {
+std::uint32_t HashTable::insert(const sync::Actor& actor, std::uint64_t hash, std::uint32_t fresh,
+                                Fill&& fill) const {
   const auto commit = [&](Bucket& bucket, int slot) {
     bucket.elements[slot].store_release(fresh);     // pairs with look_at
     bucket.tags[slot].store_release(tag_of(hash));  // the commit; pairs with look_at
@@ -89,7 +90,7 @@ Result<bool> HashTable::insert(const sync::Actor& actor, std::uint64_t hash, std
   if (const int slot = free_slot(home); slot >= 0) [[likely]] {
     fill();
     commit(home, slot);
-    return true;
+    return kNoBucket;
   }
   std::uint32_t at = home_of(hash);
   for (std::uint32_t distance = 1; distance < bucket_count_; ++distance) {
@@ -97,7 +98,7 @@ Result<bool> HashTable::insert(const sync::Actor& actor, std::uint64_t hash, std
     Bucket& bucket = buckets_[at];
     if (free_slot(bucket) < 0) continue;
     if (at < home_of(hash)) {
-      if (!bucket.lock.try_lock(actor)) return false;
+      if (!bucket.lock.try_lock(actor)) return at;
     } else if (bucket.lock.lock(actor) == sync::RobustLock::Taken::kRecovered) {
       recount_spill(at);
     }
@@ -109,9 +110,9 @@ Result<bool> HashTable::insert(const sync::Actor& actor, std::uint64_t hash, std
       commit(bucket, slot);
     }
     bucket.lock.unlock();
-    if (slot >= 0) return true;
+    if (slot >= 0) return kNoBucket;
   }
-  return fail(EINVAL);  // fewer elements than slots: only a tampered region gets here
+  return home_of(hash);  // there are free slots, but they moved about while they were looked for
 }
 
 // Finds out anew which of a bucket's keys lie elsewhere. Its lock is held, so those keys stay; what other
@@ -141,10 +142,10 @@ Result<void> HashTable::put(const sync::Actor& actor, const void* key, std::uint
                             const void* value, const Writer* writer) {
   LaneHold lane(*this, actor);
   TRY(lane.take());
-  for (;;) {
+  for (unsigned tries = 0; tries < kMaxRestarts; ++tries) {
     const std::uint32_t fresh = TRY(lane.top());
     if (writer == nullptr) fill(element(fresh), key, value);
-    bool full = false;
+    std::uint32_t busy = kNoBucket;
     {
       BucketHold hold(*this, actor, home_of(hash));
       Found found;
@@ -159,19 +160,23 @@ Result<void> HashTable::put(const sync::Actor& actor, const void* key, std::uint
         return {};
       }
       if (mode == Insert::kExist) return fail(ENOENT);
-      full = lane.count() < 2;
-      if (!full) {
-        const bool done = TRY(insert(actor, hash, fresh, [&] {
+      if (lane.count() >= 2) {
+        busy = insert(actor, hash, fresh, [&] {
           if (writer != nullptr) fill(element(fresh), key, *writer);
-        }));
-        if (done) {
+        });
+        if (busy == kNoBucket) {
           lane.pop();
           return {};
         }
       }
     }
-    if (full) TRY(lane.grow(key, hash));
+    if (busy == kNoBucket) {
+      TRY(lane.grow(key, hash));
+    } else {
+      BucketHold wait(*this, actor, busy);
+    }
   }
+  return fail(EINVAL);  // only a tampered region gets here
 }
 
 Result<void> HashTable::update(const sync::Actor& actor, const void* key, const void* value, Insert mode) {
