@@ -88,18 +88,20 @@ template <HashTable::KeyKind kind, class Wanted, class Take>
     const std::uint32_t generation = at->generation.load_acquire();  // pairs with fill
     if ((generation & kFilled) == 0) [[unlikely]]
       return Verdict::kChanged;
-    const bool equal = has_key<kind>(at, wanted);
-    if (equal) [[likely]]
-      take(at);
     // In this order: the slot still (or again) refers to the element, a key of this tag is committed there,
     // and the element was the same since its generation was first read.
-    if (bucket.elements[slot].load_acquire() != index || bucket.tags[slot].load_acquire() != tag ||
-        at->generation.load_relaxed() != generation) [[unlikely]]
-      return Verdict::kChanged;
-    if (equal) [[likely]] {
+    const auto unchanged = [&] {
+      return bucket.elements[slot].load_acquire() == index && bucket.tags[slot].load_acquire() == tag &&
+             at->generation.load_relaxed() == generation;
+    };
+    if (has_key<kind>(at, wanted)) [[likely]] {
+      take(at);
+      if (!unchanged()) [[unlikely]]
+        return Verdict::kChanged;
       found = {&bucket, slot, index, at};
       return Verdict::kHit;
     }
+    if (!unchanged()) return Verdict::kChanged;
     matches &= ~(3u << (2 * slot));
   }
   return Verdict::kMiss;
