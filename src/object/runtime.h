@@ -85,6 +85,7 @@ class View {
   Runtime& runtime() const { return *mapped_.runtime; }
   const shm::Region& state() const { return mapped_.state; }
   const shm::Region& user_pages() const { return mapped_.user_pages; }
+  // At least as long as was asked for, up to the end of the last page.
   Bytes payload() const { return mapped_.state.bytes().subspan(mapped_.payload_offset); }
 
   // The last user fd and the last pin went, though others may still refer to the object. Called in the
@@ -195,7 +196,8 @@ class Runtime {
   Result<View*> view_by_id(Kind kind,
                            std::uint32_t id);  // no fd: for edges; the object must be kept alive by one
 
-  // --- references between objects, under the object lock
+  // --- references between objects, under the object lock. add: ENOENT if either is gone, ENOSPC if all of
+  // `from`'s max_edges are taken. remove: ENOENT if there is no such edge; settles the target.
   Result<void> add_edge(View& from, Edge to);
   Result<void> remove_edge(View& from, Edge to);
   Result<std::vector<Edge>> edges_of(const View& view);
