@@ -94,10 +94,6 @@ class View {
   virtual void release_uref() {}
   virtual void check(shm::Findings&) const {}  // for fsck
 
-  // Of ViewRef.
-  void add_reference() { references_.fetch_add_relaxed(1); }
-  void drop_reference() { references_.fetch_add_acq_rel(~std::uint32_t{0}); }
-
  private:
   friend class Runtime;
   friend class ViewRef;
