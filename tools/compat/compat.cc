@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prints COMPAT.md: what of Linux's bpf(2) is here, from the tables that the code itself is made of, and what
+// differs on purpose, from docs/differences.def.
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "abi/command.h"
+#include "abi/map_flags.h"
+#include "abi/map_type.h"
+
+namespace {
+
+using portolan::abi::Command;
+using portolan::abi::MapType;
+
+const char* flag_name(std::uint32_t flag) {
+  using namespace portolan::abi::map_flag;
+  switch (flag) {
+    case kNoPrealloc:
+      return "NO_PREALLOC";
+    case kNumaNode:
+      return "NUMA_NODE";
+    case kZeroSeed:
+      return "ZERO_SEED";
+    case kMmapable:
+      return "MMAPABLE";
+    case kInnerMap:
+      return "INNER_MAP";
+    case kPreserveElems:
+      return "PRESERVE_ELEMS";
+    case kNoCommonLru:
+      return "NO_COMMON_LRU";
+    case kStackBuildId:
+      return "STACK_BUILD_ID";
+    case kRbOverwrite:
+      return "RB_OVERWRITE";
+    default:
+      return "?";
+  }
+}
+
+std::string flag_names(std::uint32_t flags) {
+  std::string names;
+  for (std::uint32_t rest = flags; rest != 0; rest &= rest - 1) {
+    if (!names.empty()) names += ", ";
+    names += flag_name(rest & (0u - rest));
+  }
+  return names;
+}
+
+struct Counts {
+  int here = 0, all = 0;
+};
+
+void print_map_type(Counts& counts, const char* name, MapType type, int major, int minor, bool here,
+                    std::uint32_t flags, const char* note) {
+  ++counts.all;
+  counts.here += here;
+  fmt::print("| {} | {} | {}.{} | {} | {} | {} |\n", static_cast<std::uint32_t>(type), name, major, minor,
+             here ? "✓" : "", flag_names(flags), note);
+}
+
+void print_map_types() {
+  using namespace portolan::abi::map_flag;
+  Counts counts;
+  fmt::print(
+      "\n## Map types\n\n"
+      "Each type that is here takes RDONLY, WRONLY, RDONLY_PROG and WRONLY_PROG and the flags of its row. "
+      "The others are "
+      "EINVAL, as on a\nkernel that is older than the type.\n\n"
+      "| number | name | Linux since | here | flags | note |\n"
+      "|---|---|---|---|---|---|\n");
+#define MAP_TYPE(name, type, major, minor, class_name, flags, note) \
+  print_map_type(counts, #name, MapType::type, major, minor, true, flags, note);
+#define MAP_TYPE_NOT_YET(name, type, major, minor, note) \
+  print_map_type(counts, #name, MapType::type, major, minor, false, 0, note);
+#include "map/map_types.def"
+#undef MAP_TYPE
+#undef MAP_TYPE_NOT_YET
+  fmt::print("\n{} of {} types.\n", counts.here, counts.all);
+}
+
+// "kMapCreate" -> "BPF_MAP_CREATE"
+std::string kernel_name(std::string_view enumerator) {
+  std::string name = "BPF";
+  for (char letter : enumerator.substr(1)) {
+    const bool upper = letter >= 'A' && letter <= 'Z';
+    if (upper) name += '_';
+    name += upper ? letter : static_cast<char>(letter - 'a' + 'A');
+  }
+  return name;
+}
+
+void print_command(Counts& counts, const char* enumerator, Command command, int major, int minor, bool here,
+                   const char* note) {
+  ++counts.all;
+  counts.here += here;
+  fmt::print("| {} | {} | {}.{} | {} | {} |\n", static_cast<int>(command), kernel_name(enumerator), major,
+             minor, here ? "✓" : "", note);
+}
+
+void print_commands() {
+  Counts counts;
+  fmt::print(
+      "\n## Commands of bpf(2)\n\n"
+      "Those that are not here are EINVAL, as on a kernel that is older than the command.\n\n"
+      "| number | name | Linux since | here | note |\n"
+      "|---|---|---|---|---|\n");
+#define COMMAND(command, handler, used, major, minor, note) \
+  print_command(counts, #command, Command::command, major, minor, true, note);
+#define HOT_COMMAND COMMAND
+#define COMMAND_NOT_YET(command, major, minor, note) \
+  print_command(counts, #command, Command::command, major, minor, false, note);
+#include "syscall/commands.def"
+#undef COMMAND
+#undef HOT_COMMAND
+#undef COMMAND_NOT_YET
+  fmt::print("\n{} of {} commands.\n", counts.here, counts.all);
+}
+
+void print_differences() {
+  fmt::print(
+      "\n## What differs on purpose\n\n"
+      "| where | Linux | Portolan | why |\n"
+      "|---|---|---|---|\n");
+#define DIFFERENCE(where, kernel, portolan, why) \
+  fmt::print("| {} | {} | {} | {} |\n", where, kernel, portolan, why);
+#include "../../docs/differences.def"
+#undef DIFFERENCE
+}
+
+}  // namespace
+
+int main() {
+  fmt::print(
+      "# Compatibility with Linux\n\n"
+      "<!-- Printed by portolan-compat from map_types.def, commands.def and docs/differences.def; ./dev fmt "
+      "rewrites it. "
+      "-->\n\n"
+      "The measure is Linux 6.18: same results, same errno, same order of checks. What is not listed as "
+      "different is "
+      "meant to be\nthe same, and a difference there is a bug.\n");
+  print_map_types();
+  print_commands();
+  print_differences();
+  return 0;
+}
