@@ -3,17 +3,15 @@
 #pragma once
 #include <cstdint>
 
+#include "base/fault_copy.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "map/user_memory.h"
 
 namespace portolan::syscall {
 
-class Caller {
+class Caller : public map::UserMemory {
  public:
-  virtual ~Caller() = default;
-  // EFAULT. `from` and `to` are addresses in the caller's memory.
-  virtual Result<void> copy_in(void* to, std::uint64_t from, std::size_t size) = 0;
-  virtual Result<void> copy_out(std::uint64_t to, const void* from, std::size_t size) = 0;
   // A string with its NUL: its length; `size` when it is longer. EFAULT.
   virtual Result<std::size_t> copy_in_string(char* to, std::uint64_t from, std::size_t size) = 0;
   // The number by which the runtime's own process knows the caller's fd, valid for this call. EBADF.
@@ -25,9 +23,19 @@ class Caller {
 // The caller is this process.
 class LocalCaller final : public Caller {
  public:
-  Result<void> copy_in(void* to, std::uint64_t from, std::size_t size) override;
-  Result<void> copy_out(std::uint64_t to, const void* from, std::size_t size) override;
-  Result<std::size_t> copy_in_string(char* to, std::uint64_t from, std::size_t size) override;
+  Result<void> copy_in(void* to, std::uint64_t from, std::size_t size) override {
+    if (!portolan_fault_copy(to, reinterpret_cast<const void*>(from), size)) return fail(EFAULT);
+    return {};
+  }
+  Result<void> copy_out(std::uint64_t to, const void* from, std::size_t size) override {
+    if (!portolan_fault_copy(reinterpret_cast<void*>(to), from, size)) return fail(EFAULT);
+    return {};
+  }
+  Result<std::size_t> copy_in_string(char* to, std::uint64_t from, std::size_t size) override {
+    const long length = portolan_fault_copy_string(to, reinterpret_cast<const char*>(from), size);
+    if (length < 0) return fail(EFAULT);
+    return static_cast<std::size_t>(length);
+  }
   Result<int> resolve_fd(int callers_fd) override { return callers_fd; }
   Result<int> install_fd(UniqueFd fd) override { return fd.release(); }
 };

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "map/btf_object.h"
+
+#include "abi/limits.h"
+
+namespace portolan::map {
+namespace {
+
+constexpr std::uint64_t kBtfMagic = 0x31'4654'424c'5450ull;  // "PTLBTF1"
+struct BtfHeader {                                           // the blob follows
+  std::uint64_t magic;
+  std::uint64_t size;
+};
+
+}  // namespace
+
+Result<object::Draft> draft_btf(object::Runtime& runtime, ConstBytes blob) {
+  const std::uint64_t size = sizeof(BtfHeader) + blob.size();
+  object::Draft draft = TRY(runtime.draft(object::Kind::kBtf, size, size, 0, 0));
+  auto* header = draft.state.at<BtfHeader>(draft.payload_offset);
+  *header = {kBtfMagic, blob.size()};
+  std::memcpy(draft.state.at<std::byte>(draft.payload_offset + sizeof(BtfHeader), blob.size()), blob.data(),
+              blob.size());
+  return draft;
+}
+
+Result<std::unique_ptr<object::View>> make_btf_view(object::Mapped mapped) {
+  const auto* header = mapped.state.at<BtfHeader>(mapped.payload_offset);
+  if (header == nullptr || header->magic != kBtfMagic) return fail(EINVAL);
+  const std::uint64_t size = header->size;
+  const auto* bytes = mapped.state.at<std::byte>(mapped.payload_offset + sizeof(BtfHeader), size);
+  if (bytes == nullptr || size > abi::kMaxBtfSize) return fail(EINVAL);
+  return std::make_unique<BtfObject>(std::move(mapped), ConstBytes{bytes, size});
+}
+
+}  // namespace portolan::map

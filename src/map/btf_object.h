@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loaded BTF blob as an object of the runtime: what maps and programs refer to by id.
+#pragma once
+#include <memory>
+
+#include "object/runtime.h"
+
+namespace portolan::map {
+
+class BtfObject final : public object::View {
+ public:
+  BtfObject(object::Mapped mapped, ConstBytes blob) : View(std::move(mapped)), blob_(blob) {}
+  // As BTF_LOAD took it. It lies in a region: check it again before it is relied upon.
+  ConstBytes blob() const { return blob_; }
+
+ private:
+  ConstBytes blob_;
+};
+
+// `blob` has been checked. ENOMEM.
+Result<object::Draft> draft_btf(object::Runtime& runtime, ConstBytes blob);
+// object::ViewFactory of BTF.
+Result<std::unique_ptr<object::View>> make_btf_view(object::Mapped mapped);
+
+}  // namespace portolan::map

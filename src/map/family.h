@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// How maps of a type come to be.
+#pragma once
+#include <memory>
+
+#include "map/map.h"
+
+namespace portolan::map {
+
+inline constexpr std::uint32_t kAccessFlags =
+    abi::map_flag::kRdonly | abi::map_flag::kWronly | abi::map_flag::kRdonlyProg | abi::map_flag::kWronlyProg;
+inline constexpr std::uint32_t kNoNumaNode = 0xffff'ffff;
+
+// Bytes that the family wants: after the MapHeader in the payload, and as user pages.
+struct Layout {
+  std::uint64_t size = 0;
+  std::uint64_t reserved = 0;  // of them, from the beginning
+  std::uint64_t user_bytes = 0;
+};
+
+struct Family {
+  std::uint32_t allowed_flags;
+  std::uint32_t since;  // kernel version
+  Result<void> (*alloc_check)(const MapSpec& spec, std::uint32_t numa_node);
+  Result<Layout> (*layout)(const MapSpec& spec);
+  void (*format)(const shm::Region& state, std::uint64_t offset, const MapSpec& spec);
+  Result<std::unique_ptr<Map>> (*attach)(object::Mapped mapped, MapHeader* header);
+};
+
+// nullptr: no such type (yet).
+const Family* find_family(std::uint32_t type);
+const char* type_name(std::uint32_t type);  // nullptr: no such type
+
+// What every type asks first: EINVAL.
+bool flags_are_allowed(const MapSpec& spec);
+
+// A map that nobody can see yet: publish() makes it one. Flags and sizes have passed alloc_check. E2BIG,
+// ENOMEM.
+Result<object::Draft> draft_map(object::Runtime& runtime, const MapSpec& spec);
+// The BTF that was given with it, before it is published.
+void set_types(object::Draft& draft, const MapSpec& spec);
+
+// object::ViewFactory of maps.
+Result<std::unique_ptr<object::View>> make_map_view(object::Mapped mapped);
+
+// Where the family's bytes begin, counted from the beginning of the state.
+constexpr std::uint64_t family_offset(std::uint64_t payload_offset) {
+  return payload_offset + round_up(sizeof(MapHeader), 64);
+}
+
+}  // namespace portolan::map

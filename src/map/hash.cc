@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "map/hash.h"
+
+#include "map/scratch.h"
+
+namespace portolan::map {
+
+using namespace abi::element_flag;
+using namespace abi::map_flag;
+using ds::HashTable;
+
+namespace {
+
+ds::HashTableShape shape_of(const MapSpec& spec, std::uint32_t value_bytes) {
+  return {spec.key_size, value_bytes, spec.max_entries, !spec.has(kNoPrealloc), spec.seed};
+}
+
+// The kernel's limit of buckets, which are as many as the next power of two.
+constexpr std::uint32_t kMostEntries = 1u << 27;
+
+ds::Insert insert_mode(std::uint64_t flags) {
+  return (flags & kNoExist) != 0 ? ds::Insert::kNoExist
+         : (flags & kExist) != 0 ? ds::Insert::kExist
+                                 : ds::Insert::kAny;
+}
+
+}  // namespace
+
+HashBase::HashBase(object::Mapped mapped, MapHeader* header)
+    : Map(std::move(mapped), header),
+      table_(
+          *HashTable::attach(const_cast<shm::Region&>(state()),  // the view's own, which reserves in it
+                             family_offset(static_cast<std::uint64_t>(payload().data() - state().base())))) {}
+
+Result<void> HashBase::check_sizes(const MapSpec& spec) {
+  if (!flags_are_allowed(spec)) return fail(EINVAL);
+  if (spec.max_entries == 0 || spec.key_size == 0 || spec.value_size == 0) return fail(EINVAL);
+  if (std::uint64_t{spec.key_size} + spec.value_size >= abi::kMaxHashElementSize) return fail(E2BIG);
+  return {};
+}
+
+Result<Layout> HashBase::layout_with(const MapSpec& spec, std::uint32_t value_bytes) {
+  if (spec.max_entries > kMostEntries) return fail(E2BIG);
+  const auto sizes = HashTable::sizes(shape_of(spec, value_bytes));
+  if (!sizes) return fail(sizes.error().value == E2BIG ? ENOMEM : sizes.error().value);
+  return Layout{sizes->total, sizes->reserved, 0};
+}
+
+void HashBase::format_with(const shm::Region& region, std::uint64_t offset, const MapSpec& spec,
+                           std::uint32_t value_bytes) {
+  HashTable::format(region, offset, shape_of(spec, value_bytes));
+}
+
+Result<void> HashBase::attachable(object::Mapped& mapped, const MapSpec& spec, std::uint32_t value_bytes) {
+  const HashTable table = TRY(HashTable::attach(mapped.state, family_offset(mapped.payload_offset)));
+  const ds::HashTableShape& found = table.shape();
+  if (found.key_size != spec.key_size || found.value_size != value_bytes ||
+      found.max_entries != spec.max_entries)
+    return fail(EINVAL);
+  return {};
+}
+
+Result<void> HashBase::get_next_key(const std::byte* key, std::byte* next_key) {
+  std::uint32_t cursor = key == nullptr ? HashTable::kBegin : table_.cursor_of(key);
+  if (!table_.next(cursor, next_key, nullptr)) return fail(ENOENT);
+  return {};
+}
+
+Result<void> HashBase::delete_elem(const std::byte* key) {
+  const sync::Actor actor = TRY(runtime().actor());
+  return table_.erase(actor, key);
+}
+
+Result<void> HashBase::lookup_and_delete_elem(const std::byte* key, std::byte* value, std::uint64_t) {
+  const sync::Actor actor = TRY(runtime().actor());
+  TRY(table_.erase(actor, key, value));
+  if (has_fields()) clear_all_fields(value);
+  return {};
+}
+
+Result<void> HashBase::walk_batch(const BatchCall& call, bool take) {
+  const abi::BatchAttr& attr = call.attr;
+  if (!knows_cpu_flags() && (attr.elem_flags & ~kLock) != 0) return fail(EINVAL);
+  TRY(check_op_flags(attr.elem_flags, take ? kLock : kLock | kCpu));
+  if (attr.flags != 0) return fail(EINVAL);
+  if (attr.count == 0) return {};
+  TRY(call.put_count(0));
+  std::uint32_t passed = 0;
+  if (attr.in_batch != 0) TRY(call.memory.copy_in(&passed, attr.in_batch, sizeof passed));
+  Scratch first, second;
+  std::byte* const key = TRY(first.take(key_size()));
+  std::byte* const value = TRY(second.take(table_.shape().value_size));
+  const std::uint64_t value_length = value_bytes(attr.elem_flags);
+  const sync::Actor actor = TRY(runtime().actor());
+  // Where one CPU's value is asked for, it lies among the others.
+  const std::uint64_t value_offset =
+      (attr.elem_flags & kCpu) != 0 ? (attr.elem_flags >> kCpuShift) * round_up(value_size(), 8) : 0;
+  std::uint32_t cursor = passed - 1, done = 0;  // 0 - 1 is kBegin
+  bool more = true;
+  while (done < attr.count) {
+    more = table_.next(cursor, key, take ? nullptr : value);
+    if (!more) break;
+    if (take && !table_.erase(actor, key, value)) continue;  // somebody else took it
+    if (has_fields()) clear_all_fields(value);
+    TRY(call.memory.copy_out(attr.keys + std::uint64_t{done} * key_size(), key, key_size()));
+    TRY(call.memory.copy_out(attr.values + done * value_length, value + value_offset, value_length));
+    ++done;
+  }
+  passed = cursor + 1;
+  // The last elements are the end, as the kernel's last bucket is.
+  if (more) more = table_.next(cursor, nullptr, nullptr);
+  TRY(call.memory.copy_out(attr.out_batch, &passed, sizeof passed));
+  TRY(call.put_count(done));
+  if (!more) return fail(ENOENT);
+  return {};
+}
+
+std::uint64_t HashBase::mem_usage() const {
+  const auto sizes = HashTable::sizes(table_.shape());
+  if (!sizes) return state().size();
+  const std::uint64_t before = state().size() - sizes->total;
+  if (table_.shape().preallocated) return before + sizes->reserved;
+  const std::uint64_t element = 8 + round_up(key_size(), 8) + table_.shape().value_size;
+  return before + sizes->reserved + table_.count() * element;
+}
+
+void HashBase::check(shm::Findings& findings) const {
+  Map::check(findings);
+  table_.check(where(), findings);
+}
+
+Result<void> HashMap::alloc_check(const MapSpec& spec, std::uint32_t) { return check_sizes(spec); }
+
+static std::uint32_t value_area(const MapSpec& spec) {
+  return static_cast<std::uint32_t>(round_up(spec.value_size, 8));
+}
+
+Result<Layout> HashMap::layout(const MapSpec& spec) { return layout_with(spec, value_area(spec)); }
+
+void HashMap::format(const shm::Region& region, std::uint64_t offset, const MapSpec& spec) {
+  format_with(region, offset, spec, value_area(spec));
+}
+
+Result<std::unique_ptr<Map>> HashMap::attach(object::Mapped mapped, MapHeader* header) {
+  TRY(attachable(mapped, header->spec, value_area(header->spec)));
+  return std::make_unique<HashMap>(std::move(mapped), header);
+}
+
+Result<void> HashMap::lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags) {
+  if ((flags & kLock) == 0) [[likely]] {
+    if (!table().lookup(key, value)) return fail(ENOENT);
+  } else {
+    // Under the bucket's lock, as updates with BPF_F_LOCK are.
+    const auto copy = [&](std::byte* at, bool) { sync::copy_from_shared(value, at, value_size()); };
+    const sync::Actor actor = TRY(runtime().actor());
+    TRY(mutable_table().update_in_place(actor, key, ds::Insert::kExist, copy));
+  }
+  if (has_fields()) [[unlikely]]
+    clear_fields(value);
+  return {};
+}
+
+Result<void> HashMap::update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) {
+  if ((flags & ~kLock) > kExist) return fail(EINVAL);
+  const sync::Actor actor = TRY(runtime().actor());
+  if (!has_fields()) [[likely]]
+    return mutable_table().update(actor, key, value, insert_mode(flags));
+  Scratch room;
+  std::byte* const cleared = TRY(room.take(value_size()));
+  std::memcpy(cleared, value, round_up(value_size(), 8));
+  clear_fields(cleared);
+  if ((flags & kLock) == 0) return mutable_table().update(actor, key, cleared, insert_mode(flags));
+  const auto copy = [&](std::byte* at, bool) { sync::copy_to_shared(at, cleared, value_size()); };
+  return mutable_table().update_in_place(actor, key, insert_mode(flags), copy);
+}
+
+std::byte* HashMap::lookup_elem(const std::byte* key, std::uint32_t) { return table().find(key); }
+
+Result<void> HashMap::update_elem(const std::byte* key, const std::byte* value, std::uint64_t flags,
+                                  std::uint32_t) {
+  return update_elem_copy(key, value, flags);
+}
+
+Result<std::uint64_t> HashMap::for_each_callback(Visit visit, void* context, std::uint64_t flags,
+                                                 std::uint32_t) {
+  if (flags != 0) return fail(EINVAL);
+  Scratch room;
+  std::byte* const key = TRY(room.take(key_size()));
+  std::uint64_t visited = 0;
+  for (std::uint32_t cursor = HashTable::kBegin; table().next(cursor, key, nullptr);) {
+    std::byte* const value = table().find(key);
+    if (value == nullptr) continue;
+    ++visited;
+    if (!visit(context, key, value)) break;
+  }
+  return visited;
+}
+
+}  // namespace portolan::map

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// HASH: the shared table with one value per key.
+#pragma once
+#include "ds/hash_table.h"
+#include "map/family.h"
+
+namespace portolan::map {
+
+// What HASH and PERCPU_HASH share: keys, iteration, deletion, batches.
+class HashBase : public Map {
+ public:
+  HashBase(object::Mapped mapped, MapHeader* header);
+
+  Result<void> get_next_key(const std::byte* key, std::byte* next_key) override;
+  Result<void> delete_elem(const std::byte* key) override;
+  Result<void> lookup_and_delete_elem(const std::byte* key, std::byte* value, std::uint64_t flags) override;
+  Result<void> lookup_batch(const BatchCall& call) override { return walk_batch(call, false); }
+  Result<void> lookup_and_delete_batch(const BatchCall& call) override { return walk_batch(call, true); }
+  Result<void> update_batch(const BatchCall& call) override { return generic_update_batch(call); }
+  Result<void> delete_batch(const BatchCall& call) override { return generic_delete_batch(call); }
+  std::uint64_t mem_usage() const override;
+  bool has_iterator() const override { return true; }
+  void check(shm::Findings& findings) const override;
+
+  const ds::HashTable& table() const { return table_; }
+
+ protected:
+  static Result<void> check_sizes(const MapSpec& spec);
+  static Result<Layout> layout_with(const MapSpec& spec, std::uint32_t value_bytes);
+  static void format_with(const shm::Region& state, std::uint64_t offset, const MapSpec& spec,
+                          std::uint32_t value_bytes);
+  // EINVAL: what lies in the region is not the table that the spec describes.
+  static Result<void> attachable(object::Mapped& mapped, const MapSpec& spec, std::uint32_t value_bytes);
+  virtual void clear_all_fields(std::byte* value) const = 0;
+
+  ds::HashTable& mutable_table() { return table_; }
+
+ private:
+  // in_batch and out_batch hold the number of elements of the slab that were passed.
+  Result<void> walk_batch(const BatchCall& call, bool take);
+  ds::HashTable table_;
+};
+
+class HashMap final : public HashBase {
+ public:
+  using HashBase::HashBase;
+  static Result<void> alloc_check(const MapSpec& spec, std::uint32_t numa_node);
+  static Result<Layout> layout(const MapSpec& spec);
+  static void format(const shm::Region& state, std::uint64_t offset, const MapSpec& spec);
+  static Result<std::unique_ptr<Map>> attach(object::Mapped mapped, MapHeader* header);
+
+  Result<void> lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags) override;
+  Result<void> update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) override;
+  std::byte* lookup_elem(const std::byte* key, std::uint32_t cpu) override;
+  Result<void> update_elem(const std::byte* key, const std::byte* value, std::uint64_t flags,
+                           std::uint32_t cpu) override;
+  Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,
+                                          std::uint32_t cpu) override;
+
+ protected:
+  void clear_all_fields(std::byte* value) const override { clear_fields(value); }
+};
+
+}  // namespace portolan::map

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// A map: struct bpf_map and struct bpf_map_ops as a class. A process-local view of a region, shared by all
+// threads; every method may run in several threads and processes at once.
+//
+// Keys and values are *staged*: in this process's memory, 8-aligned, keys of key_size bytes, values of
+// value_bytes(flags) bytes with room, and zeros when they are read from, up to the next multiple of 8.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "abi/attr.h"
+#include "abi/map_type.h"
+#include "base/bytes.h"
+#include "map/kernel_version.h"
+#include "map/spec.h"
+#include "map/user_memory.h"
+#include "object/runtime.h"
+
+namespace portolan::map {
+
+// One BPF_MAP_*_BATCH call.
+struct BatchCall {
+  UserMemory& memory;
+  const abi::BatchAttr& attr;
+  std::uint64_t count_address;  // of batch.count in the caller's memory
+
+  Result<void> put_count(std::uint32_t count) const {
+    return memory.copy_out(count_address, &count, sizeof count);
+  }
+};
+
+class Map : public object::View {
+ public:
+  Map(object::Mapped mapped, MapHeader* header)
+      : View(std::move(mapped)),
+        header_(header),
+        spec_(header->spec),
+        cpu_flags_(runtime().kernel_version() >= kCpuFlagsSince) {}
+
+  // --- what the map is
+  const MapSpec& spec() const { return spec_; }
+  std::uint32_t key_size() const { return spec_.key_size; }
+  std::uint32_t value_size() const { return spec_.value_size; }
+  std::uint32_t max_entries() const { return spec_.max_entries; }
+  bool has_fields() const { return spec_.field_count != 0; }
+  virtual bool is_per_cpu() const { return false; }
+  // Of a value as system calls see it, in bytes (bpf_map_value_size).
+  std::uint64_t value_bytes(std::uint64_t flags = 0) const {
+    constexpr std::uint64_t one = abi::element_flag::kCpu | abi::element_flag::kAllCpus;
+    if (!is_per_cpu() || (flags & one) != 0) return spec_.value_size;
+    return round_up(spec_.value_size, 8) * spec_.cpus;
+  }
+  bool knows_cpu_flags() const { return cpu_flags_; }
+
+  bool is_frozen() const { return header_->frozen.load_acquire() != 0; }  // pairs with freeze
+  // EBUSY: frozen already, or mapped writable; ENOTSUPP: a value with fields of the kernel's.
+  Result<void> freeze();
+
+  // What BPF_F_LOCK, BPF_F_CPU … ask for must be there (bpf_map_check_op_flags): EINVAL, ERANGE.
+  Result<void> check_op_flags(std::uint64_t flags, std::uint64_t allowed) const;
+
+  // --- ops of system calls. Flags have passed check_op_flags.
+  // `key` nullptr: from the beginning. ENOENT after the last.
+  virtual Result<void> get_next_key(const std::byte* key, std::byte* next_key);
+  // The value without the kernel's fields, which read as zeros. ENOENT.
+  virtual Result<void> lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags);
+  virtual Result<void> lookup_elem_sys_only(const std::byte* key, std::byte* value, std::uint64_t flags) {
+    return lookup_elem_copy(key, value, flags);
+  }
+  virtual Result<void> update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags);
+  virtual Result<void> delete_elem(const std::byte* key);
+  virtual Result<void> lookup_and_delete_elem(const std::byte* key, std::byte* value, std::uint64_t flags);
+  virtual Result<void> lookup_batch(const BatchCall& call);
+  virtual Result<void> lookup_and_delete_batch(const BatchCall& call);
+  virtual Result<void> update_batch(const BatchCall& call);
+  virtual Result<void> delete_batch(const BatchCall& call);
+  // mmap(2) of the map's fd: whether it may be. `length` and `offset` in bytes.
+  Result<void> may_mmap(bool shared, bool writable, std::uint64_t offset, std::uint64_t length) const;
+  virtual Result<void> mmap(std::uint64_t offset, std::uint64_t length) const;
+  virtual std::uint32_t poll() const;  // EPOLL* bits
+  // Maps of fds (programs, other maps): an fd comes in, an id goes out.
+  virtual Result<std::uint32_t> fd_get_ptr(int fd);
+  virtual void fd_put_ptr(std::uint32_t) {}
+  virtual Result<std::uint32_t> fd_sys_lookup_elem(std::uint32_t) const;
+  virtual bool meta_equal(const Map& other) const;  // may `other` take this one's place as an inner map
+  virtual Result<void> get_hash(std::byte* sha256) const;
+  virtual std::uint64_t mem_usage() const;  // bytes of the files
+  // /proc/self/fdinfo/N, as the kernel writes it, without the lines of any file.
+  std::string show_fdinfo() const;
+
+  // --- ops of programs, which run on a vCPU
+  // Where the value lies, or nullptr. It may be recycled under the program, but stays memory.
+  virtual std::byte* lookup_elem(const std::byte* key, std::uint32_t cpu);
+  virtual std::byte* lookup_percpu_elem(const std::byte* key, std::uint32_t cpu);
+  virtual Result<void> update_elem(const std::byte* key, const std::byte* value, std::uint64_t flags,
+                                   std::uint32_t cpu);
+  virtual Result<void> push_elem(const std::byte* value, std::uint64_t flags);
+  virtual Result<void> pop_elem(std::byte* value);
+  virtual Result<void> peek_elem(std::byte* value);
+  virtual Result<void> redirect(std::uint64_t key, std::uint64_t flags);
+  // How generated code finds a value without a call. kNone: by a call.
+  struct InlineLookup {
+    enum class Way : std::uint8_t { kNone, kArray, kPerCpuArray } way = Way::kNone;
+    std::byte* base = nullptr;
+    std::uint64_t stride = 0, cpu_stride = 0;
+    std::uint32_t max_entries = 0;
+  };
+  virtual InlineLookup gen_lookup() const { return {}; }
+  // A value's address as a constant of a program, `offset` bytes into the value of key 0.
+  virtual Result<std::byte*> direct_value_addr(std::uint32_t offset) const;
+  virtual Result<std::uint32_t> direct_value_meta(const std::byte* address) const;
+  // Calls `visit` for each element until it returns false; how many it was called for.
+  using Visit = bool (*)(void* context, const std::byte* key, std::byte* value);
+  virtual Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,
+                                                  std::uint32_t cpu);
+  virtual bool has_iterator() const { return false; }  // bpf_iter of elements (iter_seq_info)
+
+  void check(shm::Findings& findings) const override;
+
+ protected:
+  // bpf_obj_free_fields and check_and_init_map_value in one: nothing but zeros in them.
+  void clear_fields(std::byte* value) const {
+    for (std::uint32_t i = 0; i < spec_.field_count; ++i)
+      std::memset(value + spec_.fields[i].offset, 0, spec_.fields[i].size);
+  }
+  std::string where() const;  // "map 7"
+
+  // Batches by way of the single operations (generic_map_*_batch).
+  Result<void> generic_lookup_batch(const BatchCall& call);
+  Result<void> generic_update_batch(const BatchCall& call);
+  Result<void> generic_delete_batch(const BatchCall& call);
+
+ private:
+  MapHeader* header_;
+  MapSpec spec_;
+  bool cpu_flags_;
+};
+
+}  // namespace portolan::map

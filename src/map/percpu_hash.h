@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// PERCPU_HASH: each key has a value per possible CPU, written in place. System calls see all of them at once.
+#pragma once
+#include "map/hash.h"
+
+namespace portolan::map {
+
+class PerCpuHashMap final : public HashBase {
+ public:
+  using HashBase::HashBase;
+  static Result<void> alloc_check(const MapSpec& spec, std::uint32_t numa_node);
+  static Result<Layout> layout(const MapSpec& spec);
+  static void format(const shm::Region& state, std::uint64_t offset, const MapSpec& spec);
+  static Result<std::unique_ptr<Map>> attach(object::Mapped mapped, MapHeader* header);
+
+  bool is_per_cpu() const override { return true; }
+  Result<void> lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags) override;
+  Result<void> update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) override;
+  std::byte* lookup_elem(const std::byte* key, std::uint32_t cpu) override;
+  std::byte* lookup_percpu_elem(const std::byte* key, std::uint32_t cpu) override;
+  Result<void> update_elem(const std::byte* key, const std::byte* value, std::uint64_t flags,
+                           std::uint32_t cpu) override;
+  Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,
+                                          std::uint32_t cpu) override;
+
+ protected:
+  void clear_all_fields(std::byte* value) const override;
+
+ private:
+  std::uint64_t stride() const { return round_up(value_size(), 8); }
+  Result<ds::Insert> mode_of(std::uint64_t flags) const;
+};
+
+}  // namespace portolan::map

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "abi/info.h"
+#include "map/btf_object.h"
+#include "map/sha256.h"
+#include "syscall/call.h"
+#include "verifier/program.h"
+
+namespace portolan::syscall {
+namespace {
+
+// What the caller put into its struct, the kernel's part of it; all else is zero.
+template <class Info>
+Result<Info> info_in(const Call& call) {
+  const abi::InfoAttr& attr = call.attr.info;
+  TRY(check_tail_is_zero(call.caller, attr.info, sizeof(Info), attr.info_len));
+  Info info{};
+  TRY(call.caller.copy_in(&info, attr.info, std::min<std::size_t>(attr.info_len, sizeof info)));
+  return info;
+}
+
+template <class Info>
+Result<long> info_out(const Call& call, const Info& info) {
+  const abi::InfoAttr& attr = call.attr.info;
+  const auto length = static_cast<std::uint32_t>(std::min<std::size_t>(attr.info_len, sizeof info));
+  TRY(call.caller.copy_out(attr.info, &info, length));
+  TRY(call.put(offsetof(abi::InfoAttr, info_len), length));
+  return 0;
+}
+
+Result<long> map_info(const Call& call, const map::Map& map) {
+  const auto asked = TRY(info_in<abi::MapInfo>(call));
+  const map::MapSpec& spec = map.spec();
+  abi::MapInfo info{};
+  info.type = spec.type;
+  info.id = map.id();
+  info.key_size = spec.key_size;
+  info.value_size = spec.value_size;
+  info.max_entries = spec.max_entries;
+  info.map_flags = spec.map_flags;
+  info.map_extra = spec.map_extra;
+  std::memcpy(info.name, spec.name, sizeof info.name);
+  info.btf_id = spec.btf_id;
+  info.btf_key_type_id = spec.btf_key_type_id;
+  info.btf_value_type_id = spec.btf_value_type_id;
+  if (call.runtime.kernel_version() >= map::kernel_version(6, 18)) {
+    info.hash = asked.hash;
+    info.hash_size = asked.hash_size;
+    if (asked.hash != 0) {
+      if (asked.hash_size != map::Sha256::kSize) return fail(EINVAL);
+      if (!map.is_frozen()) return fail(EPERM);
+      std::byte digest[map::Sha256::kSize];
+      TRY(map.get_hash(digest));
+      TRY(call.caller.copy_out(asked.hash, digest, sizeof digest));
+    } else if (asked.hash_size != 0) {
+      return fail(EINVAL);
+    }
+  }
+  return info_out(call, info);
+}
+
+Result<long> btf_info(const Call& call, const map::BtfObject& btf) {
+  auto info = TRY(info_in<abi::BtfInfo>(call));
+  const auto size = static_cast<std::uint32_t>(btf.blob().size());
+  info.id = btf.id();
+  TRY(call.caller.copy_out(info.btf, btf.blob().data(), std::min(size, info.btf_size)));
+  info.btf_size = size;
+  info.kernel_btf = 0;
+  // A name is for the kernel's own; the others get an empty one where there is room.
+  if ((info.name == 0) != (info.name_len == 0)) return fail(EINVAL);
+  if (info.name_len != 0) {
+    const char none = '\0';
+    TRY(call.caller.copy_out(info.name, &none, 1));
+  }
+  info.name_len = 0;
+  return info_out(call, info);
+}
+
+Result<long> prog_info(const Call& call, const verifier::Program& program) {
+  auto info = TRY(info_in<abi::ProgInfo>(call));
+  const abi::ProgInfo asked = info;
+  const verifier::ProgramAttributes& attributes = program.attributes();
+  info = {};
+  info.type = attributes.type;
+  info.id = program.id();
+  std::memcpy(info.tag, attributes.tag, sizeof info.tag);
+  info.load_time = attributes.load_time_ns;
+  info.created_by_uid = attributes.created_by_uid;
+  info.gpl_compatible = attributes.gpl_compatible;
+  std::memcpy(info.name, attributes.name, sizeof info.name);
+  info.verified_insns = attributes.verified_insns;
+  const auto bytes = static_cast<std::uint32_t>(program.insns().size_bytes());
+  info.xlated_prog_len = bytes;
+  info.xlated_prog_insns = asked.xlated_prog_insns;
+  if (asked.xlated_prog_len != 0 && bytes != 0)
+    TRY(call.caller.copy_out(asked.xlated_prog_insns, program.insns().data(),
+                             std::min(asked.xlated_prog_len, bytes)));
+  info.func_info_rec_size = asked.func_info_rec_size != 0 ? sizeof(abi::FuncInfo) : 0;
+  info.line_info_rec_size = asked.line_info_rec_size != 0 ? sizeof(abi::LineInfo) : 0;
+  info.map_ids = asked.map_ids;
+  info.nr_prog_tags = 1;
+  info.prog_tags = asked.prog_tags;
+  if (asked.nr_prog_tags != 0)
+    TRY(call.caller.copy_out(asked.prog_tags, attributes.tag, sizeof attributes.tag));
+  return info_out(call, info);
+}
+
+}  // namespace
+
+Result<long> obj_get_info_by_fd(const Call& call) {
+  const int fd = TRY(call.caller.resolve_fd(static_cast<int>(call.attr.info.bpf_fd)));
+  const Result<object::Target> target = call.runtime.target_of_any_fd(fd);
+  if (!target) return fail(target.error().value == EBADF ? EBADFD : target.error().value);
+  switch (target->view->kind()) {
+    case object::Kind::kMap:
+      return map_info(call, static_cast<const map::Map&>(*target->view));
+    case object::Kind::kBtf:
+      return btf_info(call, static_cast<const map::BtfObject&>(*target->view));
+    case object::Kind::kProg:
+      return prog_info(call, static_cast<const verifier::Program&>(*target->view));
+    case object::Kind::kLink:
+      break;
+  }
+  return fail(EINVAL);
+}
+
+}  // namespace portolan::syscall
