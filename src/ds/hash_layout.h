@@ -98,10 +98,11 @@ inline std::uint32_t match_tags(const Bucket& bucket, std::uint16_t tag) {
     if (bucket.tags[slot].load_acquire() == tag) matches |= 1u << (2 * slot);  // pairs with commit, remove
   return matches;
 #else
-  // One load of eight tags: on x86 each of them is read whole, and none earlier than the loads before it nor
-  // later than those after it. Assembly, because C++ has no atomic load of 16 bytes that is one instruction.
+  // One load of eight tags: on x86 each of them is read whole. Assembly, because C++ has no atomic load of 16
+  // bytes that is one instruction. What must be read after it is read through what it finds; the spill field
+  // may be read before or after.
   __m128i tags;
-  __asm__ volatile("movdqu %1, %0" : "=x"(tags) : "m"(bucket.tags) : "memory");
+  __asm__ volatile("movdqu %1, %0" : "=x"(tags) : "m"(bucket.tags));
   const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
   const auto ninth =
       static_cast<std::uint32_t>(bucket.tags[8].load_acquire() == tag);  // pairs with commit, remove

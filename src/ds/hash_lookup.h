@@ -148,7 +148,7 @@ inline bool HashTable::search(const Wanted& wanted, std::uint64_t hash, Found& f
   return lookup_words_again(word, hash, value);
 }
 
-inline bool HashTable::lookup(const void* key, void* value) const {
+[[gnu::always_inline]] inline bool HashTable::lookup(const void* key, void* value) const {
   if (kind_ == KeyKind::kWords) [[likely]]
     return lookup_words(key, value);
   return lookup_other(key, value);
