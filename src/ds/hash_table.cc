@@ -179,10 +179,11 @@ Result<HashTable> HashTable::attach(shm::Region& region, std::uint64_t offset) {
   if (!plan || plan->total > region.size() - offset) return fail(EINVAL);
   table.function_ = HashFunction(table.shape_.seed);
   const std::uint32_t size = table.shape_.key_size;
-  table.kind_ = size == 4    ? KeyKind::k4
-                : size == 8  ? KeyKind::k8
-                : size == 16 ? KeyKind::k16
-                             : KeyKind::kOther;
+  table.kind_ = size == 8 && table.shape_.value_size == 8 ? KeyKind::kWords
+                : size == 4                               ? KeyKind::k4
+                : size == 8                               ? KeyKind::k8
+                : size == 16                              ? KeyKind::k16
+                                                          : KeyKind::kOther;
   table.bucket_count_ = plan->buckets;
   table.lane_count_ = plan->lanes;
   table.slab_ = plan->slab;
