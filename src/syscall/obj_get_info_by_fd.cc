@@ -30,7 +30,9 @@ Result<long> info_out(const Call& call, const Info& info) {
 Result<long> map_info(const Call& call, const map::Map& map) {
   const auto asked = TRY(info_in<abi::MapInfo>(call));
   const map::MapSpec& spec = map.spec();
-  abi::MapInfo info{};
+  const bool takes_input = call.runtime.kernel_version() >= map::kernel_version(6, 18);
+  // What does not concern the map stays as the caller had it, since the struct has fields that go in.
+  abi::MapInfo info = takes_input ? asked : abi::MapInfo{};
   info.type = spec.type;
   info.id = map.id();
   info.key_size = spec.key_size;
@@ -39,12 +41,13 @@ Result<long> map_info(const Call& call, const map::Map& map) {
   info.map_flags = spec.map_flags;
   info.map_extra = spec.map_extra;
   std::memcpy(info.name, spec.name, sizeof info.name);
-  info.btf_id = spec.btf_id;
-  info.btf_key_type_id = spec.btf_key_type_id;
-  info.btf_value_type_id = spec.btf_value_type_id;
-  if (call.runtime.kernel_version() >= map::kernel_version(6, 18)) {
-    info.hash = asked.hash;
-    info.hash_size = asked.hash_size;
+  info.btf_vmlinux_value_type_id = 0;
+  if (spec.btf_id != 0) {
+    info.btf_id = spec.btf_id;
+    info.btf_key_type_id = spec.btf_key_type_id;
+    info.btf_value_type_id = spec.btf_value_type_id;
+  }
+  if (takes_input) {
     if (asked.hash != 0) {
       if (asked.hash_size != map::Sha256::kSize) return fail(EINVAL);
       if (!map.is_frozen()) return fail(EPERM);
@@ -94,8 +97,9 @@ Result<long> prog_info(const Call& call, const verifier::Program& program) {
   if (asked.xlated_prog_len != 0 && bytes != 0)
     TRY(call.caller.copy_out(asked.xlated_prog_insns, program.insns().data(),
                              std::min(asked.xlated_prog_len, bytes)));
-  info.func_info_rec_size = asked.func_info_rec_size != 0 ? sizeof(abi::FuncInfo) : 0;
-  info.line_info_rec_size = asked.line_info_rec_size != 0 ? sizeof(abi::LineInfo) : 0;
+  info.func_info_rec_size = sizeof(abi::FuncInfo);
+  info.line_info_rec_size = sizeof(abi::LineInfo);
+  info.jited_line_info_rec_size = sizeof(std::uint64_t);
   info.map_ids = asked.map_ids;
   info.nr_prog_tags = 1;
   info.prog_tags = asked.prog_tags;

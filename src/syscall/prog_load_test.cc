@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "abi/insn.h"
+#include "syscall/world_for_test.h"
+
+namespace portolan::syscall {
+namespace {
+
+using enum abi::Command;
+
+class ProgLoad : public World {
+ protected:
+  long load(const std::vector<abi::Insn>& insns, abi::Attr attr = {}) {
+    attr.prog_load.prog_type = 1;
+    attr.prog_load.insns = address(insns.data());
+    attr.prog_load.insn_cnt = static_cast<std::uint32_t>(insns.size());
+    attr.prog_load.license = address("GPL");
+    return call(kProgLoad, attr);
+  }
+};
+constexpr abi::Insn kZero{0xb7, 0, 0, 0}, kExit{0x95, 0, 0, 0};
+
+TEST_F(ProgLoad, a_probe_of_two_instructions_has_the_kernels_tag) {
+  abi::Attr attr{};
+  std::memcpy(attr.prog_load.prog_name, "probe", 6);
+  const long fd = load({kZero, kExit}, attr);
+  ASSERT_GE(fd, 0);
+  abi::ProgInfo info{};
+  abi::Attr ask{};
+  ask.info = {static_cast<std::uint32_t>(fd), sizeof info, address(&info)};
+  ASSERT_EQ(call(kObjGetInfoByFd, ask), 0);
+  EXPECT_EQ(info.type, 1u);
+  constexpr std::uint8_t tag[] = {0x59, 0xf4, 0xa9, 0x31, 0x74, 0x4d, 0xcd, 0xc6};  // as Linux 6.18 says
+  EXPECT_EQ(std::memcmp(info.tag, tag, sizeof tag), 0);
+  EXPECT_STREQ(info.name, "probe");
+  EXPECT_EQ(info.xlated_prog_len, 16u);
+  EXPECT_EQ(info.verified_insns, 2u);
+  EXPECT_NE(info.load_time, 0u);
+}
+
+TEST_F(ProgLoad, what_is_not_a_straight_line_is_rejected_with_a_reason) {
+  const struct {
+    std::vector<abi::Insn> insns;
+    long expected;
+    const char* reason;
+  } rows[] = {{{kExit}, -EACCES, "R0 !read_ok"},
+              {{kZero}, -EINVAL, "not an exit"},
+              {{kZero, kExit, kExit}, -EINVAL, "unreachable insn 2"},
+              {{kZero, {0x05, 0, 0, 0}, kExit}, -EINVAL, "opcode 05"},
+              {{{0xbf, 0xa0, 0, 0}, kExit}, -EACCES, "R0 leaks addr"},
+              {{{0xb7, 0x0a, 0, 0}, kExit}, -EACCES, "frame pointer is read only"},
+              {{{0xb7, 0x0f, 0, 0}, kExit}, -EINVAL, "R15 is invalid"},
+              {{kZero, {0x37, 0, 0, 0}, kExit}, -EINVAL, "div by zero"},
+              {{kZero, {0x67, 0, 0, 64}, kExit}, -EINVAL, "invalid shift 64"},
+              {{kZero, {0x85, 0, 0, 1}, kExit}, -EINVAL, "opcode 85"}};
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.reason);
+    char log[512] = "";
+    abi::Attr attr{};
+    attr.prog_load.log_buf = address(log);
+    attr.prog_load.log_size = sizeof log;
+    attr.prog_load.log_level = 1;
+    EXPECT_EQ(load(row.insns, attr), row.expected);
+    EXPECT_NE(std::string(log).find(row.reason), std::string::npos) << log;
+  }
+}
+
+TEST_F(ProgLoad, a_log_that_does_not_fit_is_enospc_and_keeps_its_end) {
+  char log[8] = "";
+  abi::Attr attr{};
+  attr.prog_load.log_buf = address(log);
+  attr.prog_load.log_size = sizeof log;
+  attr.prog_load.log_level = 1;
+  EXPECT_EQ(load({kZero, kExit}, attr), -ENOSPC);
+  EXPECT_STREQ(log, " insns\n");
+}
+
+}  // namespace
+}  // namespace portolan::syscall
