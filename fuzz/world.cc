@@ -60,7 +60,9 @@ World::World() {
   if (!directory) std::fprintf(stderr, "no private directory: %s\n", why.c_str());
   PORTOLAN_ASSERT(directory.has_value());
   directory_ = std::move(*directory);
-  PORTOLAN_ASSERT(reopen());
+  const bool opened = reopen();
+  if (!opened) std::fprintf(stderr, "a fresh runtime is refused: %s\n", refusal_.c_str());
+  PORTOLAN_ASSERT(opened);
 }
 
 World::~World() {
@@ -76,6 +78,7 @@ bool World::reopen() {
   auto runtime = object::Runtime::open(directory_, {}, &why);
   if (!runtime) {
     PORTOLAN_ASSERT(!why.empty());
+    refusal_ = std::move(why);
     return false;
   }
   runtime_ = std::move(*runtime);

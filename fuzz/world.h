@@ -72,7 +72,7 @@ class World {
   bool check(bool loud);
 
  private:
-  std::string directory_;
+  std::string directory_, refusal_;
   std::unique_ptr<object::Runtime> runtime_;
   std::vector<int> fds_;
 };
