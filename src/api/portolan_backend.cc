@@ -2,6 +2,7 @@
 #include "api/backend.h"
 #include "base/fault_copy.h"
 #include "base/sys.h"
+#include "sync/call_epoch.h"
 #include "syscall/caller.h"
 #include "syscall/dispatch.h"
 

@@ -216,7 +216,7 @@ Expected<std::size_t> walk_batch(const MapState& state, Operation operation, Com
   auto count = batch_count(state, operation, keys.size(), values.size());
   if (!count) return std::unexpected(count.error());
   if (cursor.finished || *count == 0) return 0;
-  std::uint64_t next[std::size(cursor.bytes)] = {};
+  std::uint64_t next[sizeof(BatchCursor::bytes) / sizeof(std::uint64_t)] = {};
   Attr attr{};
   attr.batch.map_fd = static_cast<std::uint32_t>(state.fd);
   attr.batch.in_batch = cursor.started ? address(cursor.bytes) : 0;
