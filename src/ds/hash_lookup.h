@@ -112,13 +112,17 @@ template <HashTable::KeyKind kind, class Wanted, class Take>
 inline bool HashTable::search(const Wanted& wanted, std::uint64_t hash, Found& found, Take&& take) const {
   const std::uint32_t home = home_of(hash);
   const std::uint16_t tag = tag_of(hash);
-  for (unsigned tries = 0; tries < kMaxRestarts; ++tries) {
+  std::uint64_t budget =
+      kMaxRestarts + std::uint64_t{64} * bucket_count_;  // buckets to look at, for all restarts
+  while (budget != 0) {
+    --budget;
     Verdict verdict = look_at<kind>(buckets_[home], wanted, tag, found, take);
     if (verdict == Verdict::kMiss) {
       const std::uint16_t spill = buckets_[home].spill.load_acquire();  // pairs with insert
       std::uint32_t distance = (spill & spill_bit_of(hash)) != 0 ? Spill::distance(spill) : 0;
       if (distance >= bucket_count_) distance = bucket_count_ - 1;
-      for (std::uint32_t at = home; distance != 0 && verdict == Verdict::kMiss; --distance) {
+      for (std::uint32_t at = home; distance != 0 && budget != 0 && verdict == Verdict::kMiss;
+           --distance, --budget) {
         if (++at == bucket_count_) at = 0;
         verdict = look_at<kind>(buckets_[at], wanted, tag, found, take);
       }

@@ -119,6 +119,8 @@ class HashTable {
   // A reader starts again when what it looked at changed under it. Each time some writer got something done,
   // so only a region that was tampered with can bring it to this many.
   static constexpr unsigned kMaxRestarts = 1 << 20;
+  // An insert that found no slot in any bucket, though there are always some, looks again so often.
+  static constexpr unsigned kMaxScans = 16;
 
   HashTable() = default;
 

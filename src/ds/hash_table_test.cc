@@ -287,5 +287,32 @@ TEST(HashTable, without_preallocation_memory_comes_in_chunks) {
   EXPECT_LE(reserved_bytes(*test.region), empty + 20'000 * 24 + 2 * 65'536);
 }
 
+// Whatever another process writes into the region, calls end, and touch nothing outside it.
+TEST(HashTable, a_tampered_region_makes_no_call_run_away) {
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 30; ++round) {
+    TableForTest test(words(50), 0);
+    for (std::uint64_t key = 0; key < 50; ++key) ASSERT_TRUE(put(test.table, key, key));
+    auto* bytes = test.region->at<std::uint16_t>(0, test.region->size() / 2);
+    const std::size_t first = sizeof(HashHeader) / 4;  // behind the shape, which a view has copied
+    for (int hits = 0; hits < 200; ++hits)
+      bytes[first + random() % (test.region->size() / 2 - first)] = static_cast<std::uint16_t>(random());
+    // A lock that says it is held by somebody alive would rightly be waited for.
+    const std::size_t lines = (HashTable::sizes(words(50))->total - 52 * 24) / 64;
+    for (std::size_t line = 1; line < lines; ++line) *test.region->at<std::uint64_t>(line * 64) = 0;
+    for (std::uint64_t key = 0; key < 100; ++key) {
+      (void)get(test.table, key);
+      (void)put(test.table, key, key);
+      (void)drop(test.table, 99 - key);
+    }
+    std::uint64_t key = 0, value = 0;
+    std::uint32_t steps = 0;
+    for (std::uint32_t cursor = HashTable::kBegin; test.table.next(cursor, &key, &value);)
+      ASSERT_LE(++steps, 52u);
+    shm::Findings findings;
+    test.table.check("table", findings);
+  }
+}
+
 }  // namespace
 }  // namespace portolan::ds

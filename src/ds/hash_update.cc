@@ -142,7 +142,7 @@ Result<void> HashTable::put(const sync::Actor& actor, const void* key, std::uint
                             const void* value, const Writer* writer) {
   LaneHold lane(*this, actor);
   TRY(lane.take());
-  for (unsigned tries = 0; tries < kMaxRestarts; ++tries) {
+  for (unsigned scans = 0; scans < kMaxScans;) {
     const std::uint32_t fresh = TRY(lane.top());
     if (writer == nullptr) fill(element(fresh), key, value);
     std::uint32_t busy = kNoBucket;
@@ -172,6 +172,8 @@ Result<void> HashTable::put(const sync::Actor& actor, const void* key, std::uint
     }
     if (busy == kNoBucket) {
       TRY(lane.grow(key, hash));
+    } else if (busy == home_of(hash)) {
+      ++scans;
     } else {
       BucketHold wait(*this, actor, busy);
     }
