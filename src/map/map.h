@@ -47,7 +47,7 @@ class Map : public object::View {
   // Of a value as system calls see it, in bytes (bpf_map_value_size).
   std::uint64_t value_bytes(std::uint64_t flags = 0) const {
     constexpr std::uint64_t one = abi::element_flag::kCpu | abi::element_flag::kAllCpus;
-    if (!is_per_cpu() || (flags & one) != 0) return spec_.value_size;
+    if (!is_per_cpu() || ((flags & one) != 0 && cpu_flags_)) return spec_.value_size;
     return round_up(spec_.value_size, 8) * spec_.cpus;
   }
   bool knows_cpu_flags() const { return cpu_flags_; }

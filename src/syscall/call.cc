@@ -3,14 +3,23 @@
 
 namespace portolan::syscall {
 
+namespace {
+
+// As the kernel's isalnum() has it, for which bytes are Latin-1.
+bool is_alphanumeric(char letter) {
+  const auto byte = static_cast<unsigned char>(letter);
+  return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
+         (byte >= 0xc0 && byte != 0xd7 && byte != 0xf7);
+}
+
+}  // namespace
+
 Result<void> copy_name(char (&to)[abi::kObjNameLen], const char (&from)[abi::kObjNameLen]) {
   std::memset(to, 0, sizeof to);
   for (std::size_t i = 0; i < sizeof from; ++i) {
     const char letter = from[i];
     if (letter == '\0') return {};
-    const bool allowed = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-                         (letter >= '0' && letter <= '9') || letter == '_' || letter == '.';
-    if (!allowed) return fail(EINVAL);
+    if (!is_alphanumeric(letter) && letter != '_' && letter != '.') return fail(EINVAL);
     to[i] = letter;
   }
   return fail(EINVAL);

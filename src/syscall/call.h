@@ -51,8 +51,8 @@ inline Result<shm::Access> access_of(std::uint32_t flags) {
 
 inline constexpr std::uint32_t kFileFlags = abi::map_flag::kRdonly | abi::map_flag::kWronly;
 
-// A name as the kernel takes one (bpf_obj_name_cpy): letters, digits, '_' and '.', with a NUL; what follows
-// it becomes zeros. EINVAL.
+// A name as the kernel takes one (bpf_obj_name_cpy): letters (Latin-1), digits, '_' and '.', with a NUL; what
+// follows it becomes zeros. EINVAL.
 Result<void> copy_name(char (&to)[abi::kObjNameLen], const char (&from)[abi::kObjNameLen]);
 
 // E2BIG: a byte of the caller's struct behind `known` bytes is not zero, or it is longer than a page.

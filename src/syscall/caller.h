@@ -28,8 +28,9 @@ class LocalCaller final : public Caller {
     return {};
   }
   Result<void> copy_out(std::uint64_t to, const void* from, std::size_t size) override {
-    if (!portolan_fault_copy(reinterpret_cast<void*>(to), from, size)) return fail(EFAULT);
-    return {};
+    if (portolan_fault_copy(reinterpret_cast<void*>(to), from, size)) [[likely]]
+      return {};
+    return copy_out_up_to_the_fault(to, from, size);
   }
   Result<std::size_t> copy_in_string(char* to, std::uint64_t from, std::size_t size) override {
     const long length = portolan_fault_copy_string(to, reinterpret_cast<const char*>(from), size);
@@ -38,6 +39,10 @@ class LocalCaller final : public Caller {
   }
   Result<int> resolve_fd(int callers_fd) override { return callers_fd; }
   Result<int> install_fd(UniqueFd fd) override { return fd.release(); }
+
+ private:
+  // EFAULT; what lies before the first bad byte is written, as the kernel does.
+  static Result<void> copy_out_up_to_the_fault(std::uint64_t to, const void* from, std::size_t size);
 };
 
 }  // namespace portolan::syscall

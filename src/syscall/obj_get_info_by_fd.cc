@@ -10,9 +10,9 @@ namespace {
 
 // What the caller put into its struct, the kernel's part of it; all else is zero.
 template <class Info>
-Result<Info> info_in(const Call& call) {
+Result<Info> info_in(const Call& call, std::uint32_t known = sizeof(Info)) {
   const abi::InfoAttr& attr = call.attr.info;
-  TRY(check_tail_is_zero(call.caller, attr.info, sizeof(Info), attr.info_len));
+  TRY(check_tail_is_zero(call.caller, attr.info, known, attr.info_len));
   Info info{};
   TRY(call.caller.copy_in(&info, attr.info, std::min<std::size_t>(attr.info_len, sizeof info)));
   return info;
@@ -28,7 +28,7 @@ Result<long> info_out(const Call& call, const Info& info) {
 }
 
 Result<long> map_info(const Call& call, const map::Map& map) {
-  const auto asked = TRY(info_in<abi::MapInfo>(call));
+  const auto asked = TRY(info_in<abi::MapInfo>(call, offsetof(abi::MapInfo, reserved)));
   const map::MapSpec& spec = map.spec();
   const bool takes_input = call.runtime.kernel_version() >= map::kernel_version(6, 18);
   // What does not concern the map stays as the caller had it, since the struct has fields that go in.
