@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/open_special.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "base/sys.h"
+#include "map/map.h"
+#include "shim/session.h"
+#include "sync/call_epoch.h"
+
+namespace portolan::shim {
+namespace {
+
+long word(const void* pointer) { return static_cast<long>(reinterpret_cast<std::intptr_t>(pointer)); }
+
+int file_with(const std::string& text) {
+  const long fd = sys::call(SYS_memfd_create, word("portolan"), MFD_CLOEXEC);
+  if (fd < 0) return static_cast<int>(fd);
+  (void)sys::pwrite(static_cast<int>(fd), text.data(), text.size(), 0);
+  return static_cast<int>(fd);
+}
+
+std::string contents(const char* path) {
+  std::string text;
+  auto fd = sys::openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  if (!fd) return text;
+  UniqueFd file(*fd);
+  char buffer[8192];
+  for (;;) {
+    auto size = sys::pread(file.get(), buffer, sizeof buffer, text.size());
+    if (!size || *size == 0) return text;
+    text.append(buffer, *size);
+  }
+}
+
+// The number N of /proc/self/fdinfo/N or /proc/<this process>/fdinfo/N; -1: another path.
+int fdinfo_number(const char* path) {
+  if (std::strncmp(path, "/proc/", 6) != 0) return -1;
+  const char* at = path + 6;
+  if (std::strncmp(at, "self/", 5) == 0) {
+    at += 5;
+  } else {
+    char* end;
+    if (std::strtol(at, &end, 10) != sys::getpid() || *end != '/') return -1;
+    at = end + 1;
+  }
+  if (std::strncmp(at, "fdinfo/", 7) != 0) return -1;
+  char* end;
+  const long number = std::strtol(at + 7, &end, 10);
+  return end == at + 7 || *end != '\0' ? -1 : static_cast<int>(number);
+}
+
+int open_fdinfo(int fd, const char* path) {
+  object::Runtime* there = runtime_if_open();
+  if (there == nullptr || !there->is_handle(fd)) return kNotSpecial;
+  sync::CallEpoch epoch;
+  auto target = there->target_of_any_fd(fd);
+  if (!target) return kNotSpecial;
+  std::string text = contents(path);
+  // The kernel's own lines, without those that speak of our lock on the handle.
+  std::string kept;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    if (text.compare(at, 5, "lock:") != 0) kept += text.substr(at, end - at) + "\n";
+    at = end + 1;
+  }
+  if (target->view->kind() == object::Kind::kMap)
+    kept += static_cast<map::Map*>(target->view)->show_fdinfo();
+  else if (target->view->kind() == object::Kind::kBtf)
+    kept += fmt::format("btf_id:\t{}\n", target->view->id());
+  return file_with(kept);
+}
+
+// Pins have no contents of their own: EIO, as the kernel answers for a map without BTF.
+int open_pin(const std::string& there, int flags) {
+  struct ::stat status{};
+  if (!sys::fstatat(AT_FDCWD, there.c_str(), status, 0) || !S_ISREG(status.st_mode)) return kNotSpecial;
+  return (flags & O_PATH) != 0 ? kNotSpecial : -EIO;
+}
+
+constexpr const char kMountLine[] = "bpf /sys/fs/bpf bpf rw,nosuid,nodev,noexec,relatime,mode=700 0 0\n";
+
+}  // namespace
+
+int open_special(const char* path, int flags) {
+  if (path == nullptr || path[0] != '/') return kNotSpecial;
+  if (std::strncmp(path, "/proc/", 6) == 0) {
+    if (std::strcmp(path, "/proc/mounts") == 0 || std::strcmp(path, "/proc/self/mounts") == 0) {
+      std::string text = contents(path);
+      if (text.find(" /sys/fs/bpf bpf ") == text.npos) text += kMountLine;
+      return file_with(text);
+    }
+    const int number = fdinfo_number(path);
+    return number < 0 ? kNotSpecial : open_fdinfo(number, path);
+  }
+  const std::string there = on_bpffs(AT_FDCWD, path);
+  return there.empty() ? kNotSpecial : open_pin(there, flags);
+}
+
+}  // namespace portolan::shim
+
+using namespace portolan;
+using namespace portolan::shim;
+
+namespace {
+int flags_of(const char* mode) {
+  int flags = std::strchr(mode, '+') ? O_RDWR : mode[0] == 'r' ? O_RDONLY : O_WRONLY;
+  if (mode[0] == 'w') flags |= O_CREAT | O_TRUNC;
+  if (mode[0] == 'a') flags |= O_CREAT | O_APPEND;
+  if (std::strchr(mode, 'e')) flags |= O_CLOEXEC;
+  return flags;
+}
+FILE* open_stream(const char* name, const char* path, const char* mode) {
+  if (const int fd = open_special(path, flags_of(mode)); fd != kNotSpecial) {
+    if (fd < 0) return errno = -fd, nullptr;
+    return ::fdopen(fd, mode);
+  }
+  if (!on_bpffs(AT_FDCWD, path).empty()) {
+    const int fd = ::open(path, flags_of(mode), 0666);
+    return fd < 0 ? nullptr : ::fdopen(fd, mode);
+  }
+  auto* real = reinterpret_cast<FILE* (*)(const char*, const char*)>(::dlsym(RTLD_NEXT, name));
+  return real(path, mode);
+}
+}  // namespace
+
+PORTOLAN_SHIM_EXPORT FILE* fopen(const char* path, const char* mode) {
+  return open_stream("fopen", path, mode);
+}
+PORTOLAN_SHIM_EXPORT FILE* fopen64(const char* path, const char* mode) {
+  return open_stream("fopen64", path, mode);
+}
+PORTOLAN_SHIM_EXPORT FILE* setmntent(const char* path, const char* mode) noexcept {
+  return open_stream("fopen", path, mode);
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+namespace portolan::shim {
+
+// Files that are not what the file system has: /proc/self/fdinfo/N of a handle, /proc/mounts, and pins. An
+// fd, -errno, or kNotSpecial.
+inline constexpr int kNotSpecial = -100000;
+int open_special(const char* path, int flags);
+
+}  // namespace portolan::shim

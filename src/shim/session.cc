@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/session.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+
+#include "base/fault_copy.h"
+#include "base/sys.h"
+#include "sync/call_epoch.h"
+#include "syscall/dispatch.h"
+
+namespace portolan::shim {
+namespace {
+
+sync::Atomic<object::Runtime*> opened;
+thread_local bool opening = false;  // interposed calls that opening itself makes
+
+void complain(const std::string& text) {
+  const std::string line = "portolan: " + text + "\n";
+  sys::call(SYS_write, 2, static_cast<long>(reinterpret_cast<std::intptr_t>(line.data())),
+            static_cast<long>(line.size()));
+}
+
+object::Runtime* open_runtime() {
+  std::string why;
+  const char* named = std::getenv("PORTOLAN_RUNTIME");
+  std::string directory = named == nullptr ? "" : named;
+  if (directory.empty()) {
+    auto made = object::Runtime::make_private_directory(&why);
+    if (!made) return complain(why), nullptr;
+    directory = *made;
+    ::setenv("PORTOLAN_RUNTIME", directory.c_str(), 1);
+  }
+  auto made = object::Runtime::open(directory, {}, &why);
+  if (!made) return complain(why), nullptr;
+  install_fault_handler();
+  syscall::prepare(**made);
+  return made->release();  // for the life of the process
+}
+
+}  // namespace
+
+object::Runtime* runtime_if_open() { return opened.load_acquire(); }  // pairs with runtime
+
+object::Runtime* runtime() {
+  if (object::Runtime* there = opened.load_acquire(); there != nullptr) [[likely]]
+    return there;
+  if (opening) return nullptr;
+  static std::mutex mutex;
+  static bool failed = false;
+  std::lock_guard lock(mutex);
+  if (object::Runtime* there = opened.load_acquire(); there != nullptr) return there;
+  if (failed) return nullptr;
+  opening = true;
+  object::Runtime* fresh = open_runtime();
+  opening = false;
+  failed = fresh == nullptr;
+  opened.store_release(fresh);  // pairs with runtime, runtime_if_open
+  return fresh;
+}
+
+syscall::LocalCaller& caller() {
+  static syscall::LocalCaller local;
+  return local;
+}
+
+bool is_own_fd(int fd) {
+  object::Runtime* runtime = runtime_if_open();
+  if (runtime == nullptr) return false;
+  const auto own = runtime->own_fds();
+  return std::ranges::find(own, fd) != own.end();
+}
+
+Closing::Closing(int fd) {
+  object::Runtime* runtime = runtime_if_open();
+  if (runtime == nullptr) return;
+  sync::CallEpoch epoch;
+  if (auto target = runtime->target_of_any_fd(fd)) {
+    was_handle_ = true;
+    kind_ = target->view->kind();
+    id_ = target->view->id();
+  }
+  runtime->forget_fd(fd);
+}
+
+void Closing::after_close() {
+  if (was_handle_) runtime_if_open()->settle(kind_, id_);
+}
+
+std::string on_bpffs(int dir_fd, const char* path) {
+  if (path == nullptr) return {};
+  std::string whole;
+  if (path[0] != '/') {
+    // Relative: only a process that stands on the bpffs, or names a directory there, means it.
+    char place[PATH_MAX];
+    if (runtime_if_open() == nullptr) return {};
+    const std::string link =
+        dir_fd == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/" + std::to_string(dir_fd);
+    auto size = sys::readlinkat(AT_FDCWD, link.c_str(), place, sizeof place);
+    if (!size) return {};
+    whole = std::string(place, *size) + "/" + path;
+  } else {
+    // Cheap for all the paths that have nothing to do with us.
+    const char* environment = std::getenv("PORTOLAN_RUNTIME");
+    const bool may_be =
+        std::strstr(path, "sys/fs/bpf") != nullptr || std::strstr(path, "bpf") != nullptr ||
+        (environment != nullptr && std::strncmp(path, environment, std::strlen(environment)) == 0);
+    if (!may_be) return {};
+    whole = path;
+  }
+  if (whole.find("/sys/fs/bpf") != 0 && whole.find("//sys/fs/bpf") != 0 && runtime_if_open() == nullptr)
+    return {};
+  object::Runtime* there = runtime();
+  if (there == nullptr) return {};
+  return there->translate_bpffs_path(whole).value_or("");
+}
+
+}  // namespace portolan::shim
