@@ -53,7 +53,11 @@ void Generator::disturb(Operation& operation) {
   if (!dice_.one_in(30)) return;
   switch (dice_.below(7)) {
     case 0:
-      operation.size = dice_.below(size + 1);
+      // A part of an id would be another's on the kernel, where ids are not only ours.
+      operation.size = fields_of(operation.command).begin() != nullptr &&
+                               std::string_view(fields_of(operation.command).begin()->name) == "id"
+                           ? 4 + dice_.below(size - 3)
+                           : dice_.below(size + 1);
       break;
     case 1:
       operation.size =
