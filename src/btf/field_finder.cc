@@ -12,12 +12,6 @@ namespace {
 using abi::btf::Member;
 using abi::btf::VarSecinfo;
 
-enum class How : std::uint8_t {
-  kUniqueStruct,  // by the struct's name; at most one among the members of a struct
-  kStruct,        // by the struct's name
-  kRoot,          // so too, and a declaration tag "contains:struct:member" says what is in it
-  kTagged,        // a pointer to a struct, by its type tag
-};
 struct FieldTraits {
   FieldKind kind;
   const char* name;

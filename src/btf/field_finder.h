@@ -9,6 +9,14 @@
 
 namespace portolan::btf {
 
+// How fields of a kind are told: the column of field_kinds.def.
+enum class How : std::uint8_t {
+  kUniqueStruct,  // by the struct's name; at most one among the members of a struct
+  kStruct,        // by the struct's name
+  kRoot,          // so too, and a declaration tag "contains:struct:member" says what is in it
+  kTagged,        // a pointer to a struct, by its type tag
+};
+
 struct FoundField {
   Field field;
   const char* node_name;  // of lists and trees: the member by which the owned struct hangs in them

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <string_view>
 
 #include "btf/field_finder.h"
 
@@ -16,6 +17,17 @@ constexpr std::uint32_t kRoots = bit(FieldKind::kListHead) | bit(FieldKind::kRbR
 constexpr std::uint32_t kNodes = bit(FieldKind::kListNode) | bit(FieldKind::kRbNode);
 constexpr std::uint32_t kLocks = bit(FieldKind::kSpinLock) | bit(FieldKind::kResSpinLock);
 constexpr std::uint32_t kAllocatedFields = kLocks | kRoots | kNodes | bit(FieldKind::kRefcount) | kKptrFields;
+
+// Structs that the kernel has too, as far as they are known here: those of special fields.
+bool is_of_the_kernel(const Btf& btf, std::uint32_t id) {
+  static constexpr const char* kNames[] = {
+#define PORTOLAN_BTF_FIELD(kind, name, size, alignment, how, maps) How::how == How::kTagged ? "" : name,
+#include "btf/field_kinds.def"
+#undef PORTOLAN_BTF_FIELD
+  };
+  const std::string_view name = btf.name(*btf.type(id));
+  return !name.empty() && std::ranges::find(kNames, name) != std::end(kNames);
+}
 
 // The member of the owned struct by which it hangs in the list or tree.
 Result<void> check_node(const Btf& btf, const FoundField& root) {
@@ -71,6 +83,8 @@ Result<std::vector<Field>> find_fields(const Btf& btf, const Type& type, std::ui
     if (field.offset + field.size > value_size) return fail(EFAULT);
     if (field.offset < next_offset) return fail(EEXIST);
     next_offset = field.offset + field.size;
+    // The kernel does not know how to drop a reference to one of these.
+    if (field.kind == FieldKind::kKptr && is_of_the_kernel(btf, field.type_id)) return fail(ENOENT);
     if ((bit(field.kind) & kRoots) != 0) TRY(check_node(btf, each));
     fields.push_back(field);
   }
@@ -83,7 +97,7 @@ Result<void> check_ownership(const Btf& btf, std::span<const Field> fields) {
   for (const Field& field : fields) {
     if (field.kind == FieldKind::kUptr) {
       const std::uint32_t size = btf.type(field.type_id)->size;
-      if (size == 0) return fail(EINVAL);
+      if (size == 0 || is_of_the_kernel(btf, field.type_id)) return fail(EINVAL);
       if (size > kPageSize) return fail(E2BIG);
     }
     if ((bit(field.kind) & kRoots) == 0) continue;
