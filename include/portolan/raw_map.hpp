@@ -34,7 +34,7 @@ constexpr MapFlags operator|(MapFlags a, MapFlags b) {
 enum class Update : std::uint64_t { kAny = 0, kNoExist = 1, kExist = 2 };
 
 struct MapOptions {
-  std::string name;  // up to 15 characters of [A-Za-z0-9_.]
+  std::string name = {};  // up to 15 characters of [A-Za-z0-9_.]
   MapFlags flags = kNoFlags;
   std::uint32_t numa_node = 0;
   int btf_fd = -1;  // with the two ids: the types of key and value, for printing

@@ -25,7 +25,7 @@ struct MapState {
   // A Portolan map, kept mapped by `view`; nullptr for the kernel's.
   object::ViewRef view;
   map::Map* map = nullptr;
-  bool writable = true;  // by how the fd was opened
+  bool readable = true, writable = true;  // by how the fd was opened
 
   // An mmapable array of the kernel's.
   void* kernel_pages = nullptr;

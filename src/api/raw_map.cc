@@ -12,6 +12,7 @@
 #include "api/direct.h"
 #include "api/map_state.h"
 #include "base/bytes.h"
+#include "portolan/typed_map.hpp"
 
 namespace portolan {
 namespace {

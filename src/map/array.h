@@ -16,8 +16,11 @@ class ArrayBase : public Map {
   Result<void> lookup_batch(const BatchCall& call) override { return generic_lookup_batch(call); }
   Result<void> update_batch(const BatchCall& call) override { return generic_update_batch(call); }
   bool has_iterator() const override { return true; }
+  bool has_seq_show() const override { return true; }
+  static constexpr CheckBtf kCheckBtf = btf::check_array_types;
 
  protected:
+  Result<void> show_key(const btf::Btf& btf, const std::byte* key, std::string& out) const override;
   static std::uint32_t index_of(const std::byte* key) { return load_unaligned<std::uint32_t>(key); }
   static Result<void> check_sizes(const MapSpec& spec);
 };

@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 
+#include "btf/map_check.h"
 #include "map/map.h"
 
 namespace portolan::map {
@@ -18,6 +19,10 @@ struct Layout {
   std::uint64_t user_bytes = 0;
 };
 
+// What a type asks of its BTF beyond the sizes; nullptr: nothing, but then there must be a key's type.
+using CheckBtf = Result<void> (*)(const btf::Btf& btf, const btf::MapTypes& types,
+                                  const btf::CheckedTypes& checked, std::uint32_t max_entries);
+
 struct Family {
   std::uint32_t allowed_flags;
   std::uint32_t since;  // kernel version
@@ -25,6 +30,7 @@ struct Family {
   Result<Layout> (*layout)(const MapSpec& spec);
   void (*format)(const shm::Region& state, std::uint64_t offset, const MapSpec& spec);
   Result<std::unique_ptr<Map>> (*attach)(object::Mapped mapped, MapHeader* header);
+  CheckBtf check_btf;
 };
 
 // nullptr: no such type (yet).

@@ -20,6 +20,8 @@ class HashBase : public Map {
   Result<void> delete_batch(const BatchCall& call) override { return generic_delete_batch(call); }
   std::uint64_t mem_usage() const override;
   bool has_iterator() const override { return true; }
+  bool has_seq_show() const override { return true; }
+  static constexpr CheckBtf kCheckBtf = nullptr;
   void check(shm::Findings& findings) const override;
 
   const ds::HashTable& table() const { return table_; }

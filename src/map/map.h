@@ -11,6 +11,7 @@
 #include "abi/attr.h"
 #include "abi/map_type.h"
 #include "base/bytes.h"
+#include "btf/btf.h"
 #include "map/kernel_version.h"
 #include "map/spec.h"
 #include "map/user_memory.h"
@@ -85,6 +86,10 @@ class Map : public object::View {
   virtual bool meta_equal(const Map& other) const;  // may `other` take this one's place as an inner map
   virtual Result<void> get_hash(std::byte* sha256) const;
   virtual std::uint64_t mem_usage() const;  // bytes of the files
+  virtual bool has_seq_show() const { return false; }
+  // What reading a pin of the map shows, by its BTF (map_seq_show_elem for each element). EIO: the type has
+  // no such thing, or the map no BTF.
+  Result<std::string> seq_show();
   // /proc/self/fdinfo/N, as the kernel writes it, without the lines of any file.
   std::string show_fdinfo() const;
 
@@ -124,6 +129,7 @@ class Map : public object::View {
       std::memset(value + spec_.fields[i].offset, 0, spec_.fields[i].size);
   }
   std::string where() const;  // "map 7"
+  virtual Result<void> show_key(const btf::Btf& btf, const std::byte* key, std::string& out) const;
 
   // Batches by way of the single operations (generic_map_*_batch).
   Result<void> generic_lookup_batch(const BatchCall& call);

@@ -61,13 +61,14 @@ map::MapSpec spec_of(const object::Runtime& runtime, const abi::MapCreateAttr& a
 }
 
 // The types of keys and values, where BTF is given with the map.
-Result<void> add_types(const Call& call, const abi::MapCreateAttr& attr, map::MapSpec& spec) {
+Result<void> add_types(const Call& call, const abi::MapCreateAttr& attr, const map::Family& family,
+                       map::MapSpec& spec) {
   if (attr.btf_key_type_id == 0 && attr.btf_value_type_id == 0) return {};
   const object::Target target = TRY(call.target(attr.btf_fd, object::Kind::kBtf));
   spec.btf_id = target.view->id();
   spec.btf_key_type_id = attr.btf_key_type_id;
   spec.btf_value_type_id = attr.btf_value_type_id;
-  return map::check_types(static_cast<map::BtfObject&>(*target.view), spec);
+  return map::check_types(static_cast<map::BtfObject&>(*target.view), family, spec);
 }
 
 // The one program that may use the map, by the hash of its instructions.
@@ -97,7 +98,7 @@ Result<long> map_create(const Call& call) {
   spec.map_flags &= ~kFileFlags;  // they are the fd's
   object::Draft draft = TRY(map::draft_map(call.runtime, spec));
   TRY(copy_name(spec.name, attr.map_name));
-  TRY(add_types(call, attr, spec));
+  TRY(add_types(call, attr, *family, spec));
   TRY(add_exclusive_program(call, attr, spec));
   map::set_types(draft, spec);
 

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <new>
+#include <vector>
+
+#include "abi/limits.h"
+#include "btf/btf.h"
+#include "map/btf_object.h"
+#include "syscall/call.h"
+
+namespace portolan::syscall {
+namespace {
+
+Result<std::vector<std::byte>> copy_blob(const Call& call) {
+  std::vector<std::byte> blob;
+  try {
+    blob.resize(call.attr.btf_load.btf_size);
+  } catch (const std::bad_alloc&) {
+    return fail(ENOMEM);
+  }
+  TRY(call.caller.copy_in(blob.data(), call.attr.btf_load.btf, blob.size()));
+  return blob;
+}
+
+// What there is to say goes to the caller even when the blob is refused. EFAULT and ENOSPC win over the
+// verdict.
+Result<void> hand_over(const Call& call, const btf::Log& log) {
+  const abi::BtfLoadAttr& attr = call.attr.btf_load;
+  if (attr.btf_log_buf != 0) {
+    const std::string image = log.image();
+    TRY(call.caller.copy_out(attr.btf_log_buf, image.data(), image.size()));
+  }
+  constexpr std::size_t kEnd = offsetof(abi::BtfLoadAttr, btf_log_true_size) + sizeof attr.btf_log_true_size;
+  if (call.size >= kEnd) TRY(call.put(offsetof(abi::BtfLoadAttr, btf_log_true_size), log.true_size()));
+  if (log.truncated()) return fail(ENOSPC);
+  return {};
+}
+
+}  // namespace
+
+Result<long> btf_load(const Call& call) {
+  const abi::BtfLoadAttr& attr = call.attr.btf_load;
+  if ((attr.btf_flags & ~abi::kTokenFdFlag) != 0) return fail(EINVAL);
+  if ((attr.btf_flags & abi::kTokenFdFlag) != 0) {
+    TRY(call.caller.resolve_fd(attr.btf_token_fd));
+    return fail(EINVAL);  // nothing is a token
+  }
+  if (attr.btf_size > abi::kMaxBtfSize) return fail(E2BIG);
+  if (!btf::log_settings_are_valid(attr.btf_log_level, attr.btf_log_buf != 0, attr.btf_log_size))
+    return fail(EINVAL);
+  const std::vector<std::byte> blob = TRY(copy_blob(call));
+  btf::Log log(attr.btf_log_level, attr.btf_log_size);
+  const auto parsed = btf::Btf::parse(blob, &log);
+  TRY(hand_over(call, log));
+  if (!parsed) return fail(parsed.error());
+  object::Draft draft = TRY(map::draft_btf(call.runtime, blob));
+  auto published = TRY(call.runtime.publish(std::move(draft), {}, shm::Access::kReadOnly));
+  return TRY(call.caller.install_fd(std::move(published.fd)));
+}
+
+}  // namespace portolan::syscall
