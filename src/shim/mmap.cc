@@ -8,13 +8,11 @@
 
 #include "base/sys.h"
 #include "map/map.h"
-#include "shim/session.h"
+#include "shim/path.h"
 #include "sync/call_epoch.h"
 
 namespace portolan::shim {
 namespace {
-
-long word(const void* pointer) { return static_cast<long>(reinterpret_cast<std::intptr_t>(pointer)); }
 
 struct Mapping {
   std::uintptr_t end;

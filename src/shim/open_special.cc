@@ -81,18 +81,11 @@ int open_fdinfo(int fd, const char* path) {
   return file_with(kept);
 }
 
-// Pins have no contents of their own: EIO, as the kernel answers for a map without BTF.
-int open_pin(const std::string& there, int flags) {
-  struct ::stat status{};
-  if (!sys::fstatat(AT_FDCWD, there.c_str(), status, 0) || !S_ISREG(status.st_mode)) return kNotSpecial;
-  return (flags & O_PATH) != 0 ? kNotSpecial : -EIO;
-}
-
 constexpr const char kMountLine[] = "bpf /sys/fs/bpf bpf rw,nosuid,nodev,noexec,relatime,mode=700 0 0\n";
 
 }  // namespace
 
-int open_special(const char* path, int flags) {
+int open_special(const char* path, int) {
   if (path == nullptr || path[0] != '/') return kNotSpecial;
   if (std::strncmp(path, "/proc/", 6) == 0) {
     if (std::strcmp(path, "/proc/mounts") == 0 || std::strcmp(path, "/proc/self/mounts") == 0) {
@@ -103,43 +96,7 @@ int open_special(const char* path, int flags) {
     const int number = fdinfo_number(path);
     return number < 0 ? kNotSpecial : open_fdinfo(number, path);
   }
-  const std::string there = on_bpffs(AT_FDCWD, path);
-  return there.empty() ? kNotSpecial : open_pin(there, flags);
+  return kNotSpecial;
 }
 
 }  // namespace portolan::shim
-
-using namespace portolan;
-using namespace portolan::shim;
-
-namespace {
-int flags_of(const char* mode) {
-  int flags = std::strchr(mode, '+') ? O_RDWR : mode[0] == 'r' ? O_RDONLY : O_WRONLY;
-  if (mode[0] == 'w') flags |= O_CREAT | O_TRUNC;
-  if (mode[0] == 'a') flags |= O_CREAT | O_APPEND;
-  if (std::strchr(mode, 'e')) flags |= O_CLOEXEC;
-  return flags;
-}
-FILE* open_stream(const char* name, const char* path, const char* mode) {
-  if (const int fd = open_special(path, flags_of(mode)); fd != kNotSpecial) {
-    if (fd < 0) return errno = -fd, nullptr;
-    return ::fdopen(fd, mode);
-  }
-  if (!on_bpffs(AT_FDCWD, path).empty()) {
-    const int fd = ::open(path, flags_of(mode), 0666);
-    return fd < 0 ? nullptr : ::fdopen(fd, mode);
-  }
-  auto* real = reinterpret_cast<FILE* (*)(const char*, const char*)>(::dlsym(RTLD_NEXT, name));
-  return real(path, mode);
-}
-}  // namespace
-
-PORTOLAN_SHIM_EXPORT FILE* fopen(const char* path, const char* mode) {
-  return open_stream("fopen", path, mode);
-}
-PORTOLAN_SHIM_EXPORT FILE* fopen64(const char* path, const char* mode) {
-  return open_stream("fopen64", path, mode);
-}
-PORTOLAN_SHIM_EXPORT FILE* setmntent(const char* path, const char* mode) noexcept {
-  return open_stream("fopen", path, mode);
-}

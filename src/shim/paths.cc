@@ -1,183 +1,149 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls that take a path: one on the bpffs is answered in the runtime's bpffs/ directory.
-#include <dirent.h>
-#include <fcntl.h>
+#include <dlfcn.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <cstdarg>
+#include <climits>
+#include <cstdlib>
 #include <cstring>
 
-#include "abi/limits.h"
-#include "base/sys.h"
-#include "shim/open_special.h"
-#include "shim/session.h"
-
-namespace portolan::shim {
-namespace {
-
-// A path as the kernel is to be given it.
-class Path {
- public:
-  Path(int dir_fd, const char* path)
-      : there_(on_bpffs(dir_fd, path)), path_(there_.empty() ? path : there_.c_str()) {}
-  bool on_bpffs_() const { return !there_.empty(); }
-  long word() const { return static_cast<long>(reinterpret_cast<std::intptr_t>(path_)); }
-
- private:
-  std::string there_;
-  const char* path_;
-};
-
-long word(const void* pointer) { return static_cast<long>(reinterpret_cast<std::intptr_t>(pointer)); }
-int int_result(long result) { return static_cast<int>(libc_result(result)); }
-
-// Pins are hard links here; nothing of that is to be seen.
-void hide_links(struct ::stat* status) {
-  if (S_ISREG(status->st_mode)) status->st_nlink = 1;
-}
-
-long stat_at(int dir_fd, const char* path, struct ::stat* out, int flags) {
-  const Path there(dir_fd, path);
-  const long result = sys::call(SYS_newfstatat, dir_fd, there.word(), word(out), flags);
-  if (result == 0 && there.on_bpffs_()) hide_links(out);
-  return result;
-}
-
-}  // namespace
-}  // namespace portolan::shim
+#include "shim/path.h"
 
 using namespace portolan;
 using namespace portolan::shim;
 
-PORTOLAN_SHIM_EXPORT int fstatat(int dir_fd, const char* path, struct stat* out, int flags) noexcept {
-  return int_result(stat_at(dir_fd, path, out, flags));
-}
-PORTOLAN_SHIM_EXPORT int stat(const char* path, struct stat* out) noexcept {
-  return int_result(stat_at(AT_FDCWD, path, out, 0));
-}
-PORTOLAN_SHIM_EXPORT int lstat(const char* path, struct stat* out) noexcept {
-  return int_result(stat_at(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW));
-}
-// On this machine struct stat64 is struct stat.
-PORTOLAN_SHIM_EXPORT int fstatat64(int dir_fd, const char* path, struct stat64* out, int flags) noexcept {
-  return int_result(stat_at(dir_fd, path, reinterpret_cast<struct stat*>(out), flags));
-}
-PORTOLAN_SHIM_EXPORT int stat64(const char* path, struct stat64* out) noexcept {
-  return int_result(stat_at(AT_FDCWD, path, reinterpret_cast<struct stat*>(out), 0));
-}
-PORTOLAN_SHIM_EXPORT int lstat64(const char* path, struct stat64* out) noexcept {
-  return int_result(stat_at(AT_FDCWD, path, reinterpret_cast<struct stat*>(out), AT_SYMLINK_NOFOLLOW));
-}
-PORTOLAN_SHIM_EXPORT int statx(int dir_fd, const char* path, int flags, unsigned mask,
-                               struct statx* out) noexcept {
-  const Path there(dir_fd, path);
-  const long result = sys::call(SYS_statx, dir_fd, there.word(), flags, mask, word(out));
-  if (result == 0 && there.on_bpffs_() && S_ISREG(out->stx_mode)) out->stx_nlink = 1;
-  return int_result(result);
-}
-PORTOLAN_SHIM_EXPORT int access(const char* path, int mode) noexcept {
-  return int_result(sys::call(SYS_access, Path(AT_FDCWD, path).word(), mode));
-}
-PORTOLAN_SHIM_EXPORT int faccessat(int dir_fd, const char* path, int mode, int flags) noexcept {
-  return int_result(sys::call(SYS_faccessat2, dir_fd, Path(dir_fd, path).word(), mode, flags));
-}
-PORTOLAN_SHIM_EXPORT int unlink(const char* path) noexcept {
-  return int_result(sys::call(SYS_unlink, Path(AT_FDCWD, path).word()));
-}
-PORTOLAN_SHIM_EXPORT int unlinkat(int dir_fd, const char* path, int flags) noexcept {
-  return int_result(sys::call(SYS_unlinkat, dir_fd, Path(dir_fd, path).word(), flags));
+// A call of one path, which may be relative to a directory: its name, parameters, those two, and the system
+// call.
+#define PATH_CALL(name, parameters, directory, path, number, ...)           \
+  PORTOLAN_SHIM_EXPORT int name parameters noexcept {                       \
+    const Path there(directory, path);                                      \
+    return int_result(call_with(there, number __VA_OPT__(, ) __VA_ARGS__)); \
+  }
+#define THERE there.word()
+
+PATH_CALL(access, (const char* path, int mode), AT_FDCWD, path, SYS_access, THERE, mode)
+PATH_CALL(eaccess, (const char* path, int mode), AT_FDCWD, path, SYS_faccessat2, AT_FDCWD, THERE, mode,
+          AT_EACCESS)
+PATH_CALL(euidaccess, (const char* path, int mode), AT_FDCWD, path, SYS_faccessat2, AT_FDCWD, THERE, mode,
+          AT_EACCESS)
+PATH_CALL(faccessat, (int dir, const char* path, int mode, int flags), dir, path, SYS_faccessat2, dir, THERE,
+          mode, flags)
+PATH_CALL(unlink, (const char* path), AT_FDCWD, path, SYS_unlink, THERE)
+PATH_CALL(unlinkat, (int dir, const char* path, int flags), dir, path, SYS_unlinkat, dir, THERE, flags)
+PATH_CALL(mkdir, (const char* path, mode_t mode), AT_FDCWD, path, SYS_mkdir, THERE, mode)
+PATH_CALL(mkdirat, (int dir, const char* path, mode_t mode), dir, path, SYS_mkdirat, dir, THERE, mode)
+PATH_CALL(rmdir, (const char* path), AT_FDCWD, path, SYS_rmdir, THERE)
+PATH_CALL(chmod, (const char* path, mode_t mode), AT_FDCWD, path, SYS_chmod, THERE, mode)
+PATH_CALL(chown, (const char* path, uid_t user, gid_t group), AT_FDCWD, path, SYS_chown, THERE, user, group)
+PATH_CALL(lchown, (const char* path, uid_t user, gid_t group), AT_FDCWD, path, SYS_lchown, THERE, user, group)
+PATH_CALL(fchownat, (int dir, const char* path, uid_t user, gid_t group, int flags), dir, path, SYS_fchownat,
+          dir, THERE, user, group, flags)
+PATH_CALL(utimensat, (int dir, const char* path, const struct timespec times[2], int flags), dir, path,
+          SYS_utimensat, dir, THERE, word(times), flags)
+PATH_CALL(truncate, (const char* path, off_t size), AT_FDCWD, path, SYS_truncate, THERE, size)
+PATH_CALL(truncate64, (const char* path, off64_t size), AT_FDCWD, path, SYS_truncate, THERE, size)
+PATH_CALL(chdir, (const char* path), AT_FDCWD, path, SYS_chdir, THERE)
+PATH_CALL(symlink, (const char* target, const char* path), AT_FDCWD, path, SYS_symlink, word(target), THERE)
+PATH_CALL(symlinkat, (const char* target, int dir, const char* path), dir, path, SYS_symlinkat, word(target),
+          dir, THERE)
+
+PORTOLAN_SHIM_EXPORT int fchmodat(int dir, const char* path, mode_t mode, int flags) noexcept {
+  if (path != nullptr && path[0] == '/') {
+    const Path there(path);
+    if (there.on_bpffs()) return int_result(call_with(there, SYS_fchmodat, dir, there.word(), mode));
+  }
+  static auto* real =
+      reinterpret_cast<int (*)(int, const char*, mode_t, int)>(::dlsym(RTLD_NEXT, "fchmodat"));
+  return real(dir, path, mode, flags);
 }
 PORTOLAN_SHIM_EXPORT int remove(const char* path) noexcept {
-  const Path there(AT_FDCWD, path);
-  const long result = sys::call(SYS_unlink, there.word());
+  const Path there(path);
+  const long result = call_with(there, SYS_unlink, there.word());
   return int_result(result == -EISDIR ? sys::call(SYS_rmdir, there.word()) : result);
-}
-PORTOLAN_SHIM_EXPORT int mkdir(const char* path, mode_t mode) noexcept {
-  return int_result(sys::call(SYS_mkdir, Path(AT_FDCWD, path).word(), static_cast<long>(mode)));
-}
-PORTOLAN_SHIM_EXPORT int mkdirat(int dir_fd, const char* path, mode_t mode) noexcept {
-  return int_result(sys::call(SYS_mkdirat, dir_fd, Path(dir_fd, path).word(), static_cast<long>(mode)));
-}
-PORTOLAN_SHIM_EXPORT int rmdir(const char* path) noexcept {
-  return int_result(sys::call(SYS_rmdir, Path(AT_FDCWD, path).word()));
-}
-PORTOLAN_SHIM_EXPORT int rename(const char* from, const char* to) noexcept {
-  return int_result(sys::call(SYS_rename, Path(AT_FDCWD, from).word(), Path(AT_FDCWD, to).word()));
-}
-PORTOLAN_SHIM_EXPORT int renameat2(int from_dir, const char* from, int to_dir, const char* to,
-                                   unsigned flags) noexcept {
-  return int_result(sys::call(SYS_renameat2, from_dir, Path(from_dir, from).word(), to_dir,
-                              Path(to_dir, to).word(), static_cast<long>(flags)));
-}
-PORTOLAN_SHIM_EXPORT int renameat(int from_dir, const char* from, int to_dir, const char* to) noexcept {
-  return renameat2(from_dir, from, to_dir, to, 0);
-}
-PORTOLAN_SHIM_EXPORT int chmod(const char* path, mode_t mode) noexcept {
-  return int_result(sys::call(SYS_chmod, Path(AT_FDCWD, path).word(), static_cast<long>(mode)));
-}
-PORTOLAN_SHIM_EXPORT int chdir(const char* path) noexcept {
-  return int_result(sys::call(SYS_chdir, Path(AT_FDCWD, path).word()));
-}
-PORTOLAN_SHIM_EXPORT ssize_t readlink(const char* path, char* out, size_t size) noexcept {
-  return libc_result(
-      sys::call(SYS_readlink, Path(AT_FDCWD, path).word(), word(out), static_cast<long>(size)));
-}
-PORTOLAN_SHIM_EXPORT int statfs(const char* path, struct statfs* out) noexcept {
-  const Path there(AT_FDCWD, path);
-  const long result = sys::call(SYS_statfs, there.word(), word(out));
-  if (result == 0 && there.on_bpffs_()) out->f_type = static_cast<decltype(out->f_type)>(abi::kBpfFsMagic);
-  return int_result(result);
-}
-PORTOLAN_SHIM_EXPORT int statfs64(const char* path, struct statfs64* out) noexcept {
-  return statfs(path, reinterpret_cast<struct statfs*>(out));
-}
-// bpftool mounts a bpffs where it finds none; it finds one.
-PORTOLAN_SHIM_EXPORT int mount(const char* source, const char* target, const char* type, unsigned long flags,
-                               const void* data) noexcept {
-  if (type != nullptr && std::strcmp(type, "bpf") == 0 && Path(AT_FDCWD, target).on_bpffs_()) return 0;
-  return int_result(
-      sys::call(SYS_mount, word(source), word(target), word(type), static_cast<long>(flags), word(data)));
 }
 
 namespace {
 
-int open_at(int dir_fd, const char* path, int flags, mode_t mode) {
-  if (const int special = open_special(path, flags); special != kNotSpecial) return int_result(special);
-  return int_result(sys::call(SYS_openat, dir_fd, Path(dir_fd, path).word(), flags, static_cast<long>(mode)));
+long rename_at(int from_dir, const char* from, int to_dir, const char* to, unsigned flags) {
+  const Path source(from_dir, from), target(to_dir, to);
+  if (source.refused()) return -EPERM;
+  if (source.on_bpffs() != target.on_bpffs()) return -EXDEV;
+  return call_with(target, SYS_renameat2, from_dir, source.word(), to_dir, target.word(), flags);
+}
+long link_at(int from_dir, const char* from, int to_dir, const char* to, int flags) {
+  const Path source(from_dir, from), target(to_dir, to);
+  if (source.refused()) return -EPERM;
+  if (source.on_bpffs() != target.on_bpffs()) return -EXDEV;
+  return call_with(target, SYS_linkat, from_dir, source.word(), to_dir, target.word(), flags);
+}
+
+// A link on the bpffs may name the bpffs; its reader is not to see where that is.
+ssize_t read_link(int dir_fd, const char* path, char* out, std::size_t size) {
+  const Path there(dir_fd, path);
+  if (!there.on_bpffs())
+    return libc_result(sys::call(SYS_readlinkat, dir_fd, there.word(), word(out), static_cast<long>(size)));
+  return libc_result(call_with(there, SYS_readlinkat, dir_fd, there.word(), word(out), size));
 }
 
 }  // namespace
 
-#define PORTOLAN_MODE_ARGUMENT(flags)                                   \
-  mode_t mode = 0;                                                      \
-  if (((flags) & O_CREAT) != 0 || ((flags) & O_TMPFILE) == O_TMPFILE) { \
-    va_list arguments;                                                  \
-    va_start(arguments, flags);                                         \
-    mode = va_arg(arguments, mode_t);                                   \
-    va_end(arguments);                                                  \
-  }
+PORTOLAN_SHIM_EXPORT int rename(const char* from, const char* to) noexcept {
+  return int_result(rename_at(AT_FDCWD, from, AT_FDCWD, to, 0));
+}
+PORTOLAN_SHIM_EXPORT int renameat(int from_dir, const char* from, int to_dir, const char* to) noexcept {
+  return int_result(rename_at(from_dir, from, to_dir, to, 0));
+}
+PORTOLAN_SHIM_EXPORT int renameat2(int from_dir, const char* from, int to_dir, const char* to,
+                                   unsigned flags) noexcept {
+  return int_result(rename_at(from_dir, from, to_dir, to, flags));
+}
+PORTOLAN_SHIM_EXPORT int link(const char* from, const char* to) noexcept {
+  return int_result(link_at(AT_FDCWD, from, AT_FDCWD, to, 0));
+}
+PORTOLAN_SHIM_EXPORT int linkat(int from_dir, const char* from, int to_dir, const char* to,
+                                int flags) noexcept {
+  return int_result(link_at(from_dir, from, to_dir, to, flags));
+}
+PORTOLAN_SHIM_EXPORT ssize_t readlink(const char* path, char* out, size_t size) noexcept {
+  return read_link(AT_FDCWD, path, out, size);
+}
+PORTOLAN_SHIM_EXPORT ssize_t readlinkat(int dir_fd, const char* path, char* out, size_t size) noexcept {
+  return read_link(dir_fd, path, out, size);
+}
 
-PORTOLAN_SHIM_EXPORT int open(const char* path, int flags, ...) {
-  PORTOLAN_MODE_ARGUMENT(flags)
-  return open_at(AT_FDCWD, path, flags, mode);
+// bpffs has no extended attributes of users.
+#define XATTR_CALL(name, number)                                                                    \
+  PORTOLAN_SHIM_EXPORT ssize_t name(const char* path, const char* attribute, void* value,           \
+                                    size_t size) noexcept {                                         \
+    const Path there(path);                                                                         \
+    return libc_result(call_with(there, number, there.word(), word(attribute), word(value), size)); \
+  }
+XATTR_CALL(getxattr, SYS_getxattr)
+XATTR_CALL(lgetxattr, SYS_lgetxattr)
+#define LISTXATTR_CALL(name, number)                                                      \
+  PORTOLAN_SHIM_EXPORT ssize_t name(const char* path, char* list, size_t size) noexcept { \
+    const Path there(path);                                                               \
+    return libc_result(call_with(there, number, there.word(), word(list), size));         \
+  }
+LISTXATTR_CALL(listxattr, SYS_listxattr)
+LISTXATTR_CALL(llistxattr, SYS_llistxattr)
+
+PORTOLAN_SHIM_EXPORT char* realpath(const char* path, char* out) noexcept {
+  static auto* real =
+      reinterpret_cast<char* (*)(const char*, char*)>(::dlvsym(RTLD_NEXT, "realpath", "GLIBC_2.3"));
+  const Path there(path);
+  if (!there.on_bpffs()) return real(path, out);
+  char resolved[PATH_MAX];
+  if (real(there.c_str(), resolved) == nullptr) return nullptr;
+  const std::string seen = as_client_sees(resolved);
+  return out == nullptr ? ::strdup(seen.c_str()) : std::strcpy(out, seen.c_str());
 }
-PORTOLAN_SHIM_EXPORT int open64(const char* path, int flags, ...) {
-  PORTOLAN_MODE_ARGUMENT(flags)
-  return open_at(AT_FDCWD, path, flags, mode);
-}
-PORTOLAN_SHIM_EXPORT int openat(int dir_fd, const char* path, int flags, ...) {
-  PORTOLAN_MODE_ARGUMENT(flags)
-  return open_at(dir_fd, path, flags, mode);
-}
-PORTOLAN_SHIM_EXPORT int openat64(int dir_fd, const char* path, int flags, ...) {
-  PORTOLAN_MODE_ARGUMENT(flags)
-  return open_at(dir_fd, path, flags, mode);
-}
-PORTOLAN_SHIM_EXPORT DIR* opendir(const char* path) {
-  const int fd = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  return fd < 0 ? nullptr : ::fdopendir(fd);
+// bpftool mounts a bpffs where it finds none; it finds one.
+PORTOLAN_SHIM_EXPORT int mount(const char* source, const char* target, const char* type, unsigned long flags,
+                               const void* data) noexcept {
+  if (type != nullptr && std::strcmp(type, "bpf") == 0 && Path(target).on_bpffs()) return 0;
+  return int_result(
+      sys::call(SYS_mount, word(source), word(target), word(type), static_cast<long>(flags), word(data)));
 }

@@ -93,32 +93,47 @@ void Closing::after_close() {
   if (was_handle_) runtime_if_open()->settle(kind_, id_);
 }
 
+namespace {
+
+// Most paths have nothing to do with us, and must cost next to nothing.
+bool may_be_on_bpffs(std::string_view whole, std::string_view directory) {
+  if (!directory.empty() && whole.starts_with(directory)) return true;
+  return whole.find("bpf") != whole.npos && whole.find("fs") != whole.npos;
+}
+
+std::string_view named_directory() {
+  const char* named = std::getenv("PORTOLAN_RUNTIME");
+  return named == nullptr ? std::string_view() : named;
+}
+
+}  // namespace
+
 std::string on_bpffs(int dir_fd, const char* path) {
-  if (path == nullptr) return {};
+  if (path == nullptr || path[0] == '\0') return {};
   std::string whole;
   if (path[0] != '/') {
-    // Relative: only a process that stands on the bpffs, or names a directory there, means it.
+    // Only a process that stands on the bpffs, or beside it, or names a directory there, means it.
+    if (named_directory().empty()) return {};
     char place[PATH_MAX];
-    if (runtime_if_open() == nullptr) return {};
     const std::string link =
         dir_fd == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/" + std::to_string(dir_fd);
-    auto size = sys::readlinkat(AT_FDCWD, link.c_str(), place, sizeof place);
+    const auto size = sys::readlinkat(AT_FDCWD, link.c_str(), place, sizeof place);
     if (!size) return {};
-    whole = std::string(place, *size) + "/" + path;
+    whole.assign(place, *size).append("/").append(path);
   } else {
-    // Cheap for all the paths that have nothing to do with us.
-    const char* environment = std::getenv("PORTOLAN_RUNTIME");
-    const bool may_be =
-        std::strstr(path, "sys/fs/bpf") != nullptr || std::strstr(path, "bpf") != nullptr ||
-        (environment != nullptr && std::strncmp(path, environment, std::strlen(environment)) == 0);
-    if (!may_be) return {};
     whole = path;
   }
-  if (whole.find("/sys/fs/bpf") != 0 && whole.find("//sys/fs/bpf") != 0 && runtime_if_open() == nullptr)
-    return {};
+  if (!may_be_on_bpffs(whole, named_directory())) return {};
   object::Runtime* there = runtime();
   if (there == nullptr) return {};
   return there->translate_bpffs_path(whole).value_or("");
+}
+
+std::string as_client_sees(std::string path) {
+  const std::string own = std::string(named_directory()) + "/bpffs";
+  if (own.size() > 6 && path.starts_with(own) && (path.size() == own.size() || path[own.size()] == '/'))
+    path.replace(0, own.size(), "/sys/fs/bpf");
+  return path;
 }
 
 }  // namespace portolan::shim

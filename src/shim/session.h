@@ -42,5 +42,7 @@ class Closing {
 
 // The path below the runtime's directory that stands for `path` on the bpffs; empty: it is not on the bpffs.
 std::string on_bpffs(int dir_fd, const char* path);
+// The way back.
+std::string as_client_sees(std::string path);
 
 }  // namespace portolan::shim

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stat and statfs families: what is on the bpffs looks as it does there.
+#include <dlfcn.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+
+#include "abi/limits.h"
+#include "shim/path.h"
+
+namespace portolan::shim {
+namespace {
+
+// On this machine struct stat64 is struct stat, and struct statfs64 struct statfs.
+long stat_at(int dir_fd, const char* path, void* out, int flags) {
+  const Path there(dir_fd, path);
+  const long result = call_with(there, SYS_newfstatat, dir_fd, there.word(), word(out), flags);
+  // Pins are hard links here; nothing of that is to be seen.
+  auto* status = static_cast<struct ::stat*>(out);
+  if (result == 0 && there.on_bpffs() && S_ISREG(status->st_mode)) status->st_nlink = 1;
+  return result;
+}
+
+bool is_on_bpffs(int fd) {
+  object::Runtime* there = runtime_if_open();
+  if (there == nullptr || fd < 0) return false;
+  return !on_bpffs(fd, ".").empty();
+}
+
+long stat_fs(const char* path, void* out) {
+  const Path there(path);
+  const long result = call_with(there, SYS_statfs, there.word(), word(out));
+  auto* status = static_cast<struct ::statfs*>(out);
+  if (result == 0 && there.on_bpffs())
+    status->f_type = static_cast<decltype(status->f_type)>(abi::kBpfFsMagic);
+  return result;
+}
+
+long fstat_fs(int fd, void* out) {
+  const long result = sys::call(SYS_fstatfs, fd, word(out));
+  auto* status = static_cast<struct ::statfs*>(out);
+  if (result == 0 && is_on_bpffs(fd))
+    status->f_type = static_cast<decltype(status->f_type)>(abi::kBpfFsMagic);
+  return result;
+}
+
+}  // namespace
+}  // namespace portolan::shim
+
+using namespace portolan;
+using namespace portolan::shim;
+
+#define STAT_FAMILY(suffix)                                                                             \
+  PORTOLAN_SHIM_EXPORT int fstatat##suffix(int dir, const char* path, struct stat##suffix* out,         \
+                                           int flags) noexcept {                                        \
+    return int_result(stat_at(dir, path, out, flags));                                                  \
+  }                                                                                                     \
+  PORTOLAN_SHIM_EXPORT int stat##suffix(const char* path, struct stat##suffix* out) noexcept {          \
+    return int_result(stat_at(AT_FDCWD, path, out, 0));                                                 \
+  }                                                                                                     \
+  PORTOLAN_SHIM_EXPORT int lstat##suffix(const char* path, struct stat##suffix* out) noexcept {         \
+    return int_result(stat_at(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW));                               \
+  }                                                                                                     \
+  PORTOLAN_SHIM_EXPORT int __xstat##suffix(int, const char* path, struct stat##suffix* out) noexcept {  \
+    return int_result(stat_at(AT_FDCWD, path, out, 0));                                                 \
+  }                                                                                                     \
+  PORTOLAN_SHIM_EXPORT int __lxstat##suffix(int, const char* path, struct stat##suffix* out) noexcept { \
+    return int_result(stat_at(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW));                               \
+  }                                                                                                     \
+  PORTOLAN_SHIM_EXPORT int statfs##suffix(const char* path, struct statfs##suffix* out) noexcept {      \
+    return int_result(stat_fs(path, out));                                                              \
+  }                                                                                                     \
+  PORTOLAN_SHIM_EXPORT int fstatfs##suffix(int fd, struct statfs##suffix* out) noexcept {               \
+    return int_result(fstat_fs(fd, out));                                                               \
+  }                                                                                                     \
+  PORTOLAN_SHIM_EXPORT int statvfs##suffix(const char* path, struct statvfs##suffix* out) noexcept {    \
+    using Real = int (*)(const char*, struct statvfs##suffix*);                                         \
+    static auto* real = reinterpret_cast<Real>(::dlsym(RTLD_NEXT, "statvfs" #suffix));                  \
+    return real(Path(path).c_str(), out);                                                               \
+  }
+STAT_FAMILY()
+STAT_FAMILY(64)
+
+PORTOLAN_SHIM_EXPORT int statx(int dir_fd, const char* path, int flags, unsigned mask,
+                               struct statx* out) noexcept {
+  const Path there(dir_fd, path);
+  const long result = call_with(there, SYS_statx, dir_fd, there.word(), flags, mask, word(out));
+  if (result == 0 && there.on_bpffs() && S_ISREG(out->stx_mode)) out->stx_nlink = 1;
+  return int_result(result);
+}
