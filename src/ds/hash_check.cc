@@ -12,7 +12,11 @@ namespace portolan::ds {
 class HashTable::Checker {
  public:
   Checker(const HashTable& table, const std::string& where, shm::Findings& findings)
-      : table_(table), where_(where), findings_(findings), place_(table.slab_, kNowhere) {}
+      : table_(table),
+        where_(where),
+        findings_(findings),
+        place_(table.slab_, kNowhere),
+        key_(table.shape_.key_size) {}
 
   void run() {
     end_ = table_.header_->handed_out.load_acquire();
@@ -65,7 +69,7 @@ class HashTable::Checker {
     const std::uint32_t generation = element->generation.load_acquire();
     if ((generation & kFilled) == 0) return corrupt(part, fmt::format("element {} is not filled", index));
     if ((generation & kSettled) == 0) note(part, fmt::format("element {} is in doubt", index));
-    alignas(8) std::byte key[kMaxKeySize];
+    std::byte* const key = key_.data();
     table_.read_key(element, key);
     const std::uint64_t hash = table_.hash(key);
     if (tag_of(hash) != tag)
@@ -129,6 +133,7 @@ class HashTable::Checker {
   const std::string& where_;
   shm::Findings& findings_;
   std::vector<std::uint8_t> place_;
+  std::vector<std::byte> key_;
   std::uint32_t end_ = 0, live_ = 0;
   bool excused_ = false;
 };

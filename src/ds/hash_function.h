@@ -3,7 +3,9 @@
 // folded together, so every bit of the key reaches every bit of the result. Not cryptographic; a random seed
 // keeps clients from aiming at a bucket by accident or by reading this file.
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "base/bytes.h"
 
@@ -22,12 +24,23 @@ class HashFunction {
   }
   std::uint64_t of_bytes(const void* bytes, std::size_t size) const {
     const auto* at = static_cast<const std::byte*>(bytes);
+    return of_pieces(size, [&at](void* to, std::size_t count) {
+      std::memcpy(to, at, count);
+      at += count;
+    });
+  }
+  // The same, of bytes that `take(to, count)` copies out one piece after another, at most 16 at a time: all
+  // but the last piece are 16 bytes long.
+  template <class Take>
+  std::uint64_t of_pieces(std::size_t size, Take&& take) const {
     std::uint64_t sum = first_ ^ size;
-    for (; size > 16; size -= 16, at += 16)
-      sum = fold(load_unaligned<std::uint64_t>(at) ^ sum, load_unaligned<std::uint64_t>(at + 8) ^ second_) ^
-            kOdd2;
+    for (; size > 16; size -= 16) {
+      std::uint64_t piece[2];
+      take(piece, sizeof piece);
+      sum = fold(piece[0] ^ sum, piece[1] ^ second_) ^ kOdd2;
+    }
     std::uint64_t last[2] = {0, 0};
-    std::memcpy(last, at, size);
+    take(last, size);
     return fold(fold(last[0] ^ sum, last[1] ^ second_) ^ last[1], kOdd3);
   }
 

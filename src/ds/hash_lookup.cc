@@ -73,6 +73,22 @@ void HashTable::read_key(Element* from, void* key) const {
   }
 }
 
+// The hash of an element's key, which is read piece by piece: it may be too long for a stack.
+std::uint64_t HashTable::hash_of(Element* from) const {
+  if (shape_.key_size <= 16) {
+    alignas(8) std::byte key[16];
+    read_key(from, key);
+    return hash(key);
+  }
+  const std::byte* at = key_of(from);
+  const std::uint64_t result = function_.of_pieces(shape_.key_size, [&at](void* to, std::size_t count) {
+    sync::copy_from_shared(to, at, count);
+    at += count;
+  });
+  sync::fence_acquire();
+  return result;
+}
+
 // Whether a key with this hash would be looked for in this bucket.
 bool HashTable::reaches(std::uint64_t hash, std::uint32_t bucket) const {
   const std::uint32_t home = home_of(hash);
@@ -82,12 +98,31 @@ bool HashTable::reaches(std::uint64_t hash, std::uint32_t bucket) const {
   return (spill & spill_bit_of(hash)) != 0 && steps <= Spill::distance(spill);
 }
 
-// Whether a bucket refers to the element: the slow way, for elements in doubt.
+// Whether a bucket refers to the element: the slow way, for elements in doubt. It goes where a lookup of the
+// key goes, but compares indices, so that the key, which may be long, need not be copied.
 bool HashTable::is_committed(std::uint32_t index) const {
-  alignas(8) std::byte key[kMaxKeySize];
-  read_key(element(index), key);
-  Found found;
-  return locate(key, hash(key), found) && found.index == index;
+  const std::uint64_t hash = hash_of(element(index));
+  const std::uint32_t home = home_of(hash);
+  const std::uint16_t tag = tag_of(hash);
+  const auto refers = [&](const Bucket& bucket) {
+    for (std::uint32_t matches = match_tags(bucket, tag); matches != 0;) {
+      const auto slot = first_slot(matches);
+      // In this order, as in look_at: the slot may have been another key's when its tag was read first.
+      if (bucket.elements[slot].load_acquire() == index && bucket.tags[slot].load_acquire() == tag)
+        return true;
+      matches &= ~(3u << (2 * slot));
+    }
+    return false;
+  };
+  if (refers(buckets_[home])) return true;
+  const std::uint16_t spill = buckets_[home].spill.load_acquire();  // pairs with insert
+  std::uint32_t distance = (spill & spill_bit_of(hash)) != 0 ? Spill::distance(spill) : 0;
+  if (distance >= bucket_count_) distance = bucket_count_ - 1;
+  for (std::uint32_t at = home; distance != 0; --distance) {
+    if (++at == bucket_count_) at = 0;
+    if (refers(buckets_[at])) return true;
+  }
+  return false;
 }
 
 bool HashTable::next(std::uint32_t& cursor, void* key, void* value) const {

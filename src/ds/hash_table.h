@@ -31,7 +31,7 @@ enum class Insert : std::uint8_t { kAny, kNoExist, kExist };
 // A process-local view. All methods are thread-safe and may run in several processes at once.
 class HashTable {
  public:
-  static constexpr std::uint32_t kMaxKeySize = 512;
+  static constexpr std::uint32_t kMaxKeySize = 4 << 20;  // more than Linux takes
 
   // Bytes of address space that a table takes, and how many of them (from its start) must be reserved at
   // creation.
@@ -154,6 +154,7 @@ class HashTable {
   bool locate_as(const void* key, std::uint64_t hash, Found& found) const;
   bool locate(const void* key, std::uint64_t hash, Found& found) const;
   void read_key(Element* element, void* key) const;
+  std::uint64_t hash_of(Element* element) const;
   bool is_committed(std::uint32_t index) const;
   bool reaches(std::uint64_t hash, std::uint32_t bucket) const;
 

@@ -133,18 +133,19 @@ TEST(HashTable, agrees_with_a_map_over_random_operations) {
     std::uint32_t key_size, value_size, max_entries;
     bool preallocated;
   };
-  for (const Kind kind :
-       {Kind{1, 8, 100, true}, Kind{2, 8, 50, true}, Kind{3, 16, 60, false}, Kind{4, 8, 300, true},
-        Kind{4, 24, 77, false}, Kind{5, 8, 200, true}, Kind{7, 8, 9, true}, Kind{8, 8, 500, true},
-        Kind{8, 8, 12, false}, Kind{8, 64, 100, true}, Kind{12, 8, 100, true}, Kind{16, 8, 300, true},
-        Kind{16, 32, 40, false}, Kind{17, 8, 80, true}, Kind{33, 40, 80, true}, Kind{512, 1024, 30, false},
-        Kind{8, 65536, 20, false}}) {
+  for (const Kind kind : {Kind{1, 8, 100, true},      Kind{2, 8, 50, true},      Kind{3, 16, 60, false},
+                          Kind{4, 8, 300, true},      Kind{4, 24, 77, false},    Kind{5, 8, 200, true},
+                          Kind{7, 8, 9, true},        Kind{8, 8, 500, true},     Kind{8, 8, 12, false},
+                          Kind{8, 64, 100, true},     Kind{12, 8, 100, true},    Kind{16, 8, 300, true},
+                          Kind{16, 32, 40, false},    Kind{17, 8, 80, true},     Kind{33, 40, 80, true},
+                          Kind{512, 1024, 30, false}, Kind{8, 65536, 20, false}, Kind{513, 8, 200, true},
+                          Kind{5000, 16, 60, false},  Kind{65536, 8, 20, true}}) {
     SCOPED_TRACE(testing::Message() << kind.key_size << "/" << kind.value_size << "/" << kind.max_entries);
     TableForTest test({kind.key_size, kind.value_size, kind.max_entries, kind.preallocated, 99});
     std::map<Blob, Blob> model;
     std::mt19937_64 random(kind.key_size * 1000 + kind.value_size);
     const std::uint64_t keys = kind.key_size == 1 ? 256 : kind.max_entries * 2;
-    const int steps = kind.value_size > 1000 ? 2'000 : 20'000;
+    const int steps = kind.key_size + kind.value_size > 1000 ? 2'000 : 20'000;
     for (int step = 0; step < steps; ++step) {
       const Blob key = blob(kind.key_size, random() % keys), value = blob(kind.value_size, random());
       const auto actor = actor_for_test(1 + random() % 5);
@@ -217,6 +218,55 @@ TEST(HashTable, agrees_with_a_map_over_random_operations) {
   }
 }
 
+class LongKeys : public testing::TestWithParam<std::uint32_t> {};
+
+TEST_P(LongKeys, differ_by_their_last_byte) {
+  TableForTest test({GetParam(), 8, 100, true, 7});
+  Blob key = blob(GetParam(), 1);
+  for (std::uint64_t n = 0; n < 100; ++n) {
+    key.back() = static_cast<std::byte>(n);
+    ASSERT_TRUE(test.table.update(actor_for_test(), key.data(), &n, Insert::kNoExist));
+  }
+  for (std::uint64_t n = 0; n < 200; ++n) {
+    key.back() = static_cast<std::byte>(n);
+    std::uint64_t value = 0;
+    ASSERT_EQ(test.table.lookup(key.data(), &value), n < 100);
+    if (n < 100) {
+      EXPECT_EQ(value, n);
+    }
+  }
+  test.expect_clean();
+}
+
+// What a kill leaves behind: elements that may or may not be in a bucket.
+TEST_P(LongKeys, elements_in_doubt_are_walked_only_when_a_bucket_refers_to_them) {
+  constexpr std::uint32_t kMost = 40, kSlab = kMost + 2;
+  const HashTableShape shape{GetParam(), 8, kMost, true, 7};
+  TableForTest test(shape, 0);
+  for (std::uint64_t n = 0; n < kMost; ++n)
+    ASSERT_TRUE(test.table.update(actor_for_test(), blob(GetParam(), n).data(), &n, Insert::kNoExist));
+  for (std::uint64_t n = 0; n < kMost; n += 4)
+    ASSERT_TRUE(test.table.erase(actor_for_test(), blob(GetParam(), n).data()));
+  const std::uint64_t stride = round_up(8 + GetParam(), 8) + 8;
+  for (std::uint64_t n = 0; n < kSlab; ++n) {
+    auto* element = test.region->at<Element>(HashTable::sizes(shape)->total - (n + 1) * stride);
+    const std::uint32_t generation = element->generation.load_relaxed();
+    element->generation.store_relaxed((generation | kFilled) & ~kSettled);
+  }
+  std::set<std::uint64_t> walked;
+  Blob key(GetParam());
+  std::uint64_t value = 0;
+  for (std::uint32_t cursor = HashTable::kBegin; test.table.next(cursor, key.data(), &value);) {
+    EXPECT_EQ(key, blob(GetParam(), value));
+    EXPECT_TRUE(walked.insert(value).second) << value;
+  }
+  std::set<std::uint64_t> expected;
+  for (std::uint64_t n = 0; n < kMost; ++n)
+    if (n % 4 != 0) expected.insert(n);
+  EXPECT_EQ(walked, expected);
+}
+INSTANTIATE_TEST_SUITE_P(Sizes, LongKeys, testing::Values(17u, 512u, 513u, 5000u, 65536u));
+
 // Keys that belong in one bucket of `shape`'s table, found by asking a table that holds a single key where it
 // lies.
 std::vector<std::uint64_t> keys_of_one_bucket(const HashTableShape& shape, std::size_t wanted) {
@@ -262,7 +312,8 @@ TEST(HashTable, shapes_that_cannot_be_are_refused) {
   EXPECT_ERRNO(EINVAL, HashTable::sizes({8, 0, 1, true, 0}));
   EXPECT_ERRNO(EINVAL, HashTable::sizes({8, 12, 1, true, 0}));
   EXPECT_ERRNO(EINVAL, HashTable::sizes({8, 8, 0, true, 0}));
-  EXPECT_ERRNO(EINVAL, HashTable::sizes({513, 8, 1, true, 0}));
+  EXPECT_ERRNO(EINVAL, HashTable::sizes({HashTable::kMaxKeySize + 1, 8, 1, true, 0}));
+  EXPECT_ERRNO(EINVAL, HashTable::sizes({0xffff'ffff, 8, 1, true, 0}));
   EXPECT_ERRNO(E2BIG, HashTable::sizes({8, 8, 0xffff'ffff, true, 0}));
   EXPECT_ERRNO(E2BIG, HashTable::sizes({8, 0x8000'0000, 0x8000'0000, true, 0}));
 }

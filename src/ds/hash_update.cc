@@ -129,9 +129,7 @@ void HashTable::recount_spill(std::uint32_t home) const {
       if (buckets_[at].tags[slot].load_acquire() == 0) continue;
       const std::uint32_t index = buckets_[at].elements[slot].load_acquire();
       if (index >= slab_) continue;
-      alignas(8) std::byte key[kMaxKeySize];
-      read_key(element(index), key);
-      if (const std::uint64_t other = hash(key); home_of(other) == home)
+      if (const std::uint64_t other = hash_of(element(index)); home_of(other) == home)
         spill = Spill::with(spill, step, spill_bit_of(other));
     }
   }
