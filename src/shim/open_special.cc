@@ -85,6 +85,18 @@ constexpr const char kMountLine[] = "bpf /sys/fs/bpf bpf rw,nosuid,nodev,noexec,
 
 }  // namespace
 
+int open_pin(const std::string& there) {
+  object::Runtime* runtime = shim::runtime();
+  auto object = runtime->read_pin(AT_FDCWD, there.c_str());
+  if (!object) return -object.error().value;
+  if (object->first != object::Kind::kMap) return -EIO;
+  sync::CallEpoch epoch;
+  auto view = runtime->view_by_id(object->first, object->second);
+  if (!view) return -view.error().value;
+  auto text = static_cast<map::Map*>(*view)->seq_show();
+  return text ? file_with(*text) : -EIO;
+}
+
 int open_special(const char* path, int) {
   if (path == nullptr || path[0] != '/') return kNotSpecial;
   if (std::strncmp(path, "/proc/", 6) == 0) {

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <string>
+
 namespace portolan::shim {
 
 // Files that are not what the file system has: /proc/self/fdinfo/N of a handle, /proc/mounts, and pins. An
 // fd, -errno, or kNotSpecial.
 inline constexpr int kNotSpecial = -100000;
 int open_special(const char* path, int flags);
+
+// What reading the pin gives, `there` below the runtime's directory: a map with BTF prints itself, others are
+// EIO.
+int open_pin(const std::string& there);
 
 }  // namespace portolan::shim

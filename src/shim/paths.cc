@@ -50,10 +50,8 @@ PATH_CALL(symlinkat, (const char* target, int dir, const char* path), dir, path,
           dir, THERE)
 
 PORTOLAN_SHIM_EXPORT int fchmodat(int dir, const char* path, mode_t mode, int flags) noexcept {
-  if (path != nullptr && path[0] == '/') {
-    const Path there(path);
-    if (there.on_bpffs()) return int_result(call_with(there, SYS_fchmodat, dir, there.word(), mode));
-  }
+  const Path there(dir, path);
+  if (there.on_bpffs()) return int_result(call_with(there, SYS_fchmodat, dir, there.word(), mode));
   static auto* real =
       reinterpret_cast<int (*)(int, const char*, mode_t, int)>(::dlsym(RTLD_NEXT, "fchmodat"));
   return real(dir, path, mode, flags);

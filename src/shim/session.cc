@@ -10,7 +10,6 @@
 #include <cstring>
 #include <mutex>
 
-#include "base/fault_copy.h"
 #include "base/sys.h"
 #include "sync/call_epoch.h"
 #include "syscall/dispatch.h"
@@ -39,7 +38,7 @@ object::Runtime* open_runtime() {
   }
   auto made = object::Runtime::open(directory, {}, &why);
   if (!made) return complain(why), nullptr;
-  install_fault_handler();
+  guard_signals();
   syscall::prepare(**made);
   return made->release();  // for the life of the process
 }

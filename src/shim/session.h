@@ -26,6 +26,9 @@ inline long libc_result(long result) {
   return result;
 }
 
+// signals.cc: from now on faults are looked at by us first, and handlers wait for the end of calls.
+void guard_signals();
+
 // True if fd is one of the runtime's own, which a client must not close.
 bool is_own_fd(int fd);
 // The client's fd is about to be closed or replaced: what it stood for is settled by after_close().
