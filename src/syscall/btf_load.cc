@@ -47,8 +47,13 @@ Result<long> btf_load(const Call& call) {
   if (attr.btf_size > abi::kMaxBtfSize) return fail(E2BIG);
   if (!btf::log_settings_are_valid(attr.btf_log_level, attr.btf_log_buf != 0, attr.btf_log_size))
     return fail(EINVAL);
-  const std::vector<std::byte> blob = TRY(copy_blob(call));
   btf::Log log(attr.btf_log_level, attr.btf_log_size);
+  const auto copied = copy_blob(call);
+  if (!copied) {
+    TRY(hand_over(call, log));  // how long the log is, is said also when there was nothing to read
+    return fail(copied.error());
+  }
+  const std::vector<std::byte>& blob = *copied;
   const auto parsed = btf::Btf::parse(blob, &log);
   TRY(hand_over(call, log));
   if (!parsed) return fail(parsed.error());
