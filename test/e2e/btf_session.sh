@@ -62,5 +62,7 @@ section lifetime of BTF
 t rm $fs/e2e_btf_hash $fs/e2e_btf_pa $fs/e2e_btf_ph $fs/e2e_btf_lock $fs/e2e_btf_int $fs/e2e_btf_empty
 t show_btf btf show id $btf_id
 t rm $fs/e2e_btf_arr
+gone_soon() { for i in {1..50}; do bpftool btf show id $btf_id > "$E2E_TMP/soon" 2>&1 || break; done; }
+gone_soon
 t bpftool btf show id $btf_id
 t bpftool map show id $map_id

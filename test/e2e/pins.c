@@ -135,6 +135,13 @@ static void btf_state(const char* when, unsigned id) {
   if (fd >= 0) close(fd);
 }
 
+// The kernel frees a map, and with it its hold on the BTF, in a work queue.
+static void btf_state_soon(const char* when, unsigned id) {
+  time_t start = time(NULL);
+  for (int fd; time(NULL) - start < 3 && (fd = fd_by_id_of(BPF_BTF_GET_FD_BY_ID, id)) >= 0;) close(fd);
+  btf_state(when, id);
+}
+
 static void map_keeps_btf(void) {
   int btf = load_btf();
   say("load BTF", btf);
@@ -154,7 +161,7 @@ static void map_keeps_btf(void) {
   close(btf);
   btf_state("closed, used by a map", info.id);
   close(fd);
-  btf_state("map closed", info.id);
+  btf_state_soon("map closed", info.id);
   btf = load_btf();
   memset(&info, 0, sizeof info);
   ask.info.bpf_fd = (unsigned)btf;
