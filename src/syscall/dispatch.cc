@@ -24,8 +24,11 @@ using enum abi::Command;
     std::memset(bytes + given, 0, used - given);
     return true;
   }
-  for (std::uint32_t i = used; i < given; ++i)
-    if (bytes[i] != std::byte{0}) return false;
+  std::uint32_t at = used;
+  for (; at + 8 <= given; at += 8)
+    if (load_unaligned<std::uint64_t>(bytes + at) != 0) return false;
+  for (; at < given; ++at)
+    if (bytes[at] != std::byte{0}) return false;
   return true;
 }
 
