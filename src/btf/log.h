@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <cstdint>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,9 +26,7 @@ class Log {
   template <class... Args>
   void print(fmt::format_string<Args...> format, Args&&... args) {
     if (!needed()) return;
-    piece_.clear();
-    fmt::format_to(std::back_inserter(piece_), format, std::forward<Args>(args)...);
-    add(piece_);
+    add(fmt::format(format, std::forward<Args>(args)...));
   }
 
   // What is to be copied to the beginning of the user's buffer, the NUL included; bytes after it stay as they
@@ -47,7 +44,6 @@ class Log {
   std::uint32_t size_;
   std::uint64_t length_ = 0;  // of all the text
   std::string kept_;          // fixed: its beginning; otherwise its end, and perhaps more
-  std::string piece_;
 };
 
 }  // namespace portolan::btf
