@@ -147,6 +147,22 @@ TEST(BtfTest, a_chain_of_more_than_32_modifiers_is_refused) {
   expect_error(blob.bytes(), ELOOP, "Max chain length or cycle detected");
 }
 
+TEST(BtfTest, types_beyond_the_last_id_have_none) {
+  for (const std::uint32_t reference : {abi::btf::kMaxType - 1, abi::btf::kMaxType}) {
+    Blob blob;
+    blob.type(Kind::kTypeTag, "t", 0, reference);
+    for (std::uint32_t id = 2; id < abi::btf::kMaxType + 5; ++id) blob.type(Kind::kPtr, "", 0, 0);
+    const Bytes bytes = blob.bytes();
+    const auto parsed = Btf::parse(bytes);
+    const int error = parsed ? 0 : parsed.error().value;
+    EXPECT_EQ(error, reference < abi::btf::kMaxType ? 0 : EINVAL);
+    const int kernel = kernel_load(bytes).error;
+    if (kernel != EPERM && kernel != ENOSYS) {
+      EXPECT_EQ(kernel, error) << "the kernel itself";
+    }
+  }
+}
+
 TEST(BtfTest, sizes_are_those_of_what_is_behind_modifiers_and_arrays) {
   Blob blob;
   const auto i32 = blob.integer("int", 4);

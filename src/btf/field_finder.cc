@@ -106,7 +106,10 @@ Result<void> FieldFinder::search_nested(const Place& place, const Type& type, st
   if (place.size != 0 && place.size != type.size * count) return {};
   if (place.depth + 1 >= kMaxResolveDepth) return fail(E2BIG);
   const std::size_t first = found_.size();
+  const auto known = barren_.find(&type);
+  if (known != barren_.end() && place.depth <= known->second) return {};
   TRY(search_struct(type, place.depth + 1));
+  if (found_.size() == first) barren_[&type] = place.depth;
   for (std::size_t i = first; i < found_.size(); ++i) found_[i].field.offset += place.offset;
   return repeat(first, count, type.size);
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "btf/btf.h"
@@ -60,6 +61,9 @@ class FieldFinder {
   const Btf& btf_;
   std::uint32_t mask_;
   std::vector<FoundField> found_;
+  // Structs in which nothing was found, and how deep they were nested then. Without it, structs that each
+  // hold two of the one before take 2^32 visits.
+  std::unordered_map<const Type*, std::uint32_t> barren_;
 };
 
 }  // namespace portolan::btf

@@ -108,6 +108,24 @@ TEST(SpecialFieldsTest, lists_may_not_own_lists_of_themselves) {
   expect_load_error(blob, ELOOP);
 }
 
+TEST(SpecialFieldsTest, structs_of_twice_the_one_before_are_searched_in_no_time) {
+  LockBlob blob;
+  std::uint32_t last = blob.structure("s", 0, {});
+  for (int i = 0; i < 30; ++i) last = blob.structure("s", 0, {{"a", last, 0}, {"b", last, 0}});
+  blob.structure("value", 4, {{"lock", blob.lock, 0}, {"s", last, 32}});
+  EXPECT_TRUE(Btf::parse(blob.bytes()));
+}
+
+TEST(SpecialFieldsTest, structs_nested_32_deep_are_too_deep) {
+  for (const int depth : {30, 31}) {
+    LockBlob blob;
+    std::uint32_t last = blob.structure("s", 0, {});
+    for (int i = 0; i < depth; ++i) last = blob.structure("s", 0, {{"a", last, 0}});
+    blob.structure("value", 4, {{"lock", blob.lock, 0}, {"s", last, 32}});
+    expect_load_error(blob, depth == 30 ? 0 : E2BIG);
+  }
+}
+
 TEST(SpecialFieldsTest, a_pointer_with_an_unknown_tag_is_refused_as_a_field) {
   LockBlob blob;
   const auto target = blob.structure("portolan_item", 4, {{"x", blob.u32, 0}});
