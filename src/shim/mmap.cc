@@ -51,6 +51,9 @@ long map_handle(object::Target target, void* address, std::size_t length, int pr
   if ((target.access == shm::Access::kWriteOnly) ||
       (writable && shared && target.access == shm::Access::kReadOnly))
     return -EACCES;
+  // Of an fd that cannot write, mmap makes a private mapping in all but name; and maps are on a noexec mount.
+  if ((protection & PROT_EXEC) != 0) return -EPERM;
+  if (shared && target.access == shm::Access::kReadOnly) return -EINVAL;
   if (auto may = map.may_mmap(shared, writable, static_cast<std::uint64_t>(offset), length); !may)
     return -may.error().value;
   if (writable)

@@ -43,8 +43,8 @@ std::string contents(const char* path) {
   }
 }
 
-// The number N of /proc/self/fdinfo/N or /proc/<this process>/fdinfo/N; -1: another path.
-int fdinfo_number(const char* path) {
+// The number N of /proc/self/<folder>N or /proc/<this process>/<folder>N; -1: another path.
+int number_in(const char* path, std::string_view folder) {
   if (std::strncmp(path, "/proc/", 6) != 0) return -1;
   const char* at = path + 6;
   if (std::strncmp(at, "self/", 5) == 0) {
@@ -54,10 +54,11 @@ int fdinfo_number(const char* path) {
     if (std::strtol(at, &end, 10) != sys::getpid() || *end != '/') return -1;
     at = end + 1;
   }
-  if (std::strncmp(at, "fdinfo/", 7) != 0) return -1;
+  if (!std::string_view(at).starts_with(folder)) return -1;
+  at += folder.size();
   char* end;
-  const long number = std::strtol(at + 7, &end, 10);
-  return end == at + 7 || *end != '\0' ? -1 : static_cast<int>(number);
+  const long number = std::strtol(at, &end, 10);
+  return end == at || *end != '\0' ? -1 : static_cast<int>(number);
 }
 
 int open_fdinfo(int fd, const char* path) {
@@ -71,7 +72,13 @@ int open_fdinfo(int fd, const char* path) {
   std::string kept;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
-    if (text.compare(at, 5, "lock:") != 0) kept += text.substr(at, end - at) + "\n";
+    std::string line = text.substr(at, end - at);
+    if (line.starts_with("flags:")) {
+      // Handles are opened with flags that the kernel's own fds of maps do not have.
+      const unsigned long flags = std::strtoul(line.c_str() + 6, nullptr, 8);
+      line = fmt::format("flags:\t0{:o}", flags & ~(0100000ul | O_NOFOLLOW));
+    }
+    if (!line.starts_with("lock:")) kept += line + "\n";
     at = end + 1;
   }
   if (target->view->kind() == object::Kind::kMap)
@@ -85,7 +92,14 @@ constexpr const char kMountLine[] = "bpf /sys/fs/bpf bpf rw,nosuid,nodev,noexec,
 
 }  // namespace
 
-int open_pin(const std::string& there) {
+int open_pin(const std::string& there, int flags) {
+  // Opens for writing, and then refuses each write with EINVAL; so does an epoll instance.
+  if ((flags & O_ACCMODE) == O_WRONLY) {
+    const int fd = open_pin(there, O_RDONLY);
+    if (fd < 0) return fd;
+    (void)sys::close(fd);
+    return static_cast<int>(sys::call(SYS_epoll_create1, flags & O_CLOEXEC));
+  }
   object::Runtime* runtime = shim::runtime();
   auto object = runtime->read_pin(AT_FDCWD, there.c_str());
   if (!object) return -object.error().value;
@@ -105,7 +119,12 @@ int open_special(const char* path, int) {
       if (text.find(" /sys/fs/bpf bpf ") == text.npos) text += kMountLine;
       return file_with(text);
     }
-    const int number = fdinfo_number(path);
+    if (const int fd = number_in(path, "fd/"); fd >= 0) {
+      object::Runtime* there = runtime_if_open();
+      // An anonymous inode cannot be opened again.
+      return there != nullptr && there->is_handle(fd) ? -ENXIO : kNotSpecial;
+    }
+    const int number = number_in(path, "fdinfo/");
     return number < 0 ? kNotSpecial : open_fdinfo(number, path);
   }
   return kNotSpecial;

@@ -11,6 +11,6 @@ int open_special(const char* path, int flags);
 
 // What reading the pin gives, `there` below the runtime's directory: a map with BTF prints itself, others are
 // EIO.
-int open_pin(const std::string& there);
+int open_pin(const std::string& there, int flags);
 
 }  // namespace portolan::shim

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
@@ -77,11 +78,27 @@ long link_at(int from_dir, const char* from, int to_dir, const char* to, int fla
   return call_with(target, SYS_linkat, from_dir, source.word(), to_dir, target.word(), flags);
 }
 
-// A link on the bpffs may name the bpffs; its reader is not to see where that is.
+// /proc/self/fd/N of a handle: the kernel's own fds are "anon_inode:bpf-map" and the like. Empty: another
+// path.
+std::string anonymous_inode(int dir_fd, const char* path) {
+  object::Runtime* there = runtime_if_open();
+  if (there == nullptr || std::strncmp(path, "/proc/", 6) != 0 || std::strstr(path, "/fd/") == nullptr)
+    return {};
+  char seen[PATH_MAX];
+  const auto size = sys::readlinkat(dir_fd, path, seen, sizeof seen);
+  if (!size) return {};
+  const std::string_view link(seen, *size);
+  if (!link.starts_with(there->directory() + "/objects/")) return {};
+  return "anon_inode:" + std::string(link.substr(link.rfind('/') + 1));
+}
+
 ssize_t read_link(int dir_fd, const char* path, char* out, std::size_t size) {
+  if (const std::string name = anonymous_inode(dir_fd, path); !name.empty() && size != 0) {
+    const std::size_t shown = std::min(size, name.size());
+    std::memcpy(out, name.data(), shown);
+    return static_cast<ssize_t>(shown);
+  }
   const Path there(dir_fd, path);
-  if (!there.on_bpffs())
-    return libc_result(sys::call(SYS_readlinkat, dir_fd, there.word(), word(out), static_cast<long>(size)));
   return libc_result(call_with(there, SYS_readlinkat, dir_fd, there.word(), word(out), size));
 }
 

@@ -29,7 +29,7 @@ long open_on_bpffs(const Path& there, int flags, mode_t mode) {
                             : (flags & O_ACCMODE) == O_WRONLY ? W_OK
                                                               : R_OK | W_OK;
     const long may = sys::call(SYS_faccessat2, AT_FDCWD, there.word(), mode_wanted, AT_EACCESS);
-    return may < 0 ? may : open_pin(there.c_str());
+    return may < 0 ? may : open_pin(there.c_str(), flags);
   }
   return sys::call(SYS_openat, AT_FDCWD, there.word(), flags, static_cast<long>(mode));
 }

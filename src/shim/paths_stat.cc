@@ -36,10 +36,27 @@ long stat_fs(const char* path, void* out) {
   return result;
 }
 
+// An fd of a map has an inode without a type.
+long stat_fd(int fd, void* out) {
+  const long result = sys::call(SYS_fstat, fd, word(out));
+  object::Runtime* runtime = runtime_if_open();
+  if (result != 0 || runtime == nullptr || !runtime->is_handle(fd)) return result;
+  auto* status = static_cast<struct ::stat*>(out);
+  status->st_mode = 0600;
+  status->st_nlink = 1;
+  status->st_size = 0;
+  status->st_blocks = 0;
+  return 0;
+}
+
 long fstat_fs(int fd, void* out) {
+  constexpr long kAnonymousInodes = 0x09041934;
   const long result = sys::call(SYS_fstatfs, fd, word(out));
   auto* status = static_cast<struct ::statfs*>(out);
-  if (result == 0 && is_on_bpffs(fd))
+  object::Runtime* runtime = runtime_if_open();
+  if (result == 0 && runtime != nullptr && runtime->is_handle(fd))
+    status->f_type = kAnonymousInodes;
+  else if (result == 0 && is_on_bpffs(fd))
     status->f_type = static_cast<decltype(status->f_type)>(abi::kBpfFsMagic);
   return result;
 }
@@ -60,6 +77,12 @@ using namespace portolan::shim;
   }                                                                                                     \
   PORTOLAN_SHIM_EXPORT int lstat##suffix(const char* path, struct stat##suffix* out) noexcept {         \
     return int_result(stat_at(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW));                               \
+  }                                                                                                     \
+  PORTOLAN_SHIM_EXPORT int fstat##suffix(int fd, struct stat##suffix* out) noexcept {                   \
+    return int_result(stat_fd(fd, out));                                                                \
+  }                                                                                                     \
+  PORTOLAN_SHIM_EXPORT int __fxstat##suffix(int, int fd, struct stat##suffix* out) noexcept {           \
+    return int_result(stat_fd(fd, out));                                                                \
   }                                                                                                     \
   PORTOLAN_SHIM_EXPORT int __xstat##suffix(int, const char* path, struct stat##suffix* out) noexcept {  \
     return int_result(stat_at(AT_FDCWD, path, out, 0));                                                 \
