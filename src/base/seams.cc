@@ -20,23 +20,10 @@ std::uint64_t read_clock(clockid_t clock) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-std::uint64_t measure_tsc_per_ms() {
-  const std::uint64_t start_ns = monotonic_ns(), start = tsc();
-  std::uint64_t elapsed_ns;
-  while ((elapsed_ns = monotonic_ns() - start_ns) < 20'000) {
-  }
-  return (tsc() - start) * 1'000'000 / elapsed_ns;
-}
-
 }  // namespace
 
 std::uint64_t monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }
 std::uint64_t boottime_ns() { return read_clock(CLOCK_BOOTTIME); }
-
-std::uint64_t tsc_per_ms() {
-  static const std::uint64_t measured = measure_tsc_per_ms();
-  return measured;
-}
 
 std::uint64_t random_u64() {
   if (auto next = test_random.load(std::memory_order_acquire))

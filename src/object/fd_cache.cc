@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // From an fd to a view: the cache that target_of_fd reads, and the way past it.
 //
-// Layout       FdEntry{node, validated_tsc} per fd below kCachedFds, in zero pages. A node is an immutable
+// Layout       FdEntry{node, validated_at} per fd below kCachedFds, in zero pages. A node is an immutable
 // part of a
 //              view: {view, kind, access}.
 // Invariants   a node in the cache belongs to a view of this process that is not in limbo. Writers hold the
 //              ProcessLock, readers take nothing and are inside a CallEpoch, so the view stays mapped.
-// Linearization of target_of_fd: the load of `node` if the time stamp is young, else the fstat. What happens
-// to an fd
-//              unseen (a raw close and open) shows at the next validation, a millisecond later at most; what
-//              is seen (forget_fd) at once. The node is cleared before the time stamp of another is written,
-//              so that no stale node is taken for young.
+// Linearization of target_of_fd: the load of `node` if it was validated in this tick of the timer, else the
+// fstat. What happens to an fd
+//              unseen (a raw close and open) shows at the next validation, a tick (1 to 10 ms) later at
+//              most; what is seen (forget_fd) at once. The node is cleared before the time of another is
+//              written, so that no stale node is taken for young.
 #include <algorithm>
 
 #include "object/impl.h"
@@ -41,14 +41,14 @@ Result<Target> Runtime::target_of_any_fd(int fd) {
   const int flags = TRY(sys::fcntl(fd, F_GETFL, 0));
   if ((flags & O_PATH) != 0) return fail(EBADF);
   const shm::Access access = TRY(shm::handle_access(fd));
-  const std::uint64_t now = tsc();
+  const std::uint64_t now = coarse_ns();
   ProcessLock lock;
   View* view = TRY(impl_->view_of_handle(status.st_ino));
   if (static_cast<unsigned>(fd) < kCachedFds) {
     FdEntry& entry = fd_cache_[fd];
     const FdNode* node = &view->nodes_[static_cast<unsigned>(access)];
     if (entry.node.load_relaxed() != node) entry.node.store_relaxed(nullptr);
-    entry.validated_tsc.store_relaxed(now);
+    entry.validated_at.store_relaxed(now);
     entry.node.store_release(node);  // pairs with target_of_fd
     impl_->cached_fds_end = std::max(impl_->cached_fds_end, static_cast<std::uint32_t>(fd) + 1);
   }

@@ -213,7 +213,8 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const std::string& directory, con
   return runtime;
 }
 
-Runtime::Runtime(std::unique_ptr<Impl> impl) : revalidate_after_tsc_(tsc_per_ms()), impl_(std::move(impl)) {
+Runtime::Runtime(std::unique_ptr<Impl> impl)
+    : participants_(impl->participants.get()), impl_(std::move(impl)) {
   impl_->runtime = this;
 }
 
@@ -231,7 +232,6 @@ const std::string& Runtime::directory() const { return impl_->directory; }
 std::uint32_t Runtime::kernel_version() const { return impl_->control->fingerprint.kernel_version; }
 std::uint32_t Runtime::possible_cpus() const { return impl_->control->fingerprint.possible_cpus; }
 void Runtime::set_view_factory(Kind kind, ViewFactory factory) { impl_->factories[number(kind)] = factory; }
-Result<sync::Actor> Runtime::actor() { return impl_->participants->actor(); }
 sync::VcpuTable& Runtime::vcpus() { return *impl_->vcpus; }
 bool Runtime::others_alive() const { return impl_->participants->others_alive(); }
 

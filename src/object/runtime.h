@@ -17,7 +17,7 @@
 #include "shm/handle.h"
 #include "shm/region.h"
 #include "sync/atomic.h"
-#include "sync/owner.h"
+#include "sync/participants.h"
 #include "sync/vcpu.h"
 
 namespace portolan::object {
@@ -157,7 +157,7 @@ class Runtime {
   void set_view_factory(Kind kind, ViewFactory factory);
 
   // --- who I am (sync::Participants); the actor to hand to ds/ and to locks
-  Result<sync::Actor> actor();
+  Result<sync::Actor> actor() { return participants_->actor(); }
 
   // --- making objects. Room is looked for and reserved here: ENOMEM.
   Result<Draft> draft(Kind kind, std::uint64_t payload_size, std::uint64_t payload_reserved,
@@ -177,8 +177,8 @@ class Runtime {
     if (static_cast<unsigned>(fd) < kCachedFds) [[likely]] {
       const FdEntry& entry = fd_cache_[fd];
       const FdNode* node = entry.node.load_acquire();  // pairs with remember()
-      if (node != nullptr && node->kind == kind &&
-          tsc() - entry.validated_tsc.load_relaxed() < revalidate_after_tsc_) [[likely]]
+      if (node != nullptr && node->kind == kind && entry.validated_at.load_relaxed() == coarse_ns())
+          [[likely]]
         return Target{node->view, node->access};
     }
     return target_of_fd_slow(fd, kind);
@@ -237,14 +237,14 @@ class Runtime {
  private:
   struct FdEntry {
     sync::Atomic<const FdNode*> node;
-    sync::Atomic<std::uint64_t> validated_tsc;
+    sync::Atomic<std::uint64_t> validated_at;  // the timer tick, as coarse_ns() gives it
   };
   explicit Runtime(std::unique_ptr<Impl> impl);
   Result<Target> target_of_fd_slow(int fd, Kind kind);
 
   static constexpr unsigned kCachedFds = 65536;
   FdEntry* fd_cache_ = nullptr;  // kCachedFds entries of zero pages
-  std::uint64_t revalidate_after_tsc_ = 0;
+  sync::Participants* participants_;
   std::unique_ptr<Impl> impl_;
 };
 
