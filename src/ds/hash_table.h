@@ -80,6 +80,9 @@ class HashTable {
   // Copies key and value (either may be nullptr) of the first element after `cursor` and moves it there;
   // false: none.
   bool next(std::uint32_t& cursor, void* key, void* value) const;
+  // The same for up to `most` elements, whose keys and values come one after the other; how many they are.
+  // Fewer than `most`: the walk is over.
+  std::uint32_t next_many(std::uint32_t& cursor, void* keys, void* values, std::uint32_t most) const;
   // The cursor at `key`, or kBegin when it is absent.
   std::uint32_t cursor_of(const void* key) const;
 
@@ -156,18 +159,30 @@ class HashTable {
   void read_key(Element* element, void* key) const;
   std::uint64_t hash_of(Element* element) const;
   bool is_committed(std::uint32_t index) const;
+  std::uint32_t next_many_words(std::uint32_t& cursor, std::byte* keys, std::byte* values,
+                                std::uint32_t most) const;
   bool reaches(std::uint64_t hash, std::uint32_t bucket) const;
 
   // hash_update.cc
   Result<void> put_in_place(const sync::Actor& actor, const void* key, Insert mode, const Writer& writer);
+  template <KeyKind kind>
   Result<void> put(const sync::Actor& actor, const void* key, std::uint64_t hash, Insert mode,
                    const void* value, const Writer* writer);
+  Result<void> put_other(const sync::Actor& actor, const void* key, std::uint64_t hash, Insert mode,
+                         const void* value, const Writer* writer);
+  template <KeyKind kind>
+  Result<void> erase_as(const sync::Actor& actor, const void* key, std::uint64_t hash, void* taken);
+  template <KeyKind kind>
+  bool locate_held(const void* key, std::uint64_t hash, Found& found) const;
+  template <KeyKind kind>
   void fill(Element* element, const void* key, const void* value) const;
   void fill(Element* element, const void* key, const Writer& writer) const;
+  template <KeyKind kind>
   void write_key(Element* element, const void* key) const;
   void recycle(Element* element) const;
   void settle(Element* element) const;
   void doubt(Element* element) const;
+  template <KeyKind kind>
   void replace(const Found& found, std::uint32_t fresh) const;
   void remove(const Found& found, std::uint64_t hash) const;
   template <class Fill>

@@ -4,40 +4,28 @@
 
 namespace portolan::ds {
 
-void HashTable::write_key(Element* to, const void* key) const {
-  if (shape_.key_size <= 4) {
+template <HashTable::KeyKind kind>
+inline void HashTable::write_key(Element* to, const void* key) const {
+  if constexpr (kind == KeyKind::kWords) {
+    reinterpret_cast<sync::Atomic<std::uint64_t>*>(to + 1)->store_relaxed(load_unaligned<std::uint64_t>(key));
+  } else if (shape_.key_size <= 4) {
     std::uint32_t word = 0;
     std::memcpy(&word, key, shape_.key_size);
     to->word.store_relaxed(word);
-  } else if (kind_ == KeyKind::kWords) {
-    reinterpret_cast<sync::Atomic<std::uint64_t>*>(to + 1)->store_relaxed(load_unaligned<std::uint64_t>(key));
   } else {
     sync::copy_to_shared(key_of(to), key, shape_.key_size);
   }
 }
 
-// Makes an element free again: from here on, whoever reads it will notice.
-void HashTable::recycle(Element* at) const {
-  at->generation.store_release((at->generation.load_relaxed() & ~(kFilled | kSettled)) +
-                               kRecycled);  // pairs with look_at
-}
-
-void HashTable::settle(Element* at) const {
-  at->generation.store_release(at->generation.load_relaxed() | kFilled | kSettled);  // pairs with next
-}
-
-void HashTable::doubt(Element* at) const {
-  at->generation.store_release(at->generation.load_relaxed() & ~kSettled);  // pairs with next
-}
-
-void HashTable::fill(Element* to, const void* key, const void* value) const {
+template <HashTable::KeyKind kind>
+inline void HashTable::fill(Element* to, const void* key, const void* value) const {
   if ((to->generation.load_relaxed() & kFilled) != 0)
     recycle(to);          // left by an operation that did not need it
   sync::fence_release();  // what is written below is not seen before the element is seen to be free
-  write_key(to, key);
-  if (kind_ == KeyKind::kWords) {
-    reinterpret_cast<sync::Atomic<std::uint64_t>*>(value_of(to))
-        ->store_relaxed(load_unaligned<std::uint64_t>(value));
+  write_key<kind>(to, key);
+  if constexpr (kind == KeyKind::kWords) {
+    reinterpret_cast<sync::Atomic<std::uint64_t>*>(to + 2)->store_relaxed(
+        load_unaligned<std::uint64_t>(value));
   } else {
     sync::copy_to_shared(value_of(to), value, shape_.value_size);
   }
@@ -48,7 +36,7 @@ void HashTable::fill(Element* to, const void* key, const Writer& writer) const {
   alignas(8) static constexpr std::byte kZeros[256] = {};
   if ((to->generation.load_relaxed() & kFilled) != 0) recycle(to);
   sync::fence_release();
-  write_key(to, key);
+  write_key<KeyKind::kOther>(to, key);
   for (std::uint32_t done = 0; done < shape_.value_size; done += sizeof kZeros)
     sync::copy_to_shared(value_of(to) + done, kZeros,
                          shape_.value_size - done < sizeof kZeros ? shape_.value_size - done : sizeof kZeros);
@@ -56,14 +44,15 @@ void HashTable::fill(Element* to, const void* key, const Writer& writer) const {
   to->generation.store_release(to->generation.load_relaxed() | kFilled);  // pairs with look_at, next
 }
 
-void HashTable::replace(const Found& found, std::uint32_t fresh) const {
+template <HashTable::KeyKind kind>
+inline void HashTable::replace(const Found& found, std::uint32_t fresh) const {
   doubt(found.element);
   found.bucket->elements[found.slot].store_release(fresh);  // the commit; pairs with look_at
-  settle(element(fresh));
+  settle(element_as<kind>(fresh));
   recycle(found.element);
 }
 
-void HashTable::remove(const Found& found, std::uint64_t hash) const {
+inline void HashTable::remove(const Found& found, std::uint64_t hash) const {
   doubt(found.element);
   found.bucket->tags[found.slot].store_release(0);  // the commit; pairs with look_at
   if (found.bucket != &buckets_[home_of(hash)]) recount_spill(home_of(hash));
@@ -136,23 +125,34 @@ void HashTable::recount_spill(std::uint32_t home) const {
   bucket.spill.store_release(spill);  // pairs with probe
 }
 
-Result<void> HashTable::put(const sync::Actor& actor, const void* key, std::uint64_t hash, Insert mode,
-                            const void* value, const Writer* writer) {
+// Where a key is, for one who holds its home bucket.
+template <HashTable::KeyKind kind>
+inline bool HashTable::locate_held(const void* key, std::uint64_t hash, Found& found) const {
+  if constexpr (kind == KeyKind::kWords)
+    return search<kind>(wanted<kind>(key), hash, found, [](Element*) {});
+  else
+    return locate(key, hash, found);
+}
+
+template <HashTable::KeyKind kind>
+[[gnu::always_inline]] inline Result<void> HashTable::put(const sync::Actor& actor, const void* key,
+                                                          std::uint64_t hash, Insert mode, const void* value,
+                                                          const Writer* writer) {
   LaneHold lane(*this, actor);
   TRY(lane.take());
   for (unsigned scans = 0; scans < kMaxScans;) {
     const std::uint32_t fresh = TRY(lane.top());
-    if (writer == nullptr) fill(element(fresh), key, value);
+    if (writer == nullptr) fill<kind>(element_as<kind>(fresh), key, value);
     std::uint32_t busy = kNoBucket;
     {
       BucketHold hold(*this, actor, home_of(hash));
       Found found;
-      if (locate(key, hash, found)) {
+      if (locate_held<kind>(key, hash, found)) {
         if (mode == Insert::kNoExist) return fail(EEXIST);
         if (writer != nullptr) {
           writer->write(writer->context, value_of(found.element), false);
         } else {
-          replace(found, fresh);
+          replace<kind>(found, fresh);
           lane.set_top(found.index);
         }
         return {};
@@ -180,9 +180,19 @@ Result<void> HashTable::put(const sync::Actor& actor, const void* key, std::uint
 }
 
 Result<void> HashTable::update(const sync::Actor& actor, const void* key, const void* value, Insert mode) {
-  const std::uint64_t at = hash(key);
-  __builtin_prefetch(&buckets_[home_of(at)], 1);
-  return put(actor, key, at, mode, value, nullptr);
+  if (kind_ == KeyKind::kWords) [[likely]] {
+    constexpr auto kind = KeyKind::kWords;
+    const std::uint64_t at = hash_as<kind>(wanted<kind>(key));
+    __builtin_prefetch(&buckets_[home_of(at)], 1);
+    return put<kind>(actor, key, at, mode, value, nullptr);
+  }
+  return put_other(actor, key, hash(key), mode, value, nullptr);
+}
+
+Result<void> HashTable::put_other(const sync::Actor& actor, const void* key, std::uint64_t hash, Insert mode,
+                                  const void* value, const Writer* writer) {
+  __builtin_prefetch(&buckets_[home_of(hash)], 1);
+  return put<KeyKind::kOther>(actor, key, hash, mode, value, writer);
 }
 
 Result<void> HashTable::put_in_place(const sync::Actor& actor, const void* key, Insert mode,
@@ -198,18 +208,25 @@ Result<void> HashTable::put_in_place(const sync::Actor& actor, const void* key, 
     }
     if (mode == Insert::kExist) return fail(ENOENT);
   }
-  return put(actor, key, at, mode, nullptr, &writer);
+  return put_other(actor, key, at, mode, nullptr, &writer);
 }
 
 Result<void> HashTable::erase(const sync::Actor& actor, const void* key, void* taken) {
-  const std::uint64_t at = hash(key);
+  if (kind_ == KeyKind::kWords) [[likely]]
+    return erase_as<KeyKind::kWords>(actor, key, hash_as<KeyKind::k8>(wanted<KeyKind::k8>(key)), taken);
+  return erase_as<KeyKind::kOther>(actor, key, hash(key), taken);
+}
+
+template <HashTable::KeyKind kind>
+inline Result<void> HashTable::erase_as(const sync::Actor& actor, const void* key, std::uint64_t at,
+                                        void* taken) {
   __builtin_prefetch(&buckets_[home_of(at)], 1);
   LaneHold lane(*this, actor);
   TRY(lane.take());
   Found found;
   {
     BucketHold hold(*this, actor, home_of(at));
-    if (!locate(key, at, found)) return fail(ENOENT);
+    if (!locate_held<kind>(key, at, found)) return fail(ENOENT);
     if (taken != nullptr) sync::copy_from_shared(taken, value_of(found.element), shape_.value_size);
     remove(found, at);
   }

@@ -6,6 +6,20 @@
 
 namespace portolan::ds {
 
+// Makes an element free again: from here on, whoever reads it will notice.
+inline void HashTable::recycle(Element* at) const {
+  at->generation.store_release((at->generation.load_relaxed() & ~(kFilled | kSettled)) +
+                               kRecycled);  // pairs with look_at
+}
+
+inline void HashTable::settle(Element* at) const {
+  at->generation.store_release(at->generation.load_relaxed() | kFilled | kSettled);  // pairs with next
+}
+
+inline void HashTable::doubt(Element* at) const {
+  at->generation.store_release(at->generation.load_relaxed() & ~kSettled);  // pairs with next
+}
+
 // A bucket's lock; if its holder had died inside, the bucket is repaired first.
 class HashTable::BucketHold {
  public:
