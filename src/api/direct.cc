@@ -55,6 +55,9 @@ Expected<void> attach_map(MapState& state) {
   if (!target) return std::unexpected(Error(Operation::kFromFd, target.error().value));
   state.view = object::ViewRef(*target->view);
   state.map = static_cast<map::Map*>(target->view);
+  if (auto* hash = dynamic_cast<map::HashMap*>(state.map);
+      hash != nullptr && !hash->has_fields() && hash->value_size() % 8 == 0)
+    state.plain_hash = hash;
   state.readable = target->access != shm::Access::kWriteOnly;
   state.writable = target->access != shm::Access::kReadOnly;
   return {};
@@ -67,9 +70,8 @@ FastPath fast_path_of(const MapState& state) {
       array != nullptr && !array->has_fields()) {
     const map::Map::InlineLookup way = array->gen_lookup();
     fast = {.values = way.base, .stride = way.stride, .max_entries = way.max_entries, .table = nullptr};
-  } else if (const auto* hash = dynamic_cast<const map::HashMap*>(state.map);
-             hash != nullptr && !hash->has_fields() && hash->value_size() % 8 == 0) {
-    fast.table = &hash->table();
+  } else if (state.plain_hash != nullptr) {
+    fast.table = &state.plain_hash->table();
   }
   return fast;
 }
@@ -82,10 +84,25 @@ std::byte* hash_find(const void* table, const void* key) noexcept {
   return static_cast<const ds::HashTable*>(table)->find(key);
 }
 
-long update_directly(MapState& state, const void* key, const void* value, std::uint64_t flags) {
+std::size_t walk_directly(const MapState& state, BatchCursor& cursor, std::byte* keys, std::byte* values,
+                          std::uint32_t count) {
+  const ds::HashTable& table = state.plain_hash->table();
+  std::uint32_t passed = 0;
+  if (cursor.started) std::memcpy(&passed, cursor.bytes, sizeof passed);
+  std::uint32_t at = passed - 1;  // 0 - 1 is kBegin
+  const std::uint32_t done = table.next_many(at, keys, values, count);
+  passed = at + 1;
+  std::memcpy(cursor.bytes, &passed, sizeof passed);
+  cursor.started = true;
+  cursor.finished = done < count || !table.next(at, nullptr, nullptr);
+  return done;
+}
+
+namespace {
+
+[[gnu::noinline]] long update_staged(MapState& state, const void* key, const void* value,
+                                     std::uint64_t flags) {
   map::Map& map = *state.map;
-  if (map.is_frozen()) [[unlikely]]
-    return -EPERM;
   const auto run = [&]() -> Result<void> {
     TRY(map.check_op_flags(flags, ~std::uint64_t{0}));
     Staged staged_key, staged_value;
@@ -96,14 +113,31 @@ long update_directly(MapState& state, const void* key, const void* value, std::u
   return code_of(run());
 }
 
-long erase_directly(MapState& state, const void* key) {
-  if (state.map->is_frozen()) [[unlikely]]
-    return -EPERM;
+[[gnu::noinline]] long erase_staged(MapState& state, const void* key) {
   const auto run = [&]() -> Result<void> {
     Staged staged;
     return state.map->delete_elem(TRY(staged.stage(key, state.info.key_size)));
   };
   return code_of(run());
+}
+
+}  // namespace
+
+long update_directly(MapState& state, const void* key, const void* value, std::uint64_t flags) {
+  if (state.map->is_frozen()) [[unlikely]]
+    return -EPERM;
+  if (state.plain_hash != nullptr && flags <= abi::element_flag::kExist) [[likely]]
+    return code_of(state.plain_hash->update_elem_copy(static_cast<const std::byte*>(key),
+                                                      static_cast<const std::byte*>(value), flags));
+  return update_staged(state, key, value, flags);
+}
+
+long erase_directly(MapState& state, const void* key) {
+  if (state.map->is_frozen()) [[unlikely]]
+    return -EPERM;
+  if (state.plain_hash != nullptr) [[likely]]
+    return code_of(state.plain_hash->delete_elem(static_cast<const std::byte*>(key)));
+  return erase_staged(state, key);
 }
 
 }  // namespace portolan::detail

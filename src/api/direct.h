@@ -15,4 +15,8 @@ FastPath fast_path_of(const MapState& state);
 long update_directly(MapState& state, const void* key, const void* value, std::uint64_t flags);
 long erase_directly(MapState& state, const void* key);
 
+// BPF_MAP_LOOKUP_BATCH of a plain_hash; the cursor is that of bpf(2). How many elements were copied.
+std::size_t walk_directly(const MapState& state, BatchCursor& cursor, std::byte* keys, std::byte* values,
+                          std::uint32_t count);
+
 }  // namespace portolan::detail

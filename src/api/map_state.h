@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "api/backend.h"
-#include "map/map.h"
+#include "map/hash.h"
 #include "portolan/raw_map.hpp"
 
 namespace portolan::detail {
@@ -25,6 +25,7 @@ struct MapState {
   // A Portolan map, kept mapped by `view`; nullptr for the kernel's.
   object::ViewRef view;
   map::Map* map = nullptr;
+  map::HashMap* plain_hash = nullptr;     // the same, if a hash whose values need no staging
   bool readable = true, writable = true;  // by how the fd was opened
 
   // An mmapable array of the kernel's.

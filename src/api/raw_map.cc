@@ -32,7 +32,8 @@ std::unexpected<Error> failed(Operation operation, long result) {
 }
 
 Expected<void> status(Operation operation, long result) {
-  if (result < 0) return failed(operation, result);
+  if (result < 0) [[unlikely]]
+    return failed(operation, result);
   return {};
 }
 
@@ -177,17 +178,19 @@ Expected<void> RawMap::lookup(std::span<const std::byte> key, std::span<std::byt
 
 Expected<void> RawMap::update(std::span<const std::byte> key, std::span<const std::byte> value,
                               std::uint64_t flags) {
-  if (auto fit = check_sizes(*state_, Operation::kUpdate, key.size(), value.size()); !fit) return fit;
-  if (state_->map != nullptr && state_->writable)
+  const MapState& state = *state_;
+  if (state.map != nullptr && state.writable && key.size() == state.info.key_size &&
+      value.size() == state.value_bytes) [[likely]]
     return status(Operation::kUpdate, detail::update_directly(*state_, key.data(), value.data(), flags));
+  if (auto fit = check_sizes(*state_, Operation::kUpdate, key.size(), value.size()); !fit) return fit;
   Attr attr = element_attr(*state_, key.data(), value.data(), flags);
   return status(Operation::kUpdate, call(*state_->backend, Command::kMapUpdateElem, attr));
 }
 
 Expected<void> RawMap::erase(std::span<const std::byte> key) {
-  if (auto fit = check_sizes(*state_, Operation::kErase, key.size(), state_->value_bytes); !fit) return fit;
-  if (state_->map != nullptr && state_->writable)
+  if (state_->map != nullptr && state_->writable && key.size() == state_->info.key_size) [[likely]]
     return status(Operation::kErase, detail::erase_directly(*state_, key.data()));
+  if (auto fit = check_sizes(*state_, Operation::kErase, key.size(), state_->value_bytes); !fit) return fit;
   Attr attr = element_attr(*state_, key.data(), nullptr, 0);
   return status(Operation::kErase, call(*state_->backend, Command::kMapDeleteElem, attr));
 }
@@ -237,6 +240,12 @@ Expected<std::size_t> walk_batch(const MapState& state, Operation operation, Com
 
 Expected<std::size_t> RawMap::lookup_batch(BatchCursor& cursor, std::span<std::byte> keys,
                                            std::span<std::byte> values) const {
+  if (state_->plain_hash != nullptr && state_->readable) {
+    auto count = batch_count(*state_, Operation::kLookupBatch, keys.size(), values.size());
+    if (!count) return std::unexpected(count.error());
+    if (cursor.finished || *count == 0) return 0;
+    return detail::walk_directly(*state_, cursor, keys.data(), values.data(), *count);
+  }
   return walk_batch(*state_, Operation::kLookupBatch, Command::kMapLookupBatch, cursor, keys, values);
 }
 

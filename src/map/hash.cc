@@ -165,6 +165,12 @@ Result<void> HashMap::update_elem_copy(const std::byte* key, const std::byte* va
   const sync::Actor actor = TRY(runtime().actor());
   if (!has_fields()) [[likely]]
     return mutable_table().update(actor, key, value, insert_mode(flags));
+  return update_without_fields(actor, key, value, flags);
+}
+
+// What lies in the kernel's fields does not come from the caller. By itself, since its room is large.
+[[gnu::noinline]] Result<void> HashMap::update_without_fields(const sync::Actor& actor, const std::byte* key,
+                                                              const std::byte* value, std::uint64_t flags) {
   Scratch room;
   std::byte* const cleared = TRY(room.take(value_size()));
   std::memcpy(cleared, value, round_up(value_size(), 8));

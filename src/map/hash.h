@@ -61,6 +61,10 @@ class HashMap final : public HashBase {
 
  protected:
   void clear_all_fields(std::byte* value) const override { clear_fields(value); }
+
+ private:
+  Result<void> update_without_fields(const sync::Actor& actor, const std::byte* key, const std::byte* value,
+                                     std::uint64_t flags);
 };
 
 }  // namespace portolan::map
