@@ -25,12 +25,14 @@ Result<std::vector<std::byte>> copy_blob(const Call& call) {
 // verdict.
 Result<void> hand_over(const Call& call, const btf::Log& log) {
   const abi::BtfLoadAttr& attr = call.attr.btf_load;
+  Result<void> shown;
   if (attr.btf_log_buf != 0) {
     const std::string image = log.image();
-    TRY(call.caller.copy_out(attr.btf_log_buf, image.data(), image.size()));
+    shown = call.caller.copy_out(attr.btf_log_buf, image.data(), image.size());
   }
   constexpr std::size_t kEnd = offsetof(abi::BtfLoadAttr, btf_log_true_size) + sizeof attr.btf_log_true_size;
   if (call.size >= kEnd) TRY(call.put(offsetof(abi::BtfLoadAttr, btf_log_true_size), log.true_size()));
+  TRY(shown);  // the length is told although the text had nowhere to go
   if (log.truncated()) return fail(ENOSPC);
   return {};
 }

@@ -224,8 +224,11 @@ Operation Generator::load_btf() {
     size = dice_.of({0, 1, 8, 23, 24, 100, blob.size() - 1, 1u << 24, (1u << 24) + 1, ~0u});
   operation.buffers.push_back(buffer(btf::kBtf, blob));
   operation.attr.set(btf::kBtfSize, size);
-  if (dice_.one_in(10))
-    operation.attr.set(btf::kLogLevel, dice_.of({1, 2, 4, 8})).set(btf::kLogSize, dice_.of({0, 1, 128}));
+  if (dice_.one_in(4)) {
+    const auto room = static_cast<std::uint32_t>(dice_.of({0, 1, 2, 64, 128, 1000, 8192}));
+    operation.attr.set(btf::kLogLevel, dice_.of({1, 1, 2, 3, 4, 7, 8, 9, 16})).set(btf::kLogSize, room);
+    operation.buffers.push_back(buffer(btf::kLogBuf, fill(room), 6));
+  }
   if (dice_.one_in(20)) operation.attr.set(btf::kFlags, dice_.of({1, 1u << 16}));
   disturb(operation);
   return operation;

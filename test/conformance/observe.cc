@@ -140,6 +140,9 @@ Observation call(World& world, const Operation& operation) {
   observation.result =
       world.backend().bpf(operation.command, reinterpret_cast<void*>(placed.address), operation.size);
   collect(world, operation, placed, observation);
+  // How much of a log has arrived before its buffer turned out to be bad is the kernel's own matter.
+  if (operation.command == kBtfLoad && observation.result == -EFAULT)
+    std::erase_if(observation.parts, [](const auto& part) { return part.name == btf::kLogBuf.name; });
   if (operation.command == kObjGetInfo) rename_info_ids(world, operation, observation);
   if (hash && operation.command == kGetNextKey) settle_next_key(world, map->slot, moves_freely, observation);
   if (hash && (operation.command == kLookupBatch || operation.command == kLookupAndDeleteBatch))
