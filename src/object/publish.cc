@@ -52,11 +52,11 @@ Result<Draft> Runtime::Impl::build(Kind kind, const Sizes& sizes) {
   draft.root_fd = root.get();
   const std::string staging = fmt::format("staging/{}-{}-{}", self.self.slot(), self.self.incarnation(),
                                           drafts_of_this_process.fetch_add_relaxed(1));
-  TRY(sys::mkdirat(root.get(), staging.c_str(), 0777));
+  TRY(sys::mkdirat(root.get(), staging.c_str(), 0700));
   draft.staging = staging;
   draft.state =
       TRY(shm::Region::create(root.get(), (staging + "/state").c_str(), draft.payload_offset + sizes.payload,
-                              draft.payload_offset + sizes.payload_reserved, 0666));
+                              draft.payload_offset + sizes.payload_reserved, 0600));
   const std::string handle = staging + "/" + handle_name(kind);
   TRY(shm::create_handle(root.get(), handle.c_str(), sizes.user));
   if (sizes.user != 0) draft.user_pages = TRY(shm::Region::open(root.get(), handle.c_str(), sizes.user));

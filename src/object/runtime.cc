@@ -125,7 +125,7 @@ Result<void> make_control(int root, std::uint32_t possible_cpus, std::uint32_t k
   const std::string name = fmt::format("staging/control-{:016x}", random_u64());
   const shm::Region region =
       TRY(shm::Region::create(root, name.c_str(), sizeof(Control),
-                              offsetof(Control, vcpus) + possible_cpus * sizeof(sync::VcpuSlot), 0666));
+                              offsetof(Control, vcpus) + possible_cpus * sizeof(sync::VcpuSlot), 0600));
   auto& control = *region.at<Control>(0);
   control.fingerprint = shm::make_fingerprint(shm::RegionKind::kControl, possible_cpus, kernel_version);
   control.uuid[0] = random_u64();
@@ -161,7 +161,7 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const std::string& directory, con
       return explain(why, Errno{ENOENT},
                      fmt::format("'{}' is no Portolan runtime: it has no control file", directory));
     for (const char* part : {"staging", "objects", "participants", "bpffs"})
-      if (auto made = sys::mkdirat(root_fd, part, 0777); !made && made.error().value != EEXIST)
+      if (auto made = sys::mkdirat(root_fd, part, 0700); !made && made.error().value != EEXIST)
         return cannot(why, "make", directory + "/" + part, made.error());
     const std::uint32_t cpus = options.possible_cpus != 0 ? options.possible_cpus : count_possible_cpus();
     const std::uint32_t version =
