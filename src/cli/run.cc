@@ -166,7 +166,7 @@ int receive_fd(int socket) {
 }
 
 // Waits for the command; meanwhile answers the listener and passes signals on. The exit status.
-int attend(pid_t child, int signals, int listener) {
+int attend(pid_t child, int signals, int listener, bool& others_live) {
   RawCallWatch watch(listener);
   pollfd waiting[2] = {{signals, POLLIN, 0}, {listener, POLLIN, 0}};
   for (;;) {
@@ -183,12 +183,15 @@ int attend(pid_t child, int signals, int listener) {
       continue;
     }
     int status = 0;
-    if (::waitpid(child, &status, WNOHANG) == child)
-      return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (::waitpid(child, &status, WNOHANG) != child) continue;
+    // The listener hangs up when no process is left that has the filter.
+    pollfd filter{listener, 0, 0};
+    others_live = listener >= 0 && ::poll(&filter, 1, 0) == 0;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   }
 }
 
-int run_command(const Options& options) {
+int run_command(const Options& options, bool& others_live) {
   int sockets[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0)
     return complain(kCannotSetUp, fmt::format("socketpair: {}", ::strerror(errno)));
@@ -203,7 +206,7 @@ int run_command(const Options& options) {
   if (child < 0) return complain(kCannotSetUp, fmt::format("fork: {}", ::strerror(errno)));
   if (child == 0) be_command(options, sockets[1], before);
   ::close(sockets[1]);
-  return attend(child, signals, receive_fd(sockets[0]));
+  return attend(child, signals, receive_fd(sockets[0]), others_live);
 }
 
 }  // namespace
@@ -231,10 +234,11 @@ int run(Arguments arguments) {
     fmt::print(stderr, "portolan run: runtime {} in {}\n", is_private ? "(private)" : "(shared)", directory);
   set_environment(preload, directory);
 
-  const int status = run_command(options);
+  bool others_live = false;
+  const int status = run_command(options, others_live);
   runtime->reset();
   // Processes that outlive the command keep the runtime; a later run clears it away.
-  if (is_private) (void)object::Runtime::remove_private_directory(directory);
+  if (is_private && !others_live) (void)object::Runtime::remove_private_directory(directory);
   return status;
 }
 

@@ -8,14 +8,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "shim/session.h"
 
 namespace portolan::shim {
 namespace {
-
-constexpr const char* kVariables[] = {"LD_PRELOAD", "PORTOLAN_RUNTIME"};
 
 const char* find(char* const* environment, const char* name) {
   const std::size_t length = std::strlen(name);
@@ -28,11 +27,11 @@ const char* find(char* const* environment, const char* name) {
 class Environment {
  public:
   explicit Environment(char* const* environment) : environment_(environment) {
-    for (const char* name : kVariables) {
-      const char* value = std::getenv(name);
+    const std::pair<const char*, const char*> ours[] = {{"LD_PRELOAD", preload_libraries()},
+                                                        {"PORTOLAN_RUNTIME", runtime_directory()}};
+    for (const auto& [name, value] : ours)
       if (value != nullptr && find(environment, name) == nullptr)
         added_.push_back(std::string(name) + "=" + value);
-    }
     if (added_.empty()) return;
     for (char* const* at = environment; at != nullptr && *at != nullptr; ++at) all_.push_back(*at);
     for (std::string& entry : added_) all_.push_back(entry.data());
@@ -81,4 +80,45 @@ PORTOLAN_SHIM_EXPORT int posix_spawnp(pid_t* pid, const char* file, const posix_
   return next<int(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
                   char* const*, char* const*)>("posix_spawnp")(pid, file, actions, attributes, arguments,
                                                                Environment(environment).get());
+}
+
+PORTOLAN_SHIM_EXPORT int execv(const char* path, char* const* arguments) noexcept {
+  return ::execve(path, arguments, environ);
+}
+PORTOLAN_SHIM_EXPORT int execvp(const char* file, char* const* arguments) noexcept {
+  return ::execvpe(file, arguments, environ);
+}
+
+namespace {
+
+// The variadic forms' arguments up to their null pointer; behind it, `rest` stands.
+std::vector<char*> listed(const char* first, va_list& rest) {
+  std::vector<char*> all{const_cast<char*>(first)};
+  while (all.back() != nullptr) all.push_back(va_arg(rest, char*));
+  return all;
+}
+
+}  // namespace
+
+PORTOLAN_SHIM_EXPORT int execl(const char* path, const char* first, ...) noexcept {
+  va_list rest;
+  va_start(rest, first);
+  const std::vector<char*> all = listed(first, rest);
+  va_end(rest);
+  return ::execve(path, all.data(), environ);
+}
+PORTOLAN_SHIM_EXPORT int execlp(const char* file, const char* first, ...) noexcept {
+  va_list rest;
+  va_start(rest, first);
+  const std::vector<char*> all = listed(first, rest);
+  va_end(rest);
+  return ::execvpe(file, all.data(), environ);
+}
+PORTOLAN_SHIM_EXPORT int execle(const char* path, const char* first, ...) noexcept {
+  va_list rest;
+  va_start(rest, first);
+  const std::vector<char*> all = listed(first, rest);
+  char* const* environment = va_arg(rest, char* const*);
+  va_end(rest);
+  return ::execve(path, all.data(), environment);
 }

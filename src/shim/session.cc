@@ -18,6 +18,14 @@ namespace portolan::shim {
 namespace {
 
 sync::Atomic<object::Runtime*> opened;
+
+// As they were when the process began: a client may clear its environment and is still one of ours.
+const char* runtime_variable = nullptr;
+const char* preload_variable = nullptr;
+[[gnu::constructor]] void keep_environment() {
+  runtime_variable = std::getenv("PORTOLAN_RUNTIME");
+  preload_variable = std::getenv("LD_PRELOAD");
+}
 thread_local bool opening = false;  // interposed calls that opening itself makes
 
 void complain(const std::string& text) {
@@ -28,13 +36,14 @@ void complain(const std::string& text) {
 
 object::Runtime* open_runtime() {
   std::string why;
-  const char* named = std::getenv("PORTOLAN_RUNTIME");
+  const char* named = runtime_directory();
   std::string directory = named == nullptr ? "" : named;
   if (directory.empty()) {
     auto made = object::Runtime::make_private_directory(&why);
     if (!made) return complain(why), nullptr;
     directory = *made;
     ::setenv("PORTOLAN_RUNTIME", directory.c_str(), 1);
+    runtime_variable = ::strdup(directory.c_str());  // for the life of the process
   }
   auto made = object::Runtime::open(directory, {}, &why);
   if (!made) return complain(why), nullptr;
@@ -44,6 +53,9 @@ object::Runtime* open_runtime() {
 }
 
 }  // namespace
+
+const char* runtime_directory() { return runtime_variable; }
+const char* preload_libraries() { return preload_variable; }
 
 object::Runtime* runtime_if_open() { return opened.load_acquire(); }  // pairs with runtime
 
@@ -101,7 +113,7 @@ bool may_be_on_bpffs(std::string_view whole, std::string_view directory) {
 }
 
 std::string_view named_directory() {
-  const char* named = std::getenv("PORTOLAN_RUNTIME");
+  const char* named = runtime_directory();
   return named == nullptr ? std::string_view() : named;
 }
 

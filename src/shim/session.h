@@ -15,6 +15,9 @@ namespace portolan::shim {
 object::Runtime* runtime();
 // The same, but nullptr where nobody has needed it yet.
 object::Runtime* runtime_if_open();
+// $PORTOLAN_RUNTIME and $LD_PRELOAD as they were when the process began; may be null.
+const char* runtime_directory();
+const char* preload_libraries();
 syscall::LocalCaller& caller();
 
 // From a raw result to libc's way: -1 with errno.
