@@ -50,10 +50,25 @@ portolan_fault_begin:
 .Lover16:
         cmp     $32, %rdx
         ja      .Lover32
+        je      .L32
         movups  (%rsi), %xmm0
         movups  -16(%rsi,%rdx), %xmm1
         movups  %xmm0, (%rdi)
         movups  %xmm1, -16(%rdi,%rdx)
+        jmp     .Ldone
+.L32:
+        // bpf(2)'s attr of the element commands, which the caller has just written field by field: wider loads
+        // would wait until those stores have reached the cache.
+        mov     (%rsi), %eax
+        mov     4(%rsi), %ecx
+        mov     8(%rsi), %r8
+        mov     16(%rsi), %r9
+        mov     24(%rsi), %r10
+        mov     %eax, (%rdi)
+        mov     %ecx, 4(%rdi)
+        mov     %r8, 8(%rdi)
+        mov     %r9, 16(%rdi)
+        mov     %r10, 24(%rdi)
         jmp     .Ldone
 .Lover32:
         cmp     $512, %rdx
