@@ -67,8 +67,9 @@ Result<void> HashBase::get_next_key(const std::byte* key, std::byte* next_key) {
 }
 
 Result<void> HashBase::delete_elem(const std::byte* key) {
-  const sync::Actor actor = TRY(runtime().actor());
-  return table_.erase(actor, key);
+  const Result<sync::Actor> actor = runtime().actor();  // used where it lies: a copy costs a stall
+  if (!actor) return fail(actor.error());
+  return table_.erase(*actor, key);
 }
 
 Result<void> HashBase::lookup_and_delete_elem(const std::byte* key, std::byte* value, std::uint64_t) {
@@ -162,10 +163,11 @@ Result<void> HashMap::lookup_elem_copy(const std::byte* key, std::byte* value, s
 
 Result<void> HashMap::update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) {
   if ((flags & ~kLock) > kExist) return fail(EINVAL);
-  const sync::Actor actor = TRY(runtime().actor());
+  const Result<sync::Actor> actor = runtime().actor();
+  if (!actor) return fail(actor.error());
   if (!has_fields()) [[likely]]
-    return mutable_table().update(actor, key, value, insert_mode(flags));
-  return update_without_fields(actor, key, value, flags);
+    return mutable_table().update(*actor, key, value, insert_mode(flags));
+  return update_without_fields(*actor, key, value, flags);
 }
 
 // What lies in the kernel's fields does not come from the caller. By itself, since its room is large.

@@ -56,7 +56,12 @@ class Participants final : public Liveness {
       return cached.owner;
     return self_slow();
   }
-  Result<Actor> actor() { return Actor{TRY(self()), this}; }
+  Result<Actor> actor() {
+    const Result<Owner> owner = self();
+    if (!owner) [[unlikely]]
+      return fail(owner.error());
+    return Result<Actor>(std::in_place, *owner, this);
+  }
 
   // In this process it looks at the thread too: one that ended inside an operation is dead.
   bool alive(Owner owner) const override;
