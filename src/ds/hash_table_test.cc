@@ -64,6 +64,33 @@ TEST(HashTable, modes_answer_eexist_and_enoent) {
   test.expect_clean();
 }
 
+// Walks of words and of other keys are compiled apart.
+TEST(HashTable, a_walk_by_many_gives_each_element_once_and_ends_with_fewer) {
+  for (const std::uint32_t key_size : {8u, 24u}) {
+    TableForTest test({key_size, 8, 100, true, 0x1234});
+    for (std::uint64_t number = 0; number < 100; ++number)
+      ASSERT_TRUE(
+          test.table.update(actor_for_test(), blob(key_size, number).data(), &number, Insert::kNoExist));
+    for (std::uint64_t number = 0; number < 100; number += 3)
+      ASSERT_TRUE(test.table.erase(actor_for_test(), blob(key_size, number).data()));
+    constexpr std::uint32_t kMost = 10;
+    Blob keys(std::size_t{key_size} * kMost);
+    std::vector<std::uint64_t> values(kMost);
+    std::set<std::uint64_t> seen;
+    std::uint32_t cursor = HashTable::kBegin, got = kMost;
+    while (got == kMost) {
+      got = test.table.next_many(cursor, keys.data(), values.data(), kMost);
+      for (std::uint32_t at = 0; at < got; ++at) {
+        EXPECT_TRUE(seen.insert(values[at]).second);
+        const Blob key = blob(key_size, values[at]);
+        EXPECT_EQ(std::memcmp(keys.data() + std::size_t{at} * key_size, key.data(), key_size), 0);
+      }
+    }
+    EXPECT_EQ(seen.size(), 66u);
+    for (const std::uint64_t number : seen) EXPECT_NE(number % 3, 0u);
+  }
+}
+
 TEST(HashTable, erase_hands_out_the_value) {
   TableForTest test(words(4));
   ASSERT_TRUE(put(test.table, 7, 77));

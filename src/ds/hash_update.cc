@@ -128,10 +128,16 @@ void HashTable::recount_spill(std::uint32_t home) const {
 // Where a key is, for one who holds its home bucket.
 template <HashTable::KeyKind kind>
 inline bool HashTable::locate_held(const void* key, std::uint64_t hash, Found& found) const {
-  if constexpr (kind == KeyKind::kWords)
-    return search<kind>(wanted<kind>(key), hash, found, [](Element*) {});
-  else
-    return locate(key, hash, found);
+  if constexpr (kind == KeyKind::kWords) {
+    Bucket& home = buckets_[home_of(hash)];
+    const Verdict verdict = look_at<kind>(home, wanted<kind>(key), tag_of(hash), found, [](Element*) {});
+    if (verdict == Verdict::kHit) [[likely]]
+      return true;
+    if (verdict == Verdict::kMiss && (home.spill.load_acquire() & spill_bit_of(hash)) == 0)
+        [[likely]]  // pairs with insert
+      return false;
+  }
+  return locate(key, hash, found);
 }
 
 template <HashTable::KeyKind kind>
@@ -159,9 +165,13 @@ template <HashTable::KeyKind kind>
       }
       if (mode == Insert::kExist) return fail(ENOENT);
       if (lane.count() >= 2) {
-        busy = insert(actor, hash, fresh, [&] {
-          if (writer != nullptr) fill(element(fresh), key, *writer);
-        });
+        if constexpr (kind == KeyKind::kWords) {  // filled already
+          busy = insert(actor, hash, fresh, [] {});
+        } else {
+          busy = insert(actor, hash, fresh, [&] {
+            if (writer != nullptr) fill(element(fresh), key, *writer);
+          });
+        }
         if (busy == kNoBucket) {
           lane.pop();
           return {};
