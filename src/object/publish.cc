@@ -99,6 +99,7 @@ Result<Runtime::Published> Runtime::publish(Draft draft, std::span<const Edge> e
 
   const std::string handle = draft.staging + "/" + handle_name(kind);
   UniqueFd fd = TRY(shm::open_handle(root, handle.c_str(), access));  // held before anybody can find it
+  forget_fd(fd.get());  // what had the number before may have been closed unseen, in this very tick
   Mapped mapped;
   mapped.runtime = this;
   mapped.kind = kind;
@@ -156,7 +157,7 @@ Result<UniqueFd> Runtime::open_by_id(Kind kind, std::uint32_t id, shm::Access ac
   settle(kind, id);
   const sync::Actor self = TRY(actor());
   Impl& impl = *impl_;
-  return impl.locked(self, [&]() -> Result<UniqueFd> {
+  auto opened = impl.locked(self, [&]() -> Result<UniqueFd> {
     const auto found = impl.find(kind, id);
     if (!found) return fail(ENOENT);
     const std::string handle = object_path(kind, id, handle_name(kind));
@@ -164,6 +165,8 @@ Result<UniqueFd> Runtime::open_by_id(Kind kind, std::uint32_t id, shm::Access ac
     impl.control->entries[found->index].flags.store_relaxed(0);  // it has a user again
     return fd;
   });
+  if (opened) forget_fd(opened->get());  // as in publish()
+  return opened;
 }
 
 Result<std::uint32_t> Runtime::next_id(Kind kind, std::uint32_t after) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/sys.h"
 #include "map/kernel_version.h"
 #include "syscall/world_for_test.h"
 
@@ -37,6 +38,23 @@ TEST_F(Elements, bytes_beyond_a_value_are_not_touched) {
       EXPECT_EQ(element(kMapUpdateElem, fd, &key, cliff.last(size - 1)), -EFAULT);
       EXPECT_EQ(element(kMapLookupElem, fd, cliff.last(3), cliff.last(size)), -EFAULT);
     }
+}
+
+TEST_F(Elements, a_new_map_under_the_number_of_one_closed_unseen_is_the_new_one) {
+  const Shape shape{.type = MapType::kArray, .value_size = 8};
+  const std::uint32_t key = 1;
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t written = 7;
+    const long first = create(shape);
+    ASSERT_EQ(element(kMapUpdateElem, first, &key, &written), 0);
+    ASSERT_TRUE(sys::close(static_cast<int>(first)));
+    const long second = create(shape);
+    EXPECT_EQ(second, first);
+    std::uint64_t shown = 99;
+    EXPECT_EQ(element(kMapLookupElem, second, &key, &shown), 0);
+    EXPECT_EQ(shown, 0u);
+    ASSERT_TRUE(sys::close(static_cast<int>(second)));
+  }
 }
 
 TEST_F(Elements, an_attr_may_end_where_the_page_ends) {
