@@ -30,8 +30,8 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-// The same open file under a number of 512 or more, where that can be had: our own fds stay out of the way of a
-// client's, which expects the lowest free number.
+// The same open file under a number of 512 or more, where that can be had: our own fds stay out of the way of
+// a client's, which expects the lowest free number.
 inline UniqueFd raised(UniqueFd fd) {
   if (auto high = sys::fcntl(fd.get(), F_DUPFD_CLOEXEC, 512); high) return UniqueFd(*high);
   return fd;

@@ -13,7 +13,8 @@ using namespace abi::map_flag;
 using enum abi::MapType;
 
 template <class T, std::uint32_t kFlags, std::uint32_t kSince>
-constexpr Family kFamily = {kFlags | kAccessFlags, kSince, T::alloc_check, T::layout, T::format, T::attach, T::kCheckBtf};
+constexpr Family kFamily = {kFlags | kAccessFlags, kSince, T::alloc_check, T::layout, T::format, T::attach,
+                            T::kCheckBtf};
 
 // The offset of the payload is the runtime's, and has passed its checks; all that follows has passed
 // nobody's.

@@ -161,7 +161,8 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const std::string& directory, con
       return explain(why, Errno{ENOENT},
                      fmt::format("'{}' is no Portolan runtime: it has no control file", directory));
     for (const char* part : {"staging", "objects", "participants", "bpffs"})
-      if (auto made = sys::mkdirat(root_fd, part, 0700); !made && made.error().value != EEXIST)
+      if (auto made = sys::mkdirat(root_fd, part, part == std::string_view("bpffs") ? 01700 : 0700);
+          !made && made.error().value != EEXIST)
         return cannot(why, "make", directory + "/" + part, made.error());
     const std::uint32_t cpus = options.possible_cpus != 0 ? options.possible_cpus : count_possible_cpus();
     const std::uint32_t version =

@@ -47,14 +47,14 @@ long map_handle(object::Target target, void* address, std::size_t length, int pr
   auto& map = *static_cast<map::Map*>(target.view);
   const bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
   const bool writable = (protection & PROT_WRITE) != 0;
-  if (offset % static_cast<off_t>(kPageSize) != 0) return -EINVAL;
+  if (offset % static_cast<off_t>(kPageSize) != 0 || length == 0) return -EINVAL;
   if ((target.access == shm::Access::kWriteOnly) ||
       (writable && shared && target.access == shm::Access::kReadOnly))
     return -EACCES;
   // Of an fd that cannot write, mmap makes a private mapping in all but name; and maps are on a noexec mount.
   if ((protection & PROT_EXEC) != 0) return -EPERM;
-  if (shared && target.access == shm::Access::kReadOnly) return -EINVAL;
-  if (auto may = map.may_mmap(shared, writable, static_cast<std::uint64_t>(offset), length); !may)
+  const bool counts_as_shared = shared && target.access == shm::Access::kReadWrite;
+  if (auto may = map.may_mmap(counts_as_shared, writable, static_cast<std::uint64_t>(offset), length); !may)
     return -may.error().value;
   if (writable)
     if (auto counted = runtime()->add_writable_mapping(map); !counted) return -counted.error().value;

@@ -35,7 +35,7 @@ kernel_lets_us() {
 }
 
 on_kernel() {
-  unshare -m --propagation private bash -c 'mount -t bpf bpf /sys/fs/bpf && exec "$@"' - "$@"
+  unshare -m --propagation private bash -c 'mount -t bpf -o mode=700 bpf /sys/fs/bpf && exec "$@"' - "$@"
 }
 
 on_portolan() {

@@ -4,7 +4,6 @@
 #include "client.h"
 
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -215,10 +214,6 @@ static void as_a_file(void) {
   struct pollfd poll_one = {.fd = fd, .events = POLLIN | POLLOUT};
   int ready = poll(&poll_one, 1, 0);
   printf("  poll: %d, %#x\n", ready, (unsigned)poll_one.revents);
-  int epoll = epoll_create1(EPOLL_CLOEXEC);
-  struct epoll_event event = {.events = EPOLLIN};
-  say("epoll_ctl", epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
-  close(epoll);
   close(fd);
 }
 
