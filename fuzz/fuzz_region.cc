@@ -69,9 +69,12 @@ void call(World& world, Input& input) {
       Command::kObjGetInfoByFd,         Command::kMapCreate};
   const Command command = kCommands[input.take<std::uint8_t>() % std::size(kCommands)];
   const auto which = input.take<std::uint8_t>();
-  std::uint32_t keys[16] = {}, cursor[2] = {};
-  std::uint64_t values[64] = {};
-  for (std::uint32_t n = 0; n < std::size(keys); ++n) keys[n] = (which >> 4) + n;
+  // A tampered map may say that its keys and values are as large as a file may be here; a client would ask it
+  // first.
+  static std::uint32_t keys[8 * (kLargestFile / 4)];
+  static std::uint64_t values[8 * (kLargestFile / 8)];
+  std::uint32_t cursor[2] = {};
+  for (std::uint32_t n = 0; n < 16; ++n) keys[n] = (which >> 4) + n;
   const auto fd = static_cast<std::uint32_t>(world.fd(which & 3));
   const auto address = [](auto* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); };
 

@@ -152,7 +152,7 @@ bool World::check(bool loud) {
 void limit_file_size() {
   rlimit limit{};
   ::getrlimit(RLIMIT_FSIZE, &limit);
-  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 32 << 20);
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, kLargestFile);
   ::setrlimit(RLIMIT_FSIZE, &limit);
 }
 

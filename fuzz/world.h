@@ -78,6 +78,7 @@ class World {
 };
 
 // Before the first runtime: small files only, so that made-up sizes are refused rather than reserved.
+inline constexpr std::size_t kLargestFile = 32 << 20;  // bytes
 void limit_file_size();
 
 }  // namespace portolan::fuzz

@@ -63,7 +63,8 @@ TEST_F(FaultCopy, a_string_stops_at_its_nul_at_the_limit_and_at_a_fault) {
 
 TEST(FaultCopyDeathTest, a_fault_elsewhere_still_kills) {
   install_fault_handler();
-  EXPECT_EXIT(*static_cast<volatile int*>(nullptr) = 1, testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_DEATH(*static_cast<volatile int*>(nullptr) = 1,
+               "");  // by the signal, or by a sanitizer that reports it
 }
 
 }  // namespace

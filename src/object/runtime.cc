@@ -120,8 +120,9 @@ Result<void> make_directories(const std::string& path) {
   return {};
 }
 
-// Made under another name and linked to its own when it is whole: of two who make it, one wins.
-Result<void> make_control(int root, std::uint32_t possible_cpus, std::uint32_t kernel_version) {
+// Made under another name and linked to its own when it is whole: of two who make it, one wins. The fd given
+// holds the shared lock that keeps the runtime from being taken away, from before anybody can see the file.
+Result<UniqueFd> make_control(int root, std::uint32_t possible_cpus, std::uint32_t kernel_version) {
   const std::string name = fmt::format("staging/control-{:016x}", random_u64());
   const shm::Region region =
       TRY(shm::Region::create(root, name.c_str(), sizeof(Control),
@@ -130,13 +131,16 @@ Result<void> make_control(int root, std::uint32_t possible_cpus, std::uint32_t k
   control.fingerprint = shm::make_fingerprint(shm::RegionKind::kControl, possible_cpus, kernel_version);
   control.uuid[0] = random_u64();
   control.uuid[1] = random_u64();
+  UniqueFd lock(TRY(sys::fcntl(region.fd(), F_DUPFD_CLOEXEC, 0)));
+  (void)sys::call(SYS_flock, lock.get(), LOCK_SH);
   PORTOLAN_SEAM();
   auto linked = sys::linkat(root, name.c_str(), root, "control", 0);
   PORTOLAN_SEAM();
   (void)sys::unlinkat(root, name.c_str(), 0);
   // ENOENT: somebody swept staging/, and so there is a control file by now.
-  if (!linked && linked.error().value != EEXIST && linked.error().value != ENOENT) return linked;
-  return {};
+  if (!linked && linked.error().value != EEXIST && linked.error().value != ENOENT)
+    return fail(linked.error());
+  return lock;
 }
 
 }  // namespace
@@ -156,6 +160,7 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const std::string& directory, con
   impl->directory = ::realpath(directory.c_str(), resolved) != nullptr ? resolved : directory;
 
   struct ::stat status{};
+  UniqueFd made_lock;
   if (!sys::fstatat(root_fd, "control", status, AT_SYMLINK_NOFOLLOW)) {
     if (!options.create)
       return explain(why, Errno{ENOENT},
@@ -167,8 +172,9 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const std::string& directory, con
     const std::uint32_t cpus = options.possible_cpus != 0 ? options.possible_cpus : count_possible_cpus();
     const std::uint32_t version =
         options.kernel_version != 0 ? options.kernel_version : kDefaultKernelVersion;
-    if (auto made = make_control(root_fd, cpus, version); !made)
-      return cannot(why, "make the control file of the runtime", directory, made.error());
+    auto made = make_control(root_fd, cpus, version);
+    if (!made) return cannot(why, "make the control file of the runtime", directory, made.error());
+    made_lock = raised(std::move(*made));
   }
   auto region = shm::Region::open(root_fd, "control", 1);
   if (!region) return cannot(why, "open the control file of the runtime", directory, region.error());
