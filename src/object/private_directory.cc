@@ -112,7 +112,10 @@ Result<std::string> Runtime::make_private_directory(std::string* why) {
     }
     reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", place, reason);
   }
-  if (why != nullptr) *why = fmt::format("no place for a private runtime ({})", reasons);
+  if (why != nullptr)
+    *why = fmt::format(
+        "no place for a private runtime ({}); name a directory with room, or set XDG_RUNTIME_DIR to one",
+        reasons);
   return fail(error);
 }
 
