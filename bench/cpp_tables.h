@@ -29,7 +29,10 @@ class CppHash {
   void erase(std::uint64_t key) { (void)map_.erase(key); }
   std::uint64_t walk() {
     std::uint64_t seen = 0;
-    for (auto [key, value] : map_) ++seen;
+    for (auto [key, value] : map_) {
+      benchmark::DoNotOptimize(value += key);
+      ++seen;
+    }
     return seen;
   }
   std::uint64_t batches(std::uint64_t) {
