@@ -120,8 +120,16 @@ class RteHash {
   static constexpr bool kIsArray = false;
   static std::unique_ptr<RteHash> make(std::uint32_t entries) {
     static const bool ready = [] {
-      const char* arguments[] = {"bench", "--no-huge", "--in-memory",          "--no-pci", "--no-telemetry",
-                                 "-m",    "3072",      "--log-level=critical", "-l",       "0"};
+      const char* arguments[] = {"bench",
+                                 "--no-huge",
+                                 "--no-shconf",
+                                 "--no-pci",
+                                 "--no-telemetry",
+                                 "-m",
+                                 "3072",
+                                 "--log-level=*:critical",
+                                 "-l",
+                                 "0"};
       return rte_eal_init(std::size(arguments), const_cast<char**>(arguments)) >= 0;
     }();
     if (!ready) return nullptr;
