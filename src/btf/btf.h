@@ -44,6 +44,7 @@ class Btf {
     return name_off < strings_.size() ? strings_.c_str() + name_off : "";
   }
   const char* name(const Type& type) const { return name(type.name_off); }
+  bool has_string(std::uint32_t offset) const { return offset < strings_.size(); }
 
   // What follows a type of the right kind.
   std::uint32_t int_word(const Type& type) const { return *tail<std::uint32_t>(type); }

@@ -14,6 +14,15 @@ struct BtfHeader {                                           // the blob follows
 
 }  // namespace
 
+// No lock, which a fork could leave locked: of two that parse at once, the second one's work is thrown away.
+Result<const btf::Btf*> BtfObject::parsed() {
+  const btf::Btf* parsed = parsed_.load_acquire();  // pairs with the exchange below
+  if (parsed != nullptr) return parsed;
+  auto mine = std::make_unique<const btf::Btf>(TRY(btf::Btf::parse(blob_)));
+  if (!parsed_.cas_acq_rel(parsed, mine.get())) return parsed;
+  return mine.release();
+}
+
 Result<object::Draft> draft_btf(object::Runtime& runtime, ConstBytes blob) {
   const std::uint64_t size = sizeof(BtfHeader) + blob.size();
   object::Draft draft = TRY(runtime.draft(object::Kind::kBtf, size, size, 0, 0));

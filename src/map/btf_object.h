@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 
+#include "btf/btf.h"
 #include "object/runtime.h"
 
 namespace portolan::map {
@@ -10,11 +11,15 @@ namespace portolan::map {
 class BtfObject final : public object::View {
  public:
   BtfObject(object::Mapped mapped, ConstBytes blob) : View(std::move(mapped)), blob_(blob) {}
-  // As BTF_LOAD took it. It lies in a region: check it again before it is relied upon.
+  ~BtfObject() override { delete parsed_.load_relaxed(); }
+  // As BTF_LOAD took it. It lies in a region: rely on parsed() instead.
   ConstBytes blob() const { return blob_; }
+  // Checked again, once per process: a copy that nobody else can write. EINVAL … as btf::Btf::parse.
+  Result<const btf::Btf*> parsed();
 
  private:
   ConstBytes blob_;
+  sync::Atomic<const btf::Btf*> parsed_;
 };
 
 // `blob` has been checked. ENOMEM.

@@ -46,7 +46,7 @@ Result<void> ArrayBase::show_key(const btf::Btf&, const std::byte* key, std::str
 Result<std::string> Map::seq_show() {
   if (!has_seq_show() || spec_.btf_id == 0) return fail(EIO);
   object::View* object = TRY(runtime().view_by_id(object::Kind::kBtf, spec_.btf_id));
-  const btf::Btf types = TRY(btf::Btf::parse(static_cast<BtfObject*>(object)->blob()));
+  const btf::Btf& types = *TRY(static_cast<BtfObject*>(object)->parsed());
   std::string out =
       "# WARNING!! The output is for debug purpose only\n# WARNING!! The output format will change\n";
   Scratch key_room, next_room, value_room;

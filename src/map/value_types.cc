@@ -42,8 +42,8 @@ FieldKind kind_of(btf::FieldKind kind) {
 
 }  // namespace
 
-Result<void> check_types(const BtfObject& object, const Family& family, MapSpec& spec) {
-  const btf::Btf types = TRY(btf::Btf::parse(object.blob()));
+Result<void> check_types(BtfObject& object, const Family& family, MapSpec& spec) {
+  const btf::Btf& types = *TRY(object.parsed());
   const btf::MapTypes asked{.map_type = spec.type,
                             .map_flags = spec.map_flags,
                             .key_size = spec.key_size,

@@ -9,6 +9,6 @@ namespace portolan::map {
 
 // Whether the types fit the map (map_check_btf), and which fields of the kernel's its values have: filled in.
 // EINVAL, EACCES, EOPNOTSUPP.
-Result<void> check_types(const BtfObject& btf, const Family& family, MapSpec& spec);
+Result<void> check_types(BtfObject& btf, const Family& family, MapSpec& spec);
 
 }  // namespace portolan::map

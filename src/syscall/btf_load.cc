@@ -5,7 +5,7 @@
 #include "abi/limits.h"
 #include "btf/btf.h"
 #include "map/btf_object.h"
-#include "syscall/call.h"
+#include "syscall/user_log.h"
 
 namespace portolan::syscall {
 namespace {
@@ -21,20 +21,8 @@ Result<std::vector<std::byte>> copy_blob(const Call& call) {
   return blob;
 }
 
-// What there is to say goes to the caller even when the blob is refused. EFAULT and ENOSPC win over the
-// verdict.
 Result<void> hand_over(const Call& call, const btf::Log& log) {
-  const abi::BtfLoadAttr& attr = call.attr.btf_load;
-  Result<void> shown;
-  if (attr.btf_log_buf != 0) {
-    const std::string image = log.image();
-    shown = call.caller.copy_out(attr.btf_log_buf, image.data(), image.size());
-  }
-  constexpr std::size_t kEnd = offsetof(abi::BtfLoadAttr, btf_log_true_size) + sizeof attr.btf_log_true_size;
-  if (call.size >= kEnd) TRY(call.put(offsetof(abi::BtfLoadAttr, btf_log_true_size), log.true_size()));
-  TRY(shown);  // the length is told although the text had nowhere to go
-  if (log.truncated()) return fail(ENOSPC);
-  return {};
+  return hand_over(call, log, call.attr.btf_load.btf_log_buf, offsetof(abi::BtfLoadAttr, btf_log_true_size));
 }
 
 }  // namespace

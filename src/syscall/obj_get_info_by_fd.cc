@@ -78,33 +78,47 @@ Result<long> btf_info(const Call& call, const map::BtfObject& btf) {
   return info_out(call, info);
 }
 
-Result<long> prog_info(const Call& call, const verifier::Program& program) {
+// A row of the program's, as far as the caller has room for it; *count becomes how many there are.
+template <class T, class Count>
+Result<void> row_out(const Call& call, std::span<const T> row, std::uint64_t to, Count* count,
+                     Count unit = 1) {
+  const auto there = static_cast<Count>(row.size() * unit);
+  const Count room = std::min(*count, there);
+  *count = there;
+  if (room == 0) return {};
+  return call.caller.copy_out(to, row.data(), room / unit * sizeof(T) + room % unit);
+}
+
+Result<long> prog_info(const Call& call, verifier::Program& program) {
   auto info = TRY(info_in<abi::ProgInfo>(call));
-  const abi::ProgInfo asked = info;
   const verifier::ProgramAttributes& attributes = program.attributes();
-  info = {};
   info.type = attributes.type;
   info.id = program.id();
-  std::memcpy(info.tag, attributes.tag, sizeof info.tag);
+  std::memcpy(info.tag, attributes.tag.bytes, sizeof info.tag);
   info.load_time = attributes.load_time_ns;
   info.created_by_uid = attributes.created_by_uid;
   info.gpl_compatible = attributes.gpl_compatible;
   std::memcpy(info.name, attributes.name, sizeof info.name);
   info.verified_insns = attributes.verified_insns;
-  const auto bytes = static_cast<std::uint32_t>(program.insns().size_bytes());
-  info.xlated_prog_len = bytes;
-  info.xlated_prog_insns = asked.xlated_prog_insns;
-  if (asked.xlated_prog_len != 0 && bytes != 0)
-    TRY(call.caller.copy_out(asked.xlated_prog_insns, program.insns().data(),
-                             std::min(asked.xlated_prog_len, bytes)));
+  info.ifindex = 0;
+  info.netns_dev = info.netns_ino = 0;
+  const std::vector<std::uint32_t> map_ids = TRY(program.map_ids());
+  TRY(row_out(call, std::span(map_ids), info.map_ids, &info.nr_map_ids));
+  const verifier::RunCounts counts = program.run_counts();
+  info.run_time_ns = counts.ns;
+  info.run_cnt = counts.runs;
+  info.recursion_misses = 0;
+  constexpr std::uint32_t insn_bytes = sizeof(abi::Insn);
+  TRY(row_out(call, program.shown_insns(), info.xlated_prog_insns, &info.xlated_prog_len, insn_bytes));
+  info.jited_prog_len = info.nr_jited_ksyms = info.nr_jited_func_lens = info.nr_jited_line_info = 0;
+  info.btf_id = attributes.btf_id;
+  info.attach_btf_id = info.attach_btf_obj_id = 0;
   info.func_info_rec_size = sizeof(abi::FuncInfo);
+  TRY(row_out(call, program.func_info(), info.func_info, &info.nr_func_info));
   info.line_info_rec_size = sizeof(abi::LineInfo);
+  TRY(row_out(call, program.line_info(), info.line_info, &info.nr_line_info));
   info.jited_line_info_rec_size = sizeof(std::uint64_t);
-  info.map_ids = asked.map_ids;
-  info.nr_prog_tags = 1;
-  info.prog_tags = asked.prog_tags;
-  if (asked.nr_prog_tags != 0)
-    TRY(call.caller.copy_out(asked.prog_tags, attributes.tag, sizeof attributes.tag));
+  TRY(row_out(call, program.tags(), info.prog_tags, &info.nr_prog_tags));
   return info_out(call, info);
 }
 
@@ -120,7 +134,7 @@ Result<long> obj_get_info_by_fd(const Call& call) {
     case object::Kind::kBtf:
       return btf_info(call, static_cast<const map::BtfObject&>(*target->view));
     case object::Kind::kProg:
-      return prog_info(call, static_cast<const verifier::Program&>(*target->view));
+      return prog_info(call, static_cast<verifier::Program&>(*target->view));
     case object::Kind::kLink:
       break;
   }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <new>
-
 #include "abi/prog_flags.h"
 #include "abi/prog_type.h"
 #include "base/clock.h"
-#include "syscall/call.h"
-#include "syscall/log_buffer.h"
+#include "syscall/program_source.h"
+#include "syscall/user_log.h"
 #include "verifier/program.h"
 
 namespace portolan::syscall {
@@ -65,18 +63,6 @@ bool is_gpl_compatible(std::string_view license) {
   return false;
 }
 
-Result<verifier::UnverifiedProgram> copy_program(const Call& call) {
-  const abi::ProgLoadAttr& attr = call.attr.prog_load;
-  verifier::UnverifiedProgram program{attr.prog_type, {}};
-  try {
-    program.insns.resize(attr.insn_cnt);
-  } catch (const std::bad_alloc&) {
-    return fail(ENOMEM);
-  }
-  TRY(call.caller.copy_in(program.insns.data(), attr.insns, program.insns.size() * sizeof(abi::Insn)));
-  return program;
-}
-
 Result<std::string> copy_license(const Call& call) {
   char license[128];
   const std::size_t length =
@@ -84,23 +70,35 @@ Result<std::string> copy_license(const Call& call) {
   return std::string(license, length);
 }
 
-// The verdict goes to the caller's log whatever it is; a log that does not fit is an error of its own.
-Result<verifier::VerifiedProgram> verify(const Call& call, verifier::UnverifiedProgram program) {
-  const abi::ProgLoadAttr& attr = call.attr.prog_load;
-  const LogBuffer buffer{attr.log_level, attr.log_size, attr.log_buf};
-  if (!buffer.is_valid()) return fail(EINVAL);
-  std::string log;
-  Result<verifier::VerifiedProgram> verified = fail(EINVAL);
-  if (attr.prog_btf_fd != 0 || attr.func_info_cnt != 0 || attr.line_info_cnt != 0 || attr.core_relo_cnt != 0)
-    log = "function, line and relocation info are not supported by this verifier\n";
-  else
-    verified = verifier::verify(std::move(program), &log);
-  std::uint32_t true_size = 0;
-  const Result<void> written = buffer.write(call.caller, log, &true_size);
-  constexpr std::uint32_t end = offsetof(abi::ProgLoadAttr, log_true_size) + sizeof true_size;
-  if (call.size >= end) TRY(call.put(offsetof(abi::ProgLoadAttr, log_true_size), true_size));
-  if (!written) return fail(written.error());
-  return verified;
+// What the verifier is given, and what it finds besides.
+struct Checked {
+  verifier::VerifiedProgram program;
+  std::uint32_t btf_id;
+  std::vector<map::Map*> listed;
+};
+Result<Checked> check(const Call& call, verifier::UnverifiedProgram program, btf::Log* log) {
+  CallersMaps maps(call);
+  auto listed = TRY(maps.listed());
+  std::uint32_t btf_id = 0;
+  TRY(copy_btf_info(call, program, &btf_id, log));
+  if (call.attr.prog_load.core_relo_cnt != 0) {
+    log->print("CO-RE relocations are not applied here: have them applied by the loader\n");
+    return fail(EINVAL);
+  }
+  return Checked{TRY(verifier::verify(std::move(program), maps, log)), btf_id, std::move(listed)};
+}
+
+// Listed maps first, as the kernel counts them; each once.
+std::vector<object::Edge> edges_of(const Checked& checked, const verifier::ProgramAttributes& attributes) {
+  std::vector<object::Edge> edges;
+  const auto add = [&](object::Edge edge) {
+    for (const object::Edge& one : edges)
+      if (one.kind == edge.kind && one.id == edge.id) return;
+    edges.push_back(edge);
+  };
+  for (const map::Map* map : checked.listed) add({object::Kind::kMap, map->id()});
+  for (const object::Edge& edge : verifier::edges_of(checked.program, attributes)) add(edge);
+  return edges;
 }
 
 }  // namespace
@@ -116,21 +114,34 @@ Result<long> prog_load(const Call& call) {
   if (attr.insn_cnt == 0 || attr.insn_cnt > abi::kMaxInsns) return fail(E2BIG);
   if (attr.attach_prog_fd != 0 || attr.attach_btf_id != 0) return fail(EINVAL);
   if (!may_attach(static_cast<abi::ProgType>(attr.prog_type), attr.expected_attach_type)) return fail(EINVAL);
-  verifier::UnverifiedProgram program = TRY(copy_program(call));
+  verifier::UnverifiedProgram program;
+  program.insns = TRY(copy_insns(call));
   const std::string license = TRY(copy_license(call));
+  if (attr.signature != 0) return fail(EINVAL);     // there are no keyrings
   if (attr.prog_ifindex != 0) return fail(EINVAL);  // there is no device to offload to
   if (attr.prog_type == 0 || attr.prog_type >= abi::kProgTypeEnd) return fail(EINVAL);
+  program.type = static_cast<abi::ProgType>(attr.prog_type);
+  program.expected_attach_type = attr.expected_attach_type;
+  program.flags = attr.prog_flags;
+  program.gpl_compatible = is_gpl_compatible(license);
 
   verifier::ProgramAttributes attributes;
   attributes.load_time_ns = boottime_ns();
   attributes.created_by_uid = static_cast<std::uint32_t>(sys::call(SYS_getuid));
-  attributes.gpl_compatible = is_gpl_compatible(license) ? 1 : 0;
-  attributes.expected_attach_type = attr.expected_attach_type;
+  attributes.tag = verifier::tag_of(program.insns);
   TRY(copy_name(attributes.name, attr.prog_name));
-  const verifier::VerifiedProgram verified = TRY(verify(call, std::move(program)));
+  program.name = attributes.name;
 
-  object::Draft draft = TRY(verifier::draft_program(call.runtime, verified, attributes));
-  auto published = TRY(call.runtime.publish(std::move(draft), {}, shm::Access::kReadWrite));
+  if (!btf::log_settings_are_valid(attr.log_level, attr.log_buf != 0, attr.log_size)) return fail(EINVAL);
+  btf::Log log(attr.log_level, attr.log_size);
+  Result<Checked> checked = check(call, std::move(program), &log);
+  TRY(hand_over(call, log, attr.log_buf, offsetof(abi::ProgLoadAttr, log_true_size)));
+  if (!checked) return fail(checked.error());
+
+  attributes.btf_id = checked->btf_id;
+  object::Draft draft = TRY(verifier::draft_program(call.runtime, checked->program, attributes));
+  const std::vector<object::Edge> edges = edges_of(*checked, attributes);
+  auto published = TRY(call.runtime.publish(std::move(draft), edges, shm::Access::kReadWrite));
   return TRY(call.caller.install_fd(std::move(published.fd)));
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A loaded program as an object of the runtime.
+// A loaded program as an object of the runtime. See program.cc for its bytes.
 #pragma once
 #include <memory>
 
 #include "abi/limits.h"
 #include "object/runtime.h"
+#include "verifier/program_tag.h"
 #include "verifier/verifier.h"
 
 namespace portolan::verifier {
@@ -12,32 +13,85 @@ namespace portolan::verifier {
 // What is kept of a program besides its instructions.
 struct ProgramAttributes {
   std::uint32_t type = 0;  // abi::ProgType
-  std::uint32_t insn_count = 0;
+  std::uint32_t flags = 0;
+  std::uint32_t expected_attach_type = 0;
+  std::uint32_t gpl_compatible = 0;
   std::uint32_t verified_insns = 0;
   std::uint32_t created_by_uid = 0;
   std::uint64_t load_time_ns = 0;  // since boot
-  std::uint32_t gpl_compatible = 0;
-  std::uint32_t expected_attach_type = 0;
-  std::byte tag[abi::kTagSize] = {};
+  std::uint32_t btf_id = 0;        // 0: none
+  std::uint32_t max_context_offset = 0;
+  Tag tag = {};
   char name[abi::kObjNameLen] = {};
+};
+
+// A program as whoever executes it has made it ready. Immutable.
+class Prepared {
+ public:
+  virtual ~Prepared() = default;
+};
+
+// Runs since statistics were switched on, of all processes.
+struct RunCounts {
+  std::uint64_t runs, ns;
 };
 
 class Program final : public object::View {
  public:
-  Program(object::Mapped mapped, const ProgramAttributes& attributes, std::span<const abi::Insn> insns)
-      : View(std::move(mapped)), attributes_(attributes), insns_(insns) {}
+  struct Stored;  // its bytes in the region
+  Program(object::Mapped mapped, Stored* stored);
+  ~Program() override;
+
   const ProgramAttributes& attributes() const { return attributes_; }
-  // They lie in a region: verified when they were written, and to be verified again before they run.
-  std::span<const abi::Insn> insns() const { return insns_; }
+  // What runs, as info shows it: references to maps by id. They lie in a region: for show, not to be run.
+  std::span<const abi::Insn> shown_insns() const { return shown_insns_; }
+  std::span<const abi::FuncInfo> func_info() const { return func_info_; }  // at shown_insns()
+  std::span<const abi::LineInfo> line_info() const { return line_info_; }
+  // Of each function, the main program first.
+  std::span<const Tag> tags() const { return tags_; }
+  // The ids of its maps: those that the instructions name, then those that were bound to it.
+  Result<std::vector<std::uint32_t>> map_ids();
+
+  // Made ready by this process, or nullptr.
+  const Prepared* prepared() const {
+    const Adopted* adopted = adopted_.load_acquire();  // pairs with adopt
+    return adopted == nullptr ? nullptr : adopted->prepared.get();
+  }
+  // The first one stays, with its maps and BTF mapped; what is prepared() then. Thread-safe.
+  Result<const Prepared*> adopt(std::unique_ptr<const Prepared> prepared, std::span<map::Map* const> maps);
+  // A program that this process has not checked itself is checked again before it runs here: what verify()
+  // says. Call it inside a CallEpoch.
+  Result<VerifiedProgram> verify_again();
+
+  void count_runs(std::uint64_t runs, std::uint64_t ns);
+  RunCounts run_counts() const;
+  // /proc/self/fdinfo/N, as the kernel writes it, without the lines of any file.
+  std::string show_fdinfo() const;
 
  private:
+  friend Result<std::unique_ptr<object::View>> make_program_view(object::Mapped mapped);
+  Result<void> find_rows(std::uint64_t offset);
+
+  Stored* stored_;
   ProgramAttributes attributes_;
-  std::span<const abi::Insn> insns_;
+  std::span<const abi::Insn> source_insns_, shown_insns_;
+  std::span<const abi::FuncInfo> source_func_info_, func_info_;
+  std::span<const abi::LineInfo> source_line_info_, line_info_;
+  std::span<const std::uint32_t> used_map_ids_;
+  std::span<const Tag> tags_;
+  // What this process has made of the program, with what must stay mapped for it.
+  struct Adopted {
+    std::unique_ptr<const Prepared> prepared;
+    std::vector<object::ViewRef> objects;
+  };
+  sync::Atomic<const Adopted*> adopted_;
 };
 
-// ENOMEM. Fills in the counts and the tag.
+// ENOMEM. Fills in what of `attributes` the verified program says.
 Result<object::Draft> draft_program(object::Runtime& runtime, const VerifiedProgram& program,
                                     ProgramAttributes attributes);
+// What the program refers to: to be published with the draft.
+std::vector<object::Edge> edges_of(const VerifiedProgram& program, const ProgramAttributes& attributes);
 // object::ViewFactory of programs.
 Result<std::unique_ptr<object::View>> make_program_view(object::Mapped mapped);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verifier/verifier.h"
 
+#include "verifier/facts.h"
+
 #include <fmt/format.h>
 
 #include <optional>
@@ -130,20 +132,33 @@ class StraightLine {
 
 }  // namespace
 
-Result<VerifiedProgram> verify(UnverifiedProgram program, std::string* log) {
-  StraightLine line(log);
+Result<VerifiedProgram> verify(UnverifiedProgram program, MapSource&, btf::Log* log) {
+  std::string text;
+  StraightLine line(&text);
+  const auto say = [&](std::string_view what) {
+    if (log != nullptr) log->print("{}{}", text, what);
+  };
   const std::size_t count = program.insns.size();
   for (std::size_t at = 0; at < count; ++at) {
-    const bool ended = TRY(line.step(at, program.insns[at]));
-    if (!ended) continue;
+    const auto ended = line.step(at, program.insns[at]);
+    if (!ended) {
+      say("");
+      return fail(ended.error());
+    }
+    if (!*ended) continue;
     if (at + 1 != count) {
-      if (log != nullptr) *log += fmt::format("unreachable insn {}\n", at + 1);
+      say(fmt::format("unreachable insn {}\n", at + 1));
       return fail(EINVAL);
     }
-    if (log != nullptr) *log += fmt::format("processed {} insns\n", count);
-    return VerifiedProgram(std::move(program), static_cast<std::uint32_t>(count));
+    say(fmt::format("processed {} insns\n", count));
+    Facts facts;
+    facts.insns.resize(count);
+    for (InsnFacts& one : facts.insns) one.seen = true;
+    facts.subprograms.push_back({0, static_cast<std::uint32_t>(count), 0, program.name});
+    facts.verified_insns = static_cast<std::uint32_t>(count);
+    return build_program(std::move(program), std::move(facts));
   }
-  if (log != nullptr) *log += fmt::format("last insn is not an exit or jmp\n");
+  say("last insn is not an exit or jmp\n");
   return fail(EINVAL);
 }
 

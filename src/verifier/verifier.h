@@ -1,35 +1,102 @@
 // SPDX-License-Identifier: Apache-2.0
+// UnverifiedProgram -> verify() -> VerifiedProgram: different types, so that nothing unverified can run.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "abi/insn.h"
+#include "abi/prog_type.h"
 #include "base/result.h"
+#include "btf/btf.h"
+#include "map/map.h"
 
 namespace portolan::verifier {
 
+// A program as PROG_LOAD takes it.
 struct UnverifiedProgram {
-  std::uint32_t type;  // abi::ProgType
+  abi::ProgType type{};
+  std::uint32_t expected_attach_type = 0;
+  std::uint32_t flags = 0;  // abi::prog_flag
+  bool gpl_compatible = false;
+  std::string name;
   std::vector<abi::Insn> insns;
+  const btf::Btf* btf =
+      nullptr;  // lives as long as the program; null: then there is no func_info and no line_info
+  std::vector<abi::FuncInfo> func_info;
+  std::vector<abi::LineInfo> line_info;
+};
+
+// How the program names its maps.
+class MapSource {
+ public:
+  virtual ~MapSource() = default;
+  // EBADF, EINVAL: no map.
+  virtual Result<map::Map*> by_fd(int fd) = 0;  // PseudoLoad::kMapFd, kMapValue
+  virtual Result<map::Map*> by_index(
+      std::uint32_t index) = 0;  // PseudoLoad::kMapIdx, kMapIdxValue; EPROTO: no fd_array
+};
+
+// What the value of a map held when it was frozen, for maps that programs only read: loads through a direct
+// address count as constants, so the program gets this copy, which nobody else can write.
+struct ReadOnlyCopy {
+  std::uint32_t map;  // index into maps()
+  std::vector<std::byte> bytes;
+};
+
+struct Subprogram {
+  std::uint32_t start;        // its first instruction
+  std::uint32_t stack_bytes;  // of its own frame, rounded up to 8; at most 512
+  std::string name;           // by BTF; may be empty
+};
+
+// What the checks found out about one instruction of insns() that its bytes do not say.
+struct InsnNotes {
+  // A load or store that may meet pages which a user has mapped: it may fault.
+  bool may_fault = false;
 };
 
 // A program that cannot do harm. Only verify() makes one.
 class VerifiedProgram {
  public:
-  std::uint32_t type() const { return program_.type; }
-  const std::vector<abi::Insn>& insns() const { return program_.insns; }
-  std::uint32_t verified_insns() const { return verified_insns_; }
+  // As it came, but that every reference to a map is PseudoLoad::kMapIdx or kMapIdxValue, by index into
+  // maps(). verify() takes it again.
+  const UnverifiedProgram& source() const { return source_; }
+  // What runs: dead code is gone, context accesses are those of the native contexts (helper/packet.h).
+  // References to maps as in source(); PseudoLoad::kFunc and PseudoCall::kSubprogram with relative imm as
+  // they came.
+  const std::vector<abi::Insn>& insns() const { return insns_; }
+  const std::vector<InsnNotes>& notes() const { return notes_; }  // one per instruction of insns()
+  const std::vector<map::Map*>& maps() const { return maps_; }    // each once, in the order of first use
+  const std::vector<ReadOnlyCopy>& read_only_copies() const { return read_only_copies_; }
+  const std::vector<Subprogram>& subprograms() const {
+    return subprograms_;
+  }                                                                           // the first is the main program
+  const std::vector<abi::FuncInfo>& func_info() const { return func_info_; }  // at instructions of insns()
+  const std::vector<abi::LineInfo>& line_info() const { return line_info_; }
+  // Bytes of the context that the program may touch; for types whose context comes as bytes.
+  std::uint32_t max_context_offset() const { return max_context_offset_; }
+  std::uint32_t verified_insns() const { return verified_insns_; }  // looked at, as programs' info shows it
 
  private:
-  friend Result<VerifiedProgram> verify(UnverifiedProgram program, std::string* log);
-  VerifiedProgram(UnverifiedProgram program, std::uint32_t verified_insns)
-      : program_(std::move(program)), verified_insns_(verified_insns) {}
-  UnverifiedProgram program_;
-  std::uint32_t verified_insns_;  // how many were looked at, as programs' info shows it
+  friend class ProgramBuilder;  // fixup.cc
+  VerifiedProgram() = default;
+  UnverifiedProgram source_;
+  std::vector<abi::Insn> insns_;
+  std::vector<InsnNotes> notes_;
+  std::vector<map::Map*> maps_;
+  std::vector<ReadOnlyCopy> read_only_copies_;
+  std::vector<Subprogram> subprograms_;
+  std::vector<abi::FuncInfo> func_info_;
+  std::vector<abi::LineInfo> line_info_;
+  std::uint32_t max_context_offset_ = 0;
+  std::uint32_t verified_insns_ = 0;
 };
 
-// EINVAL, EACCES (a register that was never written): *log says which instruction, and why.
-Result<VerifiedProgram> verify(UnverifiedProgram program, std::string* log);
+// What the kernel returns where it refuses (EINVAL, EACCES, EPERM, E2BIG, EFAULT …): the log says which
+// instruction, and why. `log` may be null. Call it inside a CallEpoch: it looks into maps.
+Result<VerifiedProgram> verify(UnverifiedProgram program, MapSource& maps, btf::Log* log);
 
 }  // namespace portolan::verifier

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+
+#include "map/program_invoker.h"
+#include "object/runtime.h"
+
+namespace portolan::helper {
+
+// bpf(2), for programs of type syscall.
+class SystemCalls {
+ public:
+  virtual long bpf(int command, void* attr, std::uint32_t size) = 0;  // as the system call: -errno
+  virtual long close(int fd) = 0;
+
+ protected:
+  ~SystemCalls() = default;
+};
+
+// One run of a program, on a vCPU that this thread has leased and entered: what helpers may reach.
+struct Run {
+  object::Runtime& runtime;
+  sync::Actor actor;
+  std::uint32_t cpu;              // the vCPU
+  map::ProgramInvoker* program;   // set by whoever executes it
+  void* context;                  // XdpBuff, SkBuff, or the bytes that a syscall or tracing program gets
+  std::uint32_t program_type;     // abi::ProgType
+  std::uint32_t program_id;
+  SystemCalls* system = nullptr;  // nullptr: none
+};
+
+}  // namespace portolan::helper

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the walk over all paths leaves for the passes that rewrite the program.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "verifier/verifier.h"
+
+namespace portolan::verifier {
+
+// Of one instruction of the source, over all paths.
+struct InsnFacts {
+  bool seen = false;              // some path comes here
+  bool accesses_context = false;  // a load or store through PTR_TO_CTX: to be converted
+  bool may_fault = false;         // as InsnNotes
+};
+
+struct SourceSubprogram {
+  std::uint32_t start = 0, end = 0;  // instructions of the source
+  std::uint32_t stack_bytes = 0;
+  std::string name;
+};
+
+struct Facts {
+  std::vector<InsnFacts> insns;
+  std::vector<SourceSubprogram> subprograms;
+  std::vector<map::Map*> maps;
+  std::vector<ReadOnlyCopy> read_only_copies;
+  std::uint32_t max_context_offset = 0;
+  std::uint32_t verified_insns = 0;
+};
+
+// Dead code out, branches that go one way made plain, context accesses converted; offsets, calls, function
+// and line info follow. EFAULT: the conversion does not fit (an offset beyond 16 bits).
+Result<VerifiedProgram> build_program(UnverifiedProgram source, Facts facts);
+
+}  // namespace portolan::verifier

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <new>
+
+#include "isa/insn.h"
+#include "verifier/context.h"
+#include "verifier/rewrite.h"
+
+namespace portolan::verifier {
+namespace {
+
+using isa::Alu;
+using isa::Class;
+using isa::Jump;
+
+bool is_jump(const abi::Insn& insn) {
+  return isa::class_of(insn) == Class::kJmp || isa::class_of(insn) == Class::kJmp32;
+}
+bool is_conditional(const abi::Insn& insn) {
+  if (!is_jump(insn)) return false;
+  const Jump jump = isa::jump_of(insn);
+  return jump != Jump::kJa && jump != Jump::kCall && jump != Jump::kExit;
+}
+constexpr abi::Insn jump_by(std::int16_t offset) { return {0x05, 0, offset, 0}; }
+
+// A conditional jump of which one way was never taken is none.
+void make_plain_jumps(Draft& draft) {
+  for (std::size_t at = 0; at < draft.insns.size(); ++at) {
+    abi::Insn& insn = draft.insns[at];
+    if (!draft.facts[at].seen || !is_conditional(insn)) continue;
+    if (!draft.facts[at + 1].seen)
+      insn = jump_by(insn.off);
+    else if (!draft.facts[static_cast<std::size_t>(target_of(insn, at))].seen)
+      insn = jump_by(0);
+  }
+}
+
+Result<void> remove_dead_code(Draft& draft) {
+  make_plain_jumps(draft);
+  TRY(rewrite(draft, [&](std::size_t at, std::vector<abi::Insn>& out) {
+    if (draft.facts[at].seen) out.push_back(draft.insns[at]);
+  }));
+  const auto is_nothing = [](const abi::Insn& insn) { return insn.code == 0x05 && insn.off == 0; };
+  return rewrite(draft, [&](std::size_t at, std::vector<abi::Insn>& out) {
+    if (!is_nothing(draft.insns[at])) out.push_back(draft.insns[at]);
+  });
+}
+
+// By a register that may hold zero: what the instruction set says about it, spelled out, as the kernel does.
+void append_division(const abi::Insn& insn, std::vector<abi::Insn>& out) {
+  const bool is_wide = isa::class_of(insn) == Class::kAlu64;
+  const auto jump_class = static_cast<std::uint8_t>(is_wide ? Class::kJmp : Class::kJmp32);
+  const auto test = [&](Jump jump, std::int16_t offset) {
+    return abi::Insn{static_cast<std::uint8_t>(jump_class | static_cast<std::uint8_t>(jump)), insn.src(),
+                     offset, 0};
+  };
+  if (isa::alu_of(insn) == Alu::kDiv) {
+    const auto zero = static_cast<std::uint8_t>(insn.dst() | insn.dst() << 4);
+    out.insert(out.end(), {test(Jump::kJne, 2), {0xac, zero, 0, 0}, jump_by(1), insn});
+  } else if (is_wide) {
+    out.insert(out.end(), {test(Jump::kJeq, 1), insn});
+  } else {
+    const auto same = static_cast<std::uint8_t>(insn.dst() | insn.dst() << 4);
+    out.insert(out.end(), {test(Jump::kJeq, 2), insn, jump_by(1), {0xbc, same, 0, 0}});
+  }
+}
+bool is_unsigned_division(const abi::Insn& insn) {
+  const Class kind = isa::class_of(insn);
+  if ((kind != Class::kAlu && kind != Class::kAlu64) || !isa::by_register(insn) || insn.off != 0)
+    return false;
+  return isa::alu_of(insn) == Alu::kDiv || isa::alu_of(insn) == Alu::kMod;
+}
+
+Result<void> expand(Draft& draft, abi::ProgType type) {
+  const bool converts = has_converted_context(type);
+  return rewrite(draft, [&](std::size_t at, std::vector<abi::Insn>& out) {
+    const abi::Insn& insn = draft.insns[at];
+    if (converts && draft.facts[at].accesses_context) {
+      const std::vector<abi::Insn> converted = convert_context_access(type, insn);
+      out.insert(out.end(), converted.begin(), converted.end());
+    } else if (is_unsigned_division(insn)) {
+      append_division(insn, out);
+    } else {
+      out.push_back(insn);
+    }
+  });
+}
+
+}  // namespace
+
+class ProgramBuilder {
+ public:
+  static Result<VerifiedProgram> build(UnverifiedProgram source, Facts facts) {
+    Draft draft{source.insns, std::move(facts.insns), std::move(facts.subprograms), source.func_info,
+                source.line_info};
+    TRY(remove_dead_code(draft));
+    TRY(expand(draft, source.type));
+    VerifiedProgram program;
+    program.source_ = std::move(source);
+    program.insns_ = std::move(draft.insns);
+    program.notes_.reserve(draft.facts.size());
+    for (const InsnFacts& one : draft.facts) program.notes_.push_back({one.may_fault});
+    for (SourceSubprogram& one : draft.subprograms)
+      program.subprograms_.push_back({one.start, one.stack_bytes, std::move(one.name)});
+    program.maps_ = std::move(facts.maps);
+    program.read_only_copies_ = std::move(facts.read_only_copies);
+    program.func_info_ = std::move(draft.func_info);
+    program.line_info_ = std::move(draft.line_info);
+    program.max_context_offset_ = facts.max_context_offset;
+    program.verified_insns_ = facts.verified_insns;
+    return program;
+  }
+};
+
+Result<VerifiedProgram> build_program(UnverifiedProgram source, Facts facts) {
+  try {
+    return ProgramBuilder::build(std::move(source), std::move(facts));
+  } catch (const std::bad_alloc&) {
+    return fail(ENOMEM);
+  }
+}
+
+}  // namespace portolan::verifier
