@@ -17,6 +17,7 @@
 #include "map/map.h"
 #include "shim/session.h"
 #include "sync/call_epoch.h"
+#include "verifier/program.h"
 
 namespace portolan::shim {
 namespace {
@@ -67,7 +68,7 @@ int open_fdinfo(int fd, const char* path) {
   sync::CallEpoch epoch;
   auto target = there->target_of_any_fd(fd);
   if (!target) return kNotSpecial;
-  std::string text = contents(path);
+  const std::string text = contents(path);
   // The kernel's own lines, without those that speak of our lock on the handle.
   std::string kept;
   for (std::size_t at = 0; at < text.size();) {
@@ -85,6 +86,8 @@ int open_fdinfo(int fd, const char* path) {
     kept += static_cast<map::Map*>(target->view)->show_fdinfo();
   else if (target->view->kind() == object::Kind::kBtf)
     kept += fmt::format("btf_id:\t{}\n", target->view->id());
+  else if (target->view->kind() == object::Kind::kProg)
+    kept += static_cast<verifier::Program*>(target->view)->show_fdinfo();
   return file_with(kept);
 }
 
