@@ -8,7 +8,8 @@ namespace portolan::syscall {
 Result<long> enable_stats(const Call& call) {
   if (call.attr.enable_stats.type != static_cast<std::uint32_t>(abi::StatsType::kRunTime))
     return fail(EINVAL);
-  return TRY(call.caller.install_fd(TRY(switch_statistics_on(call.runtime))));
+  UniqueFd fd = TRY(switch_statistics_on(call.runtime));
+  return TRY(call.caller.install_fd(std::move(fd)));
 }
 
 }  // namespace portolan::syscall
