@@ -236,6 +236,7 @@ Runtime::~Runtime() {
 }
 
 const std::string& Runtime::directory() const { return impl_->directory; }
+int Runtime::directory_fd() const { return impl_->root.get(); }
 std::uint32_t Runtime::kernel_version() const { return impl_->control->fingerprint.kernel_version; }
 std::uint32_t Runtime::possible_cpus() const { return impl_->control->fingerprint.possible_cpus; }
 void Runtime::set_view_factory(Kind kind, ViewFactory factory) { impl_->factories[number(kind)] = factory; }
