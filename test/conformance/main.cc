@@ -10,6 +10,7 @@
 
 #include "cases.h"
 #include "compare.h"
+#include "helper_ops.h"
 
 namespace portolan::conformance {
 namespace {
@@ -18,6 +19,7 @@ struct CommandLine {
   RunOptions run;
   std::string backend = "both";
   bool random = false;
+  bool programs = false;
   bool tally = false;
 };
 
@@ -29,6 +31,7 @@ struct CommandLine {
       "       conformance --seeds FIRST..LAST      random sequences\n"
       "  --type hash|array|percpu_hash|percpu_array|all   types of the maps (all); btf: BTF_LOAD only\n"
       "  --ops N            operations for each seed (10000)\n"
+      "  --programs         random sequences of helper calls, inside programs\n"
       "  --backend both|kernel|portolan (both)\n"
       "            kernel-twice       tests this program itself\n"
       "            libc               by libc's symbols, for a run under `portolan run`\n"
@@ -80,6 +83,8 @@ CommandLine parse(int argc, char** argv) {
         usage("no backend \"" + line.backend + "\"");
     } else if (option == "--transcript") {
       line.run.transcript = true;
+    } else if (option == "--programs") {
+      line.programs = true;
     } else if (option == "--tally") {
       line.tally = true;
     } else if (option == "--no-shrink") {
@@ -91,13 +96,31 @@ CommandLine parse(int argc, char** argv) {
   return line;
 }
 
+void print_tally(const Tally& tally) {
+  for (const auto& [what, times] : tally) fmt::print("{:>9}  {} {}\n", times, what.first, what.second);
+}
+
+int program_run(const CommandLine& line, Backend* kernel, Backend* portolan) {
+  if (kernel == nullptr || portolan == nullptr) {
+    fmt::print("nothing to compare with\n");
+    return 0;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const HelperOutcome outcome = run_helper_ops(
+      *kernel, *portolan, {line.run.first_seed, line.run.last_seed, line.run.sequence.operations});
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  if (line.tally) print_tally(outcome.tally);
+  fmt::print("{} operations in {} programs over {} seeds in {:.1f} s: {} differences\n", outcome.operations,
+             outcome.programs, line.run.last_seed - line.run.first_seed + 1, took.count(),
+             outcome.differences);
+  return outcome.differences == 0 ? 0 : 1;
+}
+
 int random_run(const CommandLine& line, Backend* kernel, Backend* portolan) {
   const auto start = std::chrono::steady_clock::now();
   const Outcome outcome = run_random(kernel, portolan, line.run);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  if (line.tally)
-    for (const auto& [what, times] : outcome.tally)
-      fmt::print("{:>9}  {} {}\n", times, what.first, what.second);
+  if (line.tally) print_tally(outcome.tally);
   if (line.run.transcript) return 0;
   fmt::print("{} operations over {} seeds in {:.1f} s: ", outcome.operations,
              line.run.last_seed - line.run.first_seed + 1, took.count());
@@ -131,6 +154,7 @@ int main(int argc, char** argv) {
     }
   }
   if (kernel == nullptr && portolan == nullptr) return 0;
+  if (line.programs) return program_run(line, kernel.get(), portolan.get());
   if (line.random) return random_run(line, kernel.get(), portolan.get());
   set_case_backends(kernel.get(), portolan.get());
   return RUN_ALL_TESTS();

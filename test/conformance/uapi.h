@@ -16,8 +16,10 @@ enum Command : unsigned {
   kUpdate = 2,
   kDelete = 3,
   kGetNextKey = 4,
+  kProgLoad = 5,
   kObjPin = 6,
   kObjGet = 7,
+  kProgTestRun = 10,
   kMapGetNextId = 12,
   kMapGetFdById = 14,
   kObjGetInfo = 15,
@@ -103,6 +105,18 @@ inline constexpr Field kBtf{0, 8, "btf"}, kLogBuf{8, 8, "btf_log_buf"}, kBtfSize
     kLogTrueSize{28, 4, "btf_log_true_size"}, kFlags{32, 4, "btf_flags"}, kTokenFd{36, 4, "btf_token_fd"};
 inline constexpr unsigned kSize = 40;
 }  // namespace btf
+
+namespace load {
+inline constexpr Field kProgType{0, 4, "prog_type"}, kInsnCnt{4, 4, "insn_cnt"}, kInsns{8, 8, "insns"},
+    kLicense{16, 8, "license"}, kLogLevel{24, 4, "log_level"}, kLogSize{28, 4, "log_size"},
+    kLogBuf{32, 8, "log_buf"}, kProgFlags{44, 4, "prog_flags"}, kProgBtfFd{72, 4, "prog_btf_fd"},
+    kFuncInfoRecSize{76, 4, "func_info_rec_size"}, kFuncInfo{80, 8, "func_info"},
+    kFuncInfoCnt{88, 4, "func_info_cnt"};
+}  // namespace load
+namespace test {
+inline constexpr Field kProgFd{0, 4, "prog_fd"}, kRetval{4, 4, "retval"}, kDataSizeIn{8, 4, "data_size_in"},
+    kDataIn{16, 8, "data_in"}, kRepeat{32, 4, "repeat"};
+}  // namespace test
 
 inline constexpr unsigned kAttrSize = 168;       // sizeof(union bpf_attr) of the newest header
 inline constexpr unsigned kAttrCapacity = 4224;  // room for sizes past a page
