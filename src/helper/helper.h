@@ -26,12 +26,13 @@ enum class Arg : std::uint8_t {
   kStackOrNull,  // a pointer to the stack, or NULL (callback contexts)
   kConstStr,     // a NUL-terminated string in a read-only map
   kDynptr,
-  kOther,        // pointers that only a kernel can give: no register here ever holds one
+  kOther,  // pointers that only a kernel can give: no register here ever holds one
 };
 // How; combined with |.
 namespace arg_flag {
-inline constexpr std::uint8_t kOrNull = 1;   // or NULL
-inline constexpr std::uint8_t kUninit = 2;   // written by the helper: need not be initialised (then it is after)
+inline constexpr std::uint8_t kOrNull = 1;  // or NULL
+inline constexpr std::uint8_t kUninit =
+    2;  // written by the helper: need not be initialised (then it is after)
 inline constexpr std::uint8_t kWrites = 4;   // written by the helper
 inline constexpr std::uint8_t kAligned = 8;  // to its size
 inline constexpr std::uint8_t kFixed = 16;   // kMem of fixed_size bytes, no size argument
@@ -52,27 +53,28 @@ enum class Ret : std::uint8_t {
 };
 
 // Every helper has this shape, as in the kernel: five registers in, r0 out.
-using Function = std::uint64_t (*)(Run& run, std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d,
-                                   std::uint64_t e);
+using Function = std::uint64_t (*)(Run& run, std::uint64_t a, std::uint64_t b, std::uint64_t c,
+                                   std::uint64_t d, std::uint64_t e);
 
 struct Prototype {
-  std::uint32_t id;
-  const char* name;         // "bpf_map_lookup_elem"
-  Function function;        // nullptr: not to be had here, `note` says why
-  Ret ret;
-  Argument args[5];
-  bool gpl_only;            // only for programs with a GPL-compatible licence
-  bool pkt_access;          // memory arguments may lie in the packet
-  bool changes_pkt_data;    // pointers into the packet are gone after the call
-  bool might_sleep;         // only for sleepable programs
-  const char* note;
+  std::uint32_t id = 0;
+  const char* name = nullptr;   // "bpf_map_lookup_elem"
+  Function function = nullptr;  // nullptr: not to be had here, `note` says why
+  Ret ret = Ret::kInteger;
+  Argument args[5] = {};
+  std::uint64_t programs = 0;     // a set of program_sets.h
+  bool gpl_only = false;          // only for programs with a GPL-compatible licence
+  bool pkt_access = false;        // memory arguments may lie in the packet
+  bool changes_pkt_data = false;  // pointers into the packet are gone after the call
+  bool might_sleep = false;  // only for sleepable programs: "helper call might sleep in a non-sleepable prog"
+  const char* note = "";
 };
 
 inline constexpr std::uint32_t kHelperEnd = 212;  // one past the newest of Linux 6.18
 
 // nullptr: there is no such number (0 is none either).
 const Prototype* find(std::uint32_t id);
-// Whether programs of this type have it, as the kernel decides (its get_func_proto).
+// Whether programs of this type have it, as the kernel decides (its get_func_proto, for any attach type).
 bool is_available(const Prototype& prototype, abi::ProgType type, bool sleepable);
 
 }  // namespace portolan::helper

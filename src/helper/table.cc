@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+
+#include "helper/functions.h"
+#include "helper/helper.h"
+#include "helper/program_sets.h"
+
+namespace portolan::helper {
+namespace {
+
+using namespace arg_flag;
+using namespace programs;
+
+// Flags of a row.
+constexpr unsigned kGpl = 1;            // gpl_only
+constexpr unsigned kPacket = 2;         // pkt_access
+constexpr unsigned kChangesPacket = 4;  // changes_pkt_data
+constexpr unsigned kSleeps = 8;         // might_sleep
+
+// Arguments of a row. `out` is written from end to end, `inout` is read or written.
+constexpr Argument map{Arg::kConstMapPtr};
+constexpr Argument key{Arg::kMapKey};
+constexpr Argument value{Arg::kMapValue};
+constexpr Argument value_out{Arg::kMapValue, kUninit | kWrites};
+constexpr Argument value_or_null{Arg::kMapValue, kOrNull};
+constexpr Argument any{Arg::kAnything};
+constexpr Argument ctx{Arg::kCtx};
+constexpr Argument mem{Arg::kMem};
+constexpr Argument mem_or_null{Arg::kMem, kOrNull};
+constexpr Argument out{Arg::kMem, kUninit | kWrites};
+constexpr Argument inout{Arg::kMem, kWrites};
+constexpr Argument inout_or_null{Arg::kMem, kOrNull | kWrites};
+constexpr Argument out64{Arg::kMem, kFixed | kUninit | kWrites | kAligned, 8};
+constexpr Argument inout32{Arg::kMem, kFixed | kWrites | kAligned, 4};
+constexpr Argument fixed(std::uint16_t size) { return {Arg::kMem, kFixed, size}; }
+constexpr Argument size{Arg::kConstSize};
+constexpr Argument size_or_zero{Arg::kConstSizeOrZero};
+constexpr Argument lock{Arg::kSpinLock};
+constexpr Argument timer{Arg::kTimer};
+constexpr Argument func{Arg::kFunc};
+constexpr Argument stack{Arg::kStackOrNull};
+constexpr Argument string{Arg::kConstStr};
+constexpr Argument dynptr{Arg::kDynptr};
+constexpr Argument other{Arg::kOther};
+
+constexpr Prototype row(std::uint32_t id, const char* name, Function function, Ret ret, Set programs,
+                        unsigned flags, const Prototype& arguments, const char* note) {
+  Prototype prototype = arguments;
+  prototype.id = id;
+  prototype.name = name;
+  prototype.function = function;
+  prototype.ret = ret;
+  prototype.programs = programs;
+  prototype.gpl_only = (flags & kGpl) != 0;
+  prototype.pkt_access = (flags & kPacket) != 0;
+  prototype.changes_pkt_data = (flags & kChangesPacket) != 0;
+  prototype.might_sleep = (flags & kSleeps) != 0;
+  prototype.note = note;
+  return prototype;
+}
+
+constexpr Prototype kTable[] = {
+#define ARGS(...)           \
+  Prototype {               \
+    .args = { __VA_ARGS__ } \
+  }
+#define HELPER(id, name, returns, programs, flags, major, minor, args, note) \
+  row(id, "bpf_" #name, functions::name, Ret::returns, programs, flags, args, note),
+#define HELPER_NOT_HERE(id, name, returns, programs, flags, major, minor, args, note) \
+  row(id, "bpf_" #name, nullptr, Ret::returns, programs, flags, args, note),
+#include "helper/helpers.def"
+#undef HELPER
+#undef HELPER_NOT_HERE
+#undef ARGS
+};
+
+constexpr bool each_at_its_id() {
+  for (std::uint32_t i = 0; i < std::size(kTable); ++i)
+    if (kTable[i].id != i + 1) return false;
+  return std::size(kTable) == kHelperEnd - 1;
+}
+static_assert(each_at_its_id());
+
+}  // namespace
+
+const Prototype* find(std::uint32_t id) { return id == 0 || id >= kHelperEnd ? nullptr : &kTable[id - 1]; }
+
+// Linux 6.18 gives sleepable programs what it gives the others; that some helpers may sleep is a check of its
+// own.
+bool is_available(const Prototype& prototype, abi::ProgType type, bool) {
+  const auto bit = static_cast<std::uint32_t>(type);
+  return bit < abi::kProgTypeEnd && (prototype.programs >> bit & 1) != 0;
+}
+
+}  // namespace portolan::helper
