@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arithmetic on what is known of numbers. Wherever a result could wrap around, the range says nothing.
+#include <algorithm>
+
+#include "verifier/bounds.h"
+
+namespace portolan::verifier {
+namespace {
+
+using isa::Alu;
+
+template <class U>
+struct Arithmetic {
+  using S = Range<U>::S;
+  using R = Range<U>;
+  static constexpr unsigned kBits = sizeof(U) * 8;
+
+  static void add(R& a, const R& b) {
+    if (__builtin_add_overflow(a.smin, b.smin, &a.smin) | __builtin_add_overflow(a.smax, b.smax, &a.smax))
+      a.forget_signed();
+    // If both ends wrap around, everything between them does.
+    const bool low = __builtin_add_overflow(a.umin, b.umin, &a.umin);
+    const bool high = __builtin_add_overflow(a.umax, b.umax, &a.umax);
+    if (low != high) a.forget_unsigned();
+  }
+  static void subtract(R& a, const R& b) {
+    if (__builtin_sub_overflow(a.smin, b.smax, &a.smin) | __builtin_sub_overflow(a.smax, b.smin, &a.smax))
+      a.forget_signed();
+    const bool low = __builtin_sub_overflow(a.umin, b.umax, &a.umin);
+    const bool high = __builtin_sub_overflow(a.umax, b.umin, &a.umax);
+    if (low != high) a.forget_unsigned();
+  }
+  static void multiply(R& a, const R& b) {
+    S products[4];
+    if (__builtin_mul_overflow(a.smax, b.smax, &products[0]) |
+        __builtin_mul_overflow(a.smax, b.smin, &products[1]) |
+        __builtin_mul_overflow(a.smin, b.smax, &products[2]) |
+        __builtin_mul_overflow(a.smin, b.smin, &products[3])) {
+      a.forget_signed();
+    } else {
+      a.smin = *std::min_element(products, products + 4);
+      a.smax = *std::max_element(products, products + 4);
+    }
+    if (__builtin_mul_overflow(a.umax, b.umax, &a.umax) | __builtin_mul_overflow(a.umin, b.umin, &a.umin))
+      a.forget_unsigned();
+  }
+  // The unsigned range of a bitwise result has been found; it is the signed one too if it does not cross.
+  static void follow_unsigned(R& a) {
+    if (static_cast<S>(a.umin) <= static_cast<S>(a.umax)) {
+      a.smin = static_cast<S>(a.umin);
+      a.smax = static_cast<S>(a.umax);
+    } else {
+      a.forget_signed();
+    }
+  }
+  static void bit_and(R& a, const R& b, Tnum bits) {
+    a.umin = static_cast<U>(bits.value);
+    a.umax = std::min(a.umax, b.umax);
+    follow_unsigned(a);
+  }
+  static void bit_or(R& a, const R& b, Tnum bits) {
+    a.umin = std::max(a.umin, b.umin);
+    a.umax = static_cast<U>(bits.most());
+    follow_unsigned(a);
+  }
+  static void bit_xor(R& a, const R&, Tnum bits) {
+    a.umin = static_cast<U>(bits.value);
+    a.umax = static_cast<U>(bits.most());
+    follow_unsigned(a);
+  }
+  static void shift_left(R& a, unsigned by) {
+    a.forget_signed();
+    if (by != 0 && a.umax > U{1} << (kBits - 1 - by)) {
+      a.forget_unsigned();
+    } else {
+      a.umin = static_cast<U>(a.umin << by);
+      a.umax = static_cast<U>(a.umax << by);
+    }
+  }
+  static void shift_right(R& a, unsigned by) {
+    a.forget_signed();
+    a.umin = static_cast<U>(a.umin >> by);
+    a.umax = static_cast<U>(a.umax >> by);
+  }
+  static void shift_right_signed(R& a, unsigned by) {
+    a.smin = static_cast<S>(a.smin >> by);
+    a.smax = static_cast<S>(a.smax >> by);
+    a.forget_unsigned();
+  }
+};
+
+using Wide = Arithmetic<std::uint64_t>;
+using Narrow = Arithmetic<std::uint32_t>;
+
+// Both halves of the knowledge at once; the caller syncs.
+void compute_plain(Alu op, Bounds& a, const Bounds& b) {
+  switch (op) {
+    case Alu::kAdd:
+      Narrow::add(a.narrow, b.narrow);
+      Wide::add(a.wide, b.wide);
+      a.bits = a.bits + b.bits;
+      break;
+    case Alu::kSub:
+      Narrow::subtract(a.narrow, b.narrow);
+      Wide::subtract(a.wide, b.wide);
+      a.bits = a.bits - b.bits;
+      break;
+    case Alu::kMul:
+      Narrow::multiply(a.narrow, b.narrow);
+      Wide::multiply(a.wide, b.wide);
+      a.bits = a.bits * b.bits;
+      break;
+    case Alu::kAnd:
+      a.bits = a.bits & b.bits;
+      Narrow::bit_and(a.narrow, b.narrow, a.bits.low(4));
+      Wide::bit_and(a.wide, b.wide, a.bits);
+      break;
+    case Alu::kOr:
+      a.bits = a.bits | b.bits;
+      Narrow::bit_or(a.narrow, b.narrow, a.bits.low(4));
+      Wide::bit_or(a.wide, b.wide, a.bits);
+      break;
+    case Alu::kXor:
+      a.bits = a.bits ^ b.bits;
+      Narrow::bit_xor(a.narrow, b.narrow, a.bits.low(4));
+      Wide::bit_xor(a.wide, b.wide, a.bits);
+      break;
+    default:
+      a = Bounds{};
+      break;
+  }
+}
+
+void shift(Alu op, bool is_wide, Bounds& a, unsigned by) {
+  if (is_wide) {
+    // The low half mixes with the high one; sync() finds what can be known of it.
+    a.narrow = {};
+    switch (op) {
+      case Alu::kLsh:
+        Wide::shift_left(a.wide, by);
+        a.bits = shift_left(a.bits, by);
+        break;
+      case Alu::kRsh:
+        Wide::shift_right(a.wide, by);
+        a.bits = shift_right(a.bits, by);
+        break;
+      default:
+        Wide::shift_right_signed(a.wide, by);
+        a.bits = shift_right_signed(a.bits, by, 64);
+        break;
+    }
+    return;
+  }
+  a.bits = a.bits.low(4);
+  switch (op) {
+    case Alu::kLsh:
+      Narrow::shift_left(a.narrow, by);
+      a.bits = shift_left(a.bits, by).low(4);
+      break;
+    case Alu::kRsh:
+      Narrow::shift_right(a.narrow, by);
+      a.bits = shift_right(a.bits, by);
+      break;
+    default:
+      Narrow::shift_right_signed(a.narrow, by);
+      a.bits = shift_right_signed(a.bits, by, 32);
+      break;
+  }
+}
+
+bool is_shift(Alu op) { return op == Alu::kLsh || op == Alu::kRsh || op == Alu::kArsh; }
+
+}  // namespace
+
+void compute(Alu op, bool is_wide, Bounds& dst, const Bounds& src) {
+  if (is_shift(op)) {
+    const bool is_known = is_wide ? src.is_constant() : src.is_narrow_constant();
+    const std::uint64_t by = is_wide ? src.value() : src.narrow_value();
+    if (is_known && by < (is_wide ? 64u : 32u))
+      shift(op, is_wide, dst, static_cast<unsigned>(by));
+    else
+      dst = Bounds{};
+  } else {
+    compute_plain(op, dst, src);
+  }
+  if (is_wide)
+    dst.sync();
+  else
+    dst.zero_extend();
+}
+
+void sign_extend(Bounds& dst, const Bounds& src, unsigned from_bits, bool is_wide) {
+  const std::uint64_t sign = std::uint64_t{1} << (from_bits - 1), kept = (sign << 1) - 1;
+  const Tnum low = {src.bits.value & kept, src.bits.mask & kept};
+  Bounds result;
+  result.wide.smin = -static_cast<std::int64_t>(sign);
+  result.wide.smax = static_cast<std::int64_t>(sign - 1);
+  if (((low.value | low.mask) & sign) == 0)
+    result.bits = low;
+  else if ((low.value & sign) != 0)
+    result.bits = {low.value | ~kept, low.mask};
+  else
+    result.bits = {low.value, low.mask | ~kept};
+  // A source that is such a number already keeps its range.
+  if (src.wide.smin >= result.wide.smin && src.wide.smax <= result.wide.smax) {
+    result.wide.smin = src.wide.smin;
+    result.wide.smax = src.wide.smax;
+  } else if (from_bits == 32) {
+    result.wide.smin = src.narrow.smin;
+    result.wide.smax = src.narrow.smax;
+  }
+  result.sync();
+  if (!is_wide) {
+    result.narrow = {};
+    result.narrow.smin = static_cast<std::int32_t>(
+        std::max<std::int64_t>(result.wide.smin, std::numeric_limits<std::int32_t>::min()));
+    result.narrow.smax = static_cast<std::int32_t>(
+        std::min<std::int64_t>(result.wide.smax, std::numeric_limits<std::int32_t>::max()));
+    result.zero_extend();
+  }
+  dst = result;
+}
+
+}  // namespace portolan::verifier
