@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the contexts of packet programs stand for: the verifier turns accesses to struct xdp_md and __sk_buff into
-// accesses to these, as the kernel does to its own, helpers work on them, and a runner makes them.
+// What the contexts of packet programs stand for: the verifier turns accesses to struct xdp_md and __sk_buff
+// into accesses to these, as the kernel does to its own, helpers work on them, and a runner makes them.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -74,6 +74,15 @@ struct SkBuff {
   std::uint32_t gso_segs;
   std::uint32_t gso_size;
   std::uint32_t tstamp_type;
+  // What only helpers see. Checksums are always CHECKSUM_NONE.
+  std::uint32_t hash_is_set;
+  std::uint32_t encapsulation;
 };
+
+// What the kernel takes of the room around a packet for itself.
+inline constexpr std::uint32_t kXdpFrameBytes = 40;     // struct xdp_frame, at data_hard_start
+inline constexpr std::uint32_t kSharedInfoBytes = 320;  // struct skb_shared_info, at the frame's end
+// The longest packet that helpers make by growing one. Where `head` or `end` leave less room: ENOMEM.
+inline constexpr std::uint32_t kMostSkbBytes = 4 * 4096 - kSharedInfoBytes;  // SKB_MAX_ALLOC
 
 }  // namespace portolan::helper

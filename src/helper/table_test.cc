@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "helper/helper.h"
+
+namespace portolan::helper {
+namespace {
+
+using abi::ProgType;
+
+bool has(ProgType type, std::uint32_t id) { return is_available(*find(id), type, false); }
+
+TEST(Helpers, ids_begin_at_one_and_end_with_the_newest) {
+  EXPECT_EQ(find(0), nullptr);
+  EXPECT_STREQ(find(1)->name, "bpf_map_lookup_elem");
+  EXPECT_STREQ(find(kHelperEnd - 1)->name, "bpf_cgrp_storage_delete");
+  EXPECT_EQ(find(kHelperEnd), nullptr);
+  EXPECT_EQ(find(0xffff'ffff), nullptr);
+}
+
+TEST(Helpers, what_is_not_here_says_why) {
+  for (std::uint32_t id = 1; id < kHelperEnd; ++id)
+    if (find(id)->function == nullptr) {
+      EXPECT_STRNE(find(id)->note, "") << find(id)->name;
+    }
+}
+
+TEST(Helpers, prototypes_of_those_that_take_memory_pair_it_with_a_size) {
+  for (std::uint32_t id = 1; id < kHelperEnd; ++id) {
+    const Prototype& prototype = *find(id);
+    for (int i = 0; i < 5; ++i) {
+      const bool sized = i < 4 && (prototype.args[i + 1].kind == Arg::kConstSize ||
+                                   prototype.args[i + 1].kind == Arg::kConstSizeOrZero);
+      const bool fixed = (prototype.args[i].flags & arg_flag::kFixed) != 0;
+      if (prototype.args[i].kind == Arg::kMem) {
+        EXPECT_NE(sized, fixed) << prototype.name << " argument " << i + 1;
+        EXPECT_EQ(fixed, prototype.args[i].fixed_size != 0) << prototype.name;
+      }
+      if (i > 0 && prototype.args[i].kind != Arg::kNone) {
+        EXPECT_NE(prototype.args[i - 1].kind, Arg::kNone) << prototype.name;
+      }
+    }
+  }
+}
+
+// A context is what the function takes it for only in programs that have such a context.
+TEST(Helpers, functions_that_look_into_the_context_go_to_programs_that_have_it) {
+  const ProgType skb_types[] = {ProgType::kSocketFilter, ProgType::kSchedCls, ProgType::kSchedAct,
+                                ProgType::kCgroupSkb,    ProgType::kLwtIn,    ProgType::kLwtOut,
+                                ProgType::kLwtXmit,      ProgType::kSkSkb,    ProgType::kLwtSeg6local};
+  for (std::uint32_t id = 1; id < kHelperEnd; ++id) {
+    const Prototype& prototype = *find(id);
+    const std::string_view name = prototype.name;
+    if (prototype.function == nullptr || prototype.args[0].kind != Arg::kCtx) continue;
+    if (name == "bpf_get_socket_cookie" || name == "bpf_get_socket_uid") continue;  // do not look
+    for (std::uint32_t type = 1; type < abi::kProgTypeEnd; ++type) {
+      if (!is_available(prototype, static_cast<ProgType>(type), false)) continue;
+      const bool is_xdp = static_cast<ProgType>(type) == ProgType::kXdp;
+      const bool is_skb = std::find(std::begin(skb_types), std::end(skb_types),
+                                    static_cast<ProgType>(type)) != std::end(skb_types);
+      EXPECT_TRUE(name.starts_with("bpf_xdp_") ? is_xdp : is_skb) << name << " in type " << type;
+    }
+  }
+}
+
+TEST(Helpers, types_have_what_linux_gives_them) {
+  EXPECT_TRUE(has(ProgType::kXdp, 44));  // xdp_adjust_head
+  EXPECT_FALSE(has(ProgType::kSchedCls, 44));
+  EXPECT_TRUE(has(ProgType::kSchedCls, 9));  // skb_store_bytes
+  EXPECT_FALSE(has(ProgType::kXdp, 9));
+  EXPECT_TRUE(has(ProgType::kSyscall, 166));  // sys_bpf
+  EXPECT_FALSE(has(ProgType::kXdp, 166));
+  EXPECT_TRUE(has(ProgType::kLircMode2, 1));     // map_lookup_elem
+  EXPECT_FALSE(has(ProgType::kLircMode2, 181));  // loop
+  EXPECT_FALSE(has(ProgType::kTracing, 1));
+  EXPECT_FALSE(has(static_cast<ProgType>(999), 1));
+}
+
+}  // namespace
+}  // namespace portolan::helper
