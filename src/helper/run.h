@@ -21,10 +21,10 @@ class SystemCalls {
 struct Run {
   object::Runtime& runtime;
   sync::Actor actor;
-  std::uint32_t cpu;              // the vCPU
-  map::ProgramInvoker* program;   // set by whoever executes it
-  void* context;                  // XdpBuff, SkBuff, or the bytes that a syscall or tracing program gets
-  std::uint32_t program_type;     // abi::ProgType
+  std::uint32_t cpu;             // the vCPU
+  map::ProgramInvoker* program;  // set by whoever executes it
+  void* context;                 // XdpBuff, SkBuff, or the bytes that a syscall or tracing program gets
+  std::uint32_t program_type;    // abi::ProgType
   std::uint32_t program_id;
   SystemCalls* system = nullptr;  // nullptr: none
 };
