@@ -34,20 +34,16 @@ Result<void> ArrayMap::alloc_check(const MapSpec& spec, std::uint32_t) { return 
 Result<Layout> ArrayMap::layout(const MapSpec& spec) {
   const auto size = ds::FlatArray::size({spec.value_size, spec.max_entries, 1});
   if (!size) return fail(ENOMEM);
-  const std::uint64_t locks = kLocks * sizeof(sync::RobustLock);
-  if (spec.has(kMmapable)) return Layout{locks, locks, round_up(*size, kPageSize)};
-  return Layout{locks + *size, locks + *size, 0};
+  if (spec.has(kMmapable)) return Layout{0, 0, round_up(*size, kPageSize)};
+  return Layout{*size, *size, 0};
 }
 
 Result<std::unique_ptr<Map>> ArrayMap::attach(object::Mapped mapped, MapHeader* header) {
   const MapSpec spec = header->spec;
   const std::uint64_t begin = family_offset(mapped.payload_offset);
-  auto* locks = mapped.state.at<sync::RobustLock>(begin, kLocks);
-  const Bytes values = spec.has(kMmapable)
-                           ? mapped.user_pages.bytes()
-                           : mapped.state.bytes().subspan(begin + kLocks * sizeof(sync::RobustLock));
+  const Bytes values = spec.has(kMmapable) ? mapped.user_pages.bytes() : mapped.state.bytes().subspan(begin);
   const ds::FlatArray array = TRY(ds::FlatArray::attach(values, {spec.value_size, spec.max_entries, 1}));
-  return std::make_unique<ArrayMap>(std::move(mapped), header, array, locks);
+  return std::make_unique<ArrayMap>(std::move(mapped), header, array);
 }
 
 inline Result<void> ArrayMap::read(const std::byte* at, std::byte* value) const {
@@ -60,15 +56,20 @@ inline Result<void> ArrayMap::read(const std::byte* at, std::byte* value) const 
   return {};
 }
 
+// Pages that are gone are found out before a lock or a part of a value is written there.
+inline Result<void> ArrayMap::can_touch(const std::byte* at) const {
+  std::byte first, last;
+  if (!spec().has(kMmapable)) return {};
+  if (!portolan_fault_copy(&first, at, 1) || !portolan_fault_copy(&last, at + array_.stride() - 1, 1))
+    return fail(EFAULT);
+  return {};
+}
+
 inline Result<void> ArrayMap::write(std::byte* at, const std::byte* value) const {
-  Scratch room;
-  if (has_fields()) {
-    std::byte* cleared = TRY(room.take(value_size()));
-    std::memcpy(cleared, value, value_size());
-    clear_fields(cleared);
-    value = cleared;
-  }
-  if (spec().has(kMmapable)) [[unlikely]] {
+  if (has_fields()) [[unlikely]] {
+    TRY(can_touch(at));
+    copy_around_fields(at, value);
+  } else if (spec().has(kMmapable)) {
     if (!portolan_fault_copy(at, value, value_size())) return fail(EFAULT);
   } else {
     sync::copy_to_shared(at, value, value_size());
@@ -78,12 +79,14 @@ inline Result<void> ArrayMap::write(std::byte* at, const std::byte* value) const
 
 Result<void> ArrayMap::lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags) {
   const std::uint32_t index = index_of(key);
-  const std::byte* at = array_.at(index);
+  std::byte* at = array_.at(index);
   if (at == nullptr) return fail(ENOENT);
   if ((flags & kLock) == 0) [[likely]]
     return read(at, value);
   const sync::Actor actor = TRY(runtime().actor());
-  sync::RobustGuard guard(locks_[index % kLocks], actor, [] {});  // values are whole word by word at any time
+  TRY(can_touch(at));
+  const sync::VcpuScope on_vcpu(runtime().vcpus(), actor);
+  const sync::ValueLockGuard guard(lock_in(at), on_vcpu);
   return read(at, value);
 }
 
@@ -95,8 +98,11 @@ Result<void> ArrayMap::update_elem_copy(const std::byte* key, const std::byte* v
   if ((flags & kNoExist) != 0) return fail(EEXIST);
   if ((flags & kLock) == 0) [[likely]]
     return write(at, value);
+  if (!spec().has_field(FieldKind::kSpinLock)) return fail(EINVAL);
   const sync::Actor actor = TRY(runtime().actor());
-  sync::RobustGuard guard(locks_[index % kLocks], actor, [] {});
+  TRY(can_touch(at));
+  const sync::VcpuScope on_vcpu(runtime().vcpus(), actor);
+  const sync::ValueLockGuard guard(lock_in(at), on_vcpu);
   return write(at, value);
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 #include "ds/flat_array.h"
 #include "map/family.h"
-#include "sync/robust_lock.h"
 
 namespace portolan::map {
 
@@ -27,8 +26,8 @@ class ArrayBase : public Map {
 
 class ArrayMap final : public ArrayBase {
  public:
-  ArrayMap(object::Mapped mapped, MapHeader* header, ds::FlatArray array, sync::RobustLock* locks)
-      : ArrayBase(std::move(mapped), header), array_(array), locks_(locks) {}
+  ArrayMap(object::Mapped mapped, MapHeader* header, ds::FlatArray array)
+      : ArrayBase(std::move(mapped), header), array_(array) {}
   static Result<void> alloc_check(const MapSpec& spec, std::uint32_t numa_node);
   static Result<Layout> layout(const MapSpec& spec);
   static void format(const shm::Region&, std::uint64_t, const MapSpec&) {}  // zero bytes are an empty one
@@ -52,14 +51,12 @@ class ArrayMap final : public ArrayBase {
   const ds::FlatArray& array() const { return array_; }
 
  private:
-  // BPF_F_LOCK: each lock serves every kLocks-th index.
-  static constexpr std::uint32_t kLocks = 64;
   // User pages are a file that a holder of the fd may cut short: EFAULT then, where plain loads would fault.
   Result<void> read(const std::byte* at, std::byte* value) const;
   Result<void> write(std::byte* at, const std::byte* value) const;
+  Result<void> can_touch(const std::byte* at) const;
 
   ds::FlatArray array_;
-  sync::RobustLock* locks_;
 };
 
 }  // namespace portolan::map

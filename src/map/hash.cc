@@ -151,9 +151,13 @@ Result<void> HashMap::lookup_elem_copy(const std::byte* key, std::byte* value, s
   if ((flags & kLock) == 0) [[likely]] {
     if (!table().lookup(key, value)) return fail(ENOENT);
   } else {
-    // Under the bucket's lock, as updates with BPF_F_LOCK are.
-    const auto copy = [&](std::byte* at, bool) { sync::copy_from_shared(value, at, value_size()); };
+    // Under the bucket's lock too, as updates with BPF_F_LOCK are: the element stays this key's.
     const sync::Actor actor = TRY(runtime().actor());
+    const sync::VcpuScope on_vcpu(runtime().vcpus(), actor);
+    const auto copy = [&](std::byte* at, bool) {
+      const sync::ValueLockGuard guard(lock_in(at), on_vcpu);
+      sync::copy_from_shared(value, at, value_size());
+    };
     TRY(mutable_table().update_in_place(actor, key, ds::Insert::kExist, copy));
   }
   if (has_fields()) [[unlikely]]
@@ -165,6 +169,8 @@ Result<void> HashMap::update_elem_copy(const std::byte* key, const std::byte* va
   if ((flags & ~kLock) > kExist) return fail(EINVAL);
   const Result<sync::Actor> actor = runtime().actor();
   if (!actor) return fail(actor.error());
+  if ((flags & kLock) != 0 && !spec().has_field(FieldKind::kSpinLock)) [[unlikely]]
+    return fail(EINVAL);
   if (!has_fields()) [[likely]]
     return mutable_table().update(*actor, key, value, insert_mode(flags));
   return update_without_fields(*actor, key, value, flags);
@@ -178,7 +184,12 @@ Result<void> HashMap::update_elem_copy(const std::byte* key, const std::byte* va
   std::memcpy(cleared, value, round_up(value_size(), 8));
   clear_fields(cleared);
   if ((flags & kLock) == 0) return mutable_table().update(actor, key, cleared, insert_mode(flags));
-  const auto copy = [&](std::byte* at, bool) { sync::copy_to_shared(at, cleared, value_size()); };
+  const sync::VcpuScope on_vcpu(runtime().vcpus(), actor);
+  const auto copy = [&](std::byte* at, bool fresh) {
+    if (fresh) return sync::copy_to_shared(at, cleared, value_size());
+    const sync::ValueLockGuard guard(lock_in(at), on_vcpu);
+    copy_around_fields(at, cleared);
+  };
   return mutable_table().update_in_place(actor, key, insert_mode(flags), copy);
 }
 

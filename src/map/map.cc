@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace portolan::map {
 
 using namespace abi::element_flag;
@@ -80,6 +82,27 @@ bool Map::meta_equal(const Map& other) const {
       a.map_flags != b.map_flags || a.field_count != b.field_count)
     return false;
   return std::memcmp(a.fields, b.fields, a.field_count * sizeof(ValueField)) == 0;
+}
+
+void Map::copy_around_fields(std::byte* to, const std::byte* value) const {
+  const auto in_field = [&](std::uint32_t at) {
+    for (std::uint32_t i = 0; i < spec_.field_count; ++i)
+      if (at >= spec_.fields[i].offset && at - spec_.fields[i].offset < spec_.fields[i].size) return true;
+    return false;
+  };
+  // By halves of words, as a lock has the other half of its word to itself.
+  for (std::uint32_t half = 0; half < value_size(); half += 4) {
+    const std::uint32_t end = std::min(half + 4, value_size());
+    std::byte bytes[4];
+    sync::copy_from_shared(bytes, to + half, 4);
+    std::uint32_t copied = 0;
+    for (std::uint32_t at = half; at < end; ++at) {
+      if (in_field(at)) continue;
+      bytes[at - half] = value[at];
+      ++copied;
+    }
+    if (copied != 0) sync::copy_to_shared(to + half, bytes, 4);
+  }
 }
 
 std::uint64_t Map::mem_usage() const { return state().size() + user_pages().size(); }

@@ -16,6 +16,7 @@
 #include "map/spec.h"
 #include "map/user_memory.h"
 #include "object/runtime.h"
+#include "sync/value_lock.h"
 
 namespace portolan::map {
 
@@ -128,6 +129,14 @@ class Map : public object::View {
     for (std::uint32_t i = 0; i < spec_.field_count; ++i)
       std::memset(value + spec_.fields[i].offset, 0, spec_.fields[i].size);
   }
+  // The bpf_spin_lock of a value; there is one (has_field).
+  sync::ValueLock& lock_in(std::byte* value) const {
+    return *static_cast<sync::ValueLock*>(
+        static_cast<void*>(value + spec_.field(FieldKind::kSpinLock)->offset));
+  }
+  // copy_map_value: all of a value but the kernel's fields, which stay as they are. `to` is 8-aligned, with
+  // room up to the next multiple of 8.
+  void copy_around_fields(std::byte* to, const std::byte* value) const;
   std::string where() const;  // "map 7"
   virtual Result<void> show_key(const btf::Btf& btf, const std::byte* key, std::string& out) const;
 

@@ -53,11 +53,13 @@ struct MapSpec {
   std::uint8_t exclusive_program[32] = {};
 
   bool has(std::uint32_t flag) const { return (map_flags & flag) != 0; }
-  bool has_field(FieldKind kind) const {
+  // The first of that kind; nullptr: none.
+  const ValueField* field(FieldKind kind) const {
     for (std::uint32_t i = 0; i < field_count; ++i)
-      if (fields[i].kind == kind) return true;
-    return false;
+      if (fields[i].kind == kind) return &fields[i];
+    return nullptr;
   }
+  bool has_field(FieldKind kind) const { return field(kind) != nullptr; }
 };
 static_assert(std::is_trivially_copyable_v<MapSpec>);
 

@@ -37,28 +37,39 @@ class ValueLock {
 };
 static_assert(sizeof(ValueLock) == 4);
 
-// Leases a vCPU and is inside it, holding a lock, for a scope: how system calls with BPF_F_LOCK keep away
-// from programs.
-class ValueLockGuard {
+// Leases a vCPU and is inside it for a scope, as a program is: for system calls that take such locks. Before
+// any other lock, as a lease may have to wait for programs.
+class VcpuScope {
  public:
-  ValueLockGuard(ValueLock& lock, VcpuTable& vcpus, const Actor& actor)
-      : lock_(lock), vcpus_(vcpus), actor_(actor), vcpu_(vcpus.lease(actor)) {
+  VcpuScope(VcpuTable& vcpus, const Actor& actor) : vcpus_(vcpus), actor_(actor), vcpu_(vcpus.lease(actor)) {
     vcpus_.enter(vcpu_);
-    lock_.lock(vcpus_, vcpu_, actor_);
   }
-  ValueLockGuard(const ValueLockGuard&) = delete;
-  ValueLockGuard& operator=(const ValueLockGuard&) = delete;
-  ~ValueLockGuard() {
-    lock_.unlock(vcpus_, vcpu_);
+  VcpuScope(const VcpuScope&) = delete;
+  VcpuScope& operator=(const VcpuScope&) = delete;
+  ~VcpuScope() {
     vcpus_.leave(vcpu_);
     vcpus_.release(actor_, vcpu_);
   }
 
  private:
-  ValueLock& lock_;
+  friend class ValueLockGuard;
   VcpuTable& vcpus_;
   const Actor& actor_;
   std::uint32_t vcpu_;
+};
+
+class ValueLockGuard {
+ public:
+  ValueLockGuard(ValueLock& lock, const VcpuScope& scope) : lock_(lock), scope_(scope) {
+    lock_.lock(scope_.vcpus_, scope_.vcpu_, scope_.actor_);
+  }
+  ValueLockGuard(const ValueLockGuard&) = delete;
+  ValueLockGuard& operator=(const ValueLockGuard&) = delete;
+  ~ValueLockGuard() { lock_.unlock(scope_.vcpus_, scope_.vcpu_); }
+
+ private:
+  ValueLock& lock_;
+  const VcpuScope& scope_;
 };
 
 }  // namespace portolan::sync
