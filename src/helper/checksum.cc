@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Helpers about checksums. Packets here never carry one that a device made (CHECKSUM_NONE).
+// Helpers about checksums. Packets here never carry one that a device computed, or leave one to it.
 #include "helper/checksum.h"
 
 #include "base/errno.h"
@@ -14,6 +14,7 @@ constexpr U64 kFieldMask = 0xf;  // BPF_F_HDR_FIELD_MASK
 constexpr U64 kPseudoHeader = 1 << 4, kMarkMangled0 = 1 << 5, kMarkEnforce = 1 << 6, kIpv6 = 1 << 7;
 constexpr std::uint16_t kMangled0 = 0xffff;
 enum Level : U64 { kQuery, kIncrement, kDecrement, kReset };
+constexpr std::uint32_t kMostLevel = 3;  // SKB_MAX_CSUM_LEVEL
 
 // BPF_F_HDR_FIELD_MASK's sizes: the checksum with the change; EINVAL.
 Result<std::uint16_t> replaced(std::uint16_t check, U64 from, U64 to, U64 size, bool narrow_pairs) {
@@ -86,7 +87,7 @@ U64 csum_diff(Run&, U64 from, U64 from_size_arg, U64 to, U64 to_size_arg, U64 se
              to_size = static_cast<std::uint32_t>(to_size_arg);
   const auto seed = static_cast<std::uint32_t>(seed_arg);
   if ((from_size | to_size) % 4 != 0) return negative(EINVAL);
-  if (from_size == 0 && to_size == 0) return seed;
+  if (from_size == 0 && to_size == 0) return narrow_checksum(seed);
   const auto added = sum_at(to, to_size, to_size != 0 ? seed : 0);
   const auto removed = sum_at(from, from_size, to_size != 0 ? 0 : ~seed);
   if (!added || !removed) return negative(EFAULT);
@@ -97,14 +98,20 @@ U64 csum_diff(Run&, U64 from, U64 from_size_arg, U64 to, U64 to_size_arg, U64 se
 
 U64 csum_update(Run&, U64, U64, U64, U64, U64) { return negative(kEnotsupp); }
 
-U64 csum_level(Run&, U64, U64 level, U64, U64, U64) {
+U64 csum_level(Run&, U64 context, U64 level, U64, U64, U64) {
+  auto& verified = at<SkBuff>(context).verified_checksums;
   switch (level) {
     case kQuery:
-      return negative(EACCES);
+      return verified != 0 ? verified - 1 : negative(EACCES);
     case kIncrement:
+      if (verified <= kMostLevel) ++verified;
+      return 0;
     case kDecrement:
+      if (verified != 0) --verified;
+      return 0;
     case kReset:
-      return 0;  // nothing to change where no checksum was verified
+      verified = 0;
+      return 0;
     default:
       return negative(EINVAL);
   }

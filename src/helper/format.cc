@@ -21,12 +21,16 @@ bool is_space(char c) {
   return (byte >= 9 && byte <= 13) || byte == ' ' || byte == 0xa0;
 }
 bool is_print(char c) { return c >= 0x20 && c < 0x7f; }
-// The kernel's ispunct(), of Latin-1.
+// The kernel's isalnum() and ispunct(), of Latin-1.
+bool is_alphanumeric(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  if (byte >= 0x80) return byte >= 0xc0 && byte != 0xd7 && byte != 0xf7;
+  return (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z');
+}
 bool is_punctuation(char c) {
   const auto byte = static_cast<unsigned char>(c);
   if (byte >= 0x80) return (byte >= 0xa1 && byte <= 0xbf) || byte == 0xd7 || byte == 0xf7;
-  const bool alphanumeric = (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z');
-  return is_print(c) && c != ' ' && !alphanumeric;
+  return is_print(c) && c != ' ' && !is_alphanumeric(c);
 }
 bool ends_word(char c) { return c == 0 || is_space(c) || is_punctuation(c); }
 
@@ -38,8 +42,9 @@ struct Conversion {
 
 class Formatter {
  public:
-  Formatter(const char* format, std::span<const std::uint64_t> arguments)
-      : at_(format), arguments_(arguments) {}
+  // `only_checks`: the arguments count, but are not looked at.
+  Formatter(const char* format, std::span<const std::uint64_t> arguments, bool only_checks)
+      : at_(format), arguments_(arguments), only_checks_(only_checks) {}
 
   Result<std::string> run() {
     for (; *at_ != 0; ++at_) {
@@ -64,7 +69,10 @@ class Formatter {
     const std::uint64_t value = arguments_[used_++];
     switch (*at_) {
       case 'p':
-        return pointer(how, value);
+        TRY(pointer(how, value));
+        while (is_alphanumeric(at_[1]))
+          ++at_;  // as the kernel, which looks for more letters of its own there
+        return {};
       case 's':
         return string(how, value);
       case 'c': {
@@ -99,6 +107,7 @@ class Formatter {
 
   // Room that the kernel takes for an argument; numbers lie at multiples of 4.
   Result<void> take(std::uint32_t bytes) {
+    if (only_checks_) return {};
     if (kRoom - room_used_ < bytes) return fail(ENOSPC);
     room_used_ += bytes;
     return {};
@@ -146,6 +155,7 @@ class Formatter {
 
   Result<void> string(const Conversion& how, std::uint64_t address) {
     if (!ends_word(at_[1])) return fail(EINVAL);
+    if (only_checks_) return {};
     const std::uint32_t room = kRoom - room_used_;
     if (room == 0) return fail(ENOSPC);
     char copy[kRoom];
@@ -157,16 +167,17 @@ class Formatter {
     return {};
   }
 
+  // What the kernel formats before the rest (%pks, %pI4, %pB …) knows no width.
   Result<void> pointer(const Conversion& how, std::uint64_t value) {
     const char kind = at_[1];
     if (!ends_word(kind)) {
       if ((kind == 'k' || kind == 'u') && at_[2] == 's') {
         at_ += 2;
-        return string(how, value);
+        return string({}, value);
       }
       if ((kind == 'i' || kind == 'I') && (at_[2] == '4' || at_[2] == '6')) {
         at_ += 2;
-        return ip_address(how, value, kind == 'i', *at_ == '4');
+        return ip_address(value, kind == 'i', *at_ == '4');
       }
       if (std::strchr("KxsSB", kind) == nullptr) return fail(EINVAL);
       ++at_;
@@ -174,7 +185,7 @@ class Formatter {
     if (kind == 'B') {
       const std::string symbol = fmt::format("{:#x}", value);
       TRY(take(static_cast<std::uint32_t>(symbol.size()) + 1));
-      pad(how, symbol);
+      text_ += symbol;
       return {};
     }
     TRY(take_number(8));
@@ -182,11 +193,17 @@ class Formatter {
       pad(how, fmt::format("{:#x}", value));
       return {};
     }
-    number(how, "", how.width == 0 ? fmt::format("{:016x}", value) : fmt::format("{:x}", value));
+    Conversion with_width = how;
+    if (how.width == 0) {
+      with_width.width = 16;
+      with_width.zero = true;
+    }
+    number(with_width, "", fmt::format("{:x}", value));
     return {};
   }
 
-  Result<void> ip_address(const Conversion& how, std::uint64_t address, bool bare, bool is_v4) {
+  Result<void> ip_address(std::uint64_t address, bool bare, bool is_v4) {
+    if (only_checks_) return {};
     unsigned char bytes[16];
     const std::size_t size = is_v4 ? 4 : 16;
     if (kRoom - room_used_ < size) return fail(ENOSPC);
@@ -202,12 +219,13 @@ class Formatter {
         text += fmt::format("{}{:02x}{:02x}", i == 0 || bare ? "" : ":", bytes[i], bytes[i + 1]);
     }
     room_used_ = static_cast<std::uint32_t>(std::min<std::size_t>(kRoom, room_used_ + text.size() + 1));
-    pad(how, text);
+    text_ += text;
     return {};
   }
 
   const char* at_;
   std::span<const std::uint64_t> arguments_;
+  bool only_checks_;
   std::size_t used_ = 0;
   std::uint32_t room_used_ = 0;
   std::string text_;
@@ -216,7 +234,14 @@ class Formatter {
 }  // namespace
 
 Result<std::string> format_text(const char* format, std::span<const std::uint64_t> arguments) {
-  return Formatter(format, arguments).run();
+  return Formatter(format, arguments, false).run();
+}
+
+Result<void> check_format(const char* format, std::uint32_t arguments) {
+  static constexpr std::uint64_t none[kMostArguments] = {};
+  if (arguments > kMostArguments) return fail(EINVAL);
+  TRY(Formatter(format, {none, arguments}, true).run());
+  return {};
 }
 
 }  // namespace portolan::helper

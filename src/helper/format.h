@@ -17,4 +17,8 @@ inline constexpr std::uint32_t kMostArguments = 12;  // MAX_BPRINTF_VARARGS
 // as zeros.
 Result<std::string> format_text(const char* format, std::span<const std::uint64_t> arguments);
 
+// Whether so many arguments, whatever they are, suit the format: what the verifier asks of bpf_snprintf
+// ("Invalid format string"). EINVAL.
+Result<void> check_format(const char* format, std::uint32_t arguments);
+
 }  // namespace portolan::helper

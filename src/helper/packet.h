@@ -74,9 +74,11 @@ struct SkBuff {
   std::uint32_t gso_segs;
   std::uint32_t gso_size;
   std::uint32_t tstamp_type;
-  // What only helpers see. Checksums are always CHECKSUM_NONE.
+  // What only helpers see.
   std::uint32_t hash_is_set;
   std::uint32_t encapsulation;
+  std::uint32_t
+      verified_checksums;  // 0: CHECKSUM_NONE; else CHECKSUM_UNNECESSARY with csum_level + 1 of them
 };
 
 // What the kernel takes of the room around a packet for itself.

@@ -42,6 +42,17 @@ std::uint32_t flow_hash(const SkBuff& skb) {
   return folded == 0 ? 1 : folded;
 }
 
+// 0: the packet ends inside its VLAN tags.
+std::uint16_t protocol_behind_tags(const SkBuff& skb) {
+  std::uint16_t protocol = protocol_of(skb);
+  for (std::uint32_t at = mac_header_bytes(skb); is_vlan(protocol); at += kVlanHeader) {
+    if (at + kVlanHeader > length_of(skb)) return 0;
+    std::memcpy(&protocol, skb.data + at + 2, 2);
+    protocol = swap16(protocol);
+  }
+  return protocol;
+}
+
 }  // namespace
 
 U64 skb_load_bytes(Run&, U64 context, U64 offset_arg, U64 to, U64 length_arg, U64) {
@@ -125,7 +136,7 @@ U64 skb_set_tstamp(Run&, U64 context, U64 time, U64 type_arg, U64, U64) {
 U64 skb_ecn_set_ce(Run&, U64 context, U64, U64, U64, U64) {
   auto& skb = at<SkBuff>(context);
   std::byte* const header = skb.network_header;
-  const std::uint16_t protocol = protocol_of(skb);
+  const std::uint16_t protocol = protocol_behind_tags(skb);
   const std::uint32_t header_bytes = protocol == kProtocolIpv4   ? kIpv4Header
                                      : protocol == kProtocolIpv6 ? kIpv6Header
                                                                  : 0;

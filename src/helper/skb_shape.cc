@@ -137,7 +137,9 @@ U64 skb_adjust_room(Run& run, U64 context, U64 by_arg, U64 mode_arg, U64 flags, 
   const auto network_bytes = static_cast<std::uint32_t>(skb.data_end - skb.network_header);
   if (by < 0 && (bytes >= network_bytes || network_bytes - bytes < least)) return negative(kEnotsupp);
   if (by >= 0 && length_of(skb) + bytes > kMostSkbBytes && skb.gso_size == 0) return negative(kEnotsupp);
-  return by < 0 ? shrink(skb, offset, bytes, flags) : grow(skb, offset, bytes, flags);
+  const U64 result = by < 0 ? shrink(skb, offset, bytes, flags) : grow(skb, offset, bytes, flags);
+  if (result == 0 && (flags & kNoCsumReset) == 0) skb.verified_checksums = 0;
+  return result;
 }
 
 U64 skb_change_proto(Run&, U64 context, U64 protocol_arg, U64 flags, U64, U64) {

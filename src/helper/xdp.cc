@@ -76,9 +76,7 @@ U64 xdp_adjust_meta(Run&, U64 context, U64 by, U64, U64, U64) {
 U64 xdp_load_bytes(Run&, U64 context, U64 offset_arg, U64 to, U64 length_arg, U64) {
   const auto& xdp = at<XdpBuff>(context);
   const auto offset = static_cast<std::uint32_t>(offset_arg), length = static_cast<std::uint32_t>(length_arg);
-  const int error = check_range(xdp, offset, length);
-  if (error != 0) clear(to, length);  // counts as initialised
-  if (error != 0) return negative(error);
+  if (const int error = check_range(xdp, offset, length); error != 0) return negative(error);
   return portolan_fault_copy(pointer(to), xdp.data + offset, length) ? 0 : negative(EFAULT);
 }
 
