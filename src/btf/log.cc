@@ -33,6 +33,13 @@ void Log::add(std::string_view piece) {
   if (kept_.size() > std::size_t{size_} + kSlack) kept_.erase(0, kept_.size() - size_);
 }
 
+void Log::rewind(std::uint64_t mark) {
+  const bool keeps_beginning = (level_ & kLogFixed) != 0;
+  const std::uint64_t dropped = std::min<std::uint64_t>(length_ - mark, kept_.size());
+  kept_.resize(keeps_beginning ? std::min<std::uint64_t>(mark, kept_.size()) : kept_.size() - dropped);
+  length_ = mark;
+}
+
 std::string Log::image() const {
   if (size_ == 0 || length_ == 0) return {};
   std::string bytes = (level_ & kLogFixed) != 0 ? kept_.substr(0, size_ - 1) : kept_;

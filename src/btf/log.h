@@ -22,6 +22,10 @@ class Log {
   Log(std::uint32_t level, std::uint32_t size) : level_(level), size_(size) {}
 
   bool needed() const { return level_ != 0; }
+  std::uint32_t level() const { return level_; }
+  // A place in the text, and back to it: what was printed since is forgotten.
+  std::uint64_t mark() const { return length_; }
+  void rewind(std::uint64_t mark);
 
   template <class... Args>
   void print(fmt::format_string<Args...> format, Args&&... args) {

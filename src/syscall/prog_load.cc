@@ -124,6 +124,7 @@ Result<long> prog_load(const Call& call) {
   program.expected_attach_type = attr.expected_attach_type;
   program.flags = attr.prog_flags;
   program.gpl_compatible = is_gpl_compatible(license);
+  program.possible_cpus = call.runtime.possible_cpus();
 
   verifier::ProgramAttributes attributes;
   attributes.load_time_ns = boottime_ns();

@@ -11,6 +11,7 @@ namespace portolan::verifier {
 // Of one instruction of the source, over all paths.
 struct InsnFacts {
   bool seen = false;              // some path comes here
+  bool seen_access = false;       // it has been carried out, so that the next is known
   bool accesses_context = false;  // a load or store through PTR_TO_CTX: to be converted
   bool may_fault = false;         // as InsnNotes
 };

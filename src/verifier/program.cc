@@ -158,6 +158,7 @@ Result<VerifiedProgram> Program::verify_again() {
   source.flags = attributes_.flags;
   source.gpl_compatible = attributes_.gpl_compatible != 0;
   source.name.assign(attributes_.name, ::strnlen(attributes_.name, sizeof attributes_.name));
+  source.possible_cpus = runtime().possible_cpus();
   source.insns.assign(source_insns_.begin(), source_insns_.end());
   source.func_info.assign(source_func_info_.begin(), source_func_info_.end());
   source.line_info.assign(source_line_info_.begin(), source_line_info_.end());

@@ -1,165 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
+// The order of the checks is that of the kernel's bpf_check(), so that a program with two faults is refused
+// for the same one.
 #include "verifier/verifier.h"
 
-#include "verifier/facts.h"
+#include <chrono>
+#include <new>
 
-#include <fmt/format.h>
-
-#include <optional>
+#include "verifier/encoding.h"
+#include "verifier/map_references.h"
+#include "verifier/walk.h"
 
 namespace portolan::verifier {
 namespace {
 
-// What of an opcode says what it does.
-constexpr std::uint8_t kClassMask = 0x07, kAlu = 0x04, kAlu64 = 0x07, kJmp = 0x05;
-constexpr std::uint8_t kOperationMask = 0xf0, kSourceRegister = 0x08;
-constexpr std::uint8_t kDiv = 0x30, kLeft = 0x60, kRight = 0x70, kNegate = 0x80, kMod = 0x90, kMove = 0xb0,
-                       kArithmeticRight = 0xc0, kEnd = 0xd0, kExit = 0x90;
-constexpr unsigned kRegisters = 11, kContextRegister = 1, kFramePointer = 10;
-
-// One pass over a straight line: which registers hold a number, which a pointer, which nothing.
-class StraightLine {
- public:
-  explicit StraightLine(std::string* log) : log_(log) {
-    registers_[kContextRegister] = Holds::kPointer;
-    registers_[kFramePointer] = Holds::kPointer;
+Result<void> check_type(const UnverifiedProgram& program, btf::Log* log) {
+  const bool is_sleepable = (program.flags & abi::prog_flag::kSleepable) != 0;
+  if (program.type == abi::ProgType::kSyscall) {
+    if (!is_sleepable) return refuse(log, EINVAL, "Syscall programs can only be sleepable");
+  } else if (is_sleepable && program.type != abi::ProgType::kKprobe) {
+    return refuse(log, EINVAL,
+                  "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable");
   }
+  return {};
+}
 
-  // True after `exit`.
-  Result<bool> step(std::size_t at, const abi::Insn& insn) {
-    at_ = at;
-    switch (insn.code & kClassMask) {
-      case kAlu:
-      case kAlu64:
-        TRY(alu(insn));
-        return false;
-      case kJmp:
-        if ((insn.code & kOperationMask) == kExit) {
-          TRY(exit(insn));
-          return true;
-        }
-        break;
-      default:
-        break;
+std::vector<SubprogramShape> shapes_of(const Structure& structure) {
+  std::vector<SubprogramShape> shapes;
+  for (const Function& one : structure.functions)
+    shapes.push_back({one.start, one.has_ld_abs, one.has_tail_call});
+  return shapes;
+}
+
+// The main program first; then global functions, once something calls them.
+Result<void> walk_all(const Structure& structure, Walk& walk, btf::Log* log) {
+  std::vector<bool> done(structure.functions.size());
+  for (bool found = true; found;) {
+    found = false;
+    for (std::uint32_t i = 0; i < structure.functions.size(); ++i) {
+      if (done[i] || (i != 0 && !walk.is_called(i))) continue;
+      done[i] = found = true;
+      if (i != 0 && log != nullptr)
+        log->print("Validating {}() func#{}...\n", structure.functions[i].name, i);
+      TRY(walk.run(i));
+      if (i != 0 && log != nullptr)
+        log->print("Func#{} ('{}') is safe for any args that match its prototype\n", i,
+                   structure.functions[i].name);
     }
-    return say(
-        EINVAL,
-        fmt::format("opcode {:02x} is not supported by this verifier: only arithmetic on registers and exit",
-                    insn.code));
   }
+  return {};
+}
 
- private:
-  enum class Holds : std::uint8_t { kNothing, kNumber, kPointer };
+Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::Log* log) {
+  const auto began = std::chrono::steady_clock::now();
+  TRY(check_btf_info_early(program, log));
+  TRY(check_encoding(program.insns, log));
+  Structure structure = TRY(find_functions(program, log));
+  TRY(check_btf_info(program, shapes_of(structure), log));
+  Facts facts;
+  facts.insns.resize(program.insns.size());
+  TRY(resolve_maps(program, maps, facts, log));
+  TRY(check_flow(program, structure, log));
+  TRY(check_type(program, log));
+  find_live_registers(program, structure);
 
-  std::unexpected<Errno> say(int error, const std::string& why) {
-    if (log_ != nullptr) *log_ += fmt::format("{}: {}\n", at_, why);
-    return fail(error);
-  }
-
-  Result<void> readable(unsigned number) {
-    if (number >= kRegisters) return say(EINVAL, fmt::format("R{} is invalid", number));
-    if (registers_[number] == Holds::kNothing) return say(EACCES, fmt::format("R{} !read_ok", number));
-    return {};
-  }
-  Result<void> writable(unsigned number) {
-    if (number >= kRegisters) return say(EINVAL, fmt::format("R{} is invalid", number));
-    if (number == kFramePointer) return say(EACCES, "frame pointer is read only");
-    return {};
-  }
-
-  Result<void> alu(const abi::Insn& insn) {
-    const std::uint8_t operation = insn.code & kOperationMask;
-    const bool wide = (insn.code & kClassMask) == kAlu64, by_register = (insn.code & kSourceRegister) != 0;
-    const unsigned to = insn.dst(), from = insn.src();
-    if (operation == kEnd) return swap(insn, wide);
-    if (operation > kArithmeticRight)
-      return say(EINVAL, fmt::format("invalid BPF_ALU opcode {:x}", operation));
-    if (operation == kNegate) {
-      if (by_register || from != 0 || insn.off != 0 || insn.imm != 0)
-        return say(EINVAL, "BPF_NEG uses reserved fields");
-      TRY(readable(to));
-    } else {
-      if (insn.off != 0) return say(EINVAL, "BPF_ALU uses reserved fields");
-      if (by_register ? insn.imm != 0 : from != 0) return say(EINVAL, "BPF_ALU uses reserved fields");
-      if (by_register) TRY(readable(from));
-      if (operation != kMove) TRY(readable(to));
+  Walk walk(program, structure, facts, log);
+  Result<void> walked = walk_all(structure, walk, log);
+  if (walked) walked = check_stack_depth(program, structure, log);
+  if (log != nullptr) {
+    const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - began;
+    if ((log->level() & 4) != 0) {
+      std::string depths;
+      for (const Function& one : structure.functions)
+        depths += fmt::format("{}{}", depths.empty() ? "" : "+", one.stack_bytes);
+      log->print("verification time {:.0f} usec\nstack depth {}\n", took.count(), depths);
     }
-    TRY(writable(to));
-    if (!by_register) TRY(constant(operation, wide, insn.imm));
-    if (operation == kMove) {
-      const Holds held = by_register ? registers_[from] : Holds::kNumber;
-      if (held == Holds::kPointer && !wide)
-        return say(EACCES, fmt::format("R{} partial copy of pointer", from));
-      registers_[to] = held;
-      return {};
-    }
-    if (registers_[to] == Holds::kPointer || (by_register && registers_[from] == Holds::kPointer))
-      return say(EINVAL, "arithmetic on pointers is not supported by this verifier");
-    return {};
+    log->print("{}", walk.statistics());
   }
-
-  Result<void> constant(std::uint8_t operation, bool wide, std::int32_t imm) {
-    if ((operation == kDiv || operation == kMod) && imm == 0) return say(EINVAL, "div by zero");
-    const bool shifts = operation == kLeft || operation == kRight || operation == kArithmeticRight;
-    if (shifts && (imm < 0 || imm >= (wide ? 64 : 32)))
-      return say(EINVAL, fmt::format("invalid shift {}", imm));
-    return {};
-  }
-
-  Result<void> swap(const abi::Insn& insn, bool wide) {
-    if (insn.src() != 0 || insn.off != 0 || (insn.imm != 16 && insn.imm != 32 && insn.imm != 64) ||
-        (wide && (insn.code & kSourceRegister) != 0))
-      return say(EINVAL, "BPF_END uses reserved fields");
-    TRY(readable(insn.dst()));
-    TRY(writable(insn.dst()));
-    if (registers_[insn.dst()] == Holds::kPointer)
-      return say(EACCES, fmt::format("R{} pointer arithmetic prohibited", insn.dst()));
-    return {};
-  }
-
-  Result<void> exit(const abi::Insn& insn) {
-    if (insn.code != (kJmp | kExit) || insn.imm != 0 || insn.src() != 0 || insn.dst() != 0 || insn.off != 0)
-      return say(EINVAL, "BPF_EXIT uses reserved fields");
-    TRY(readable(0));
-    if (registers_[0] == Holds::kPointer) return say(EACCES, "R0 leaks addr as return value");
-    return {};
-  }
-
-  Holds registers_[kRegisters] = {};
-  std::string* log_;
-  std::size_t at_ = 0;
-};
+  TRY(walked);
+  facts.verified_insns = walk.insns_walked();
+  for (const Function& one : structure.functions)
+    facts.subprograms.push_back(
+        {one.start, one.end, static_cast<std::uint32_t>(round_up(one.stack_bytes, 8)), one.name});
+  return build_program(std::move(program), std::move(facts));
+}
 
 }  // namespace
 
-Result<VerifiedProgram> verify(UnverifiedProgram program, MapSource&, btf::Log* log) {
-  std::string text;
-  StraightLine line(&text);
-  const auto say = [&](std::string_view what) {
-    if (log != nullptr) log->print("{}{}", text, what);
-  };
-  const std::size_t count = program.insns.size();
-  for (std::size_t at = 0; at < count; ++at) {
-    const auto ended = line.step(at, program.insns[at]);
-    if (!ended) {
-      say("");
-      return fail(ended.error());
-    }
-    if (!*ended) continue;
-    if (at + 1 != count) {
-      say(fmt::format("unreachable insn {}\n", at + 1));
-      return fail(EINVAL);
-    }
-    say(fmt::format("processed {} insns\n", count));
-    Facts facts;
-    facts.insns.resize(count);
-    for (InsnFacts& one : facts.insns) one.seen = true;
-    facts.subprograms.push_back({0, static_cast<std::uint32_t>(count), 0, program.name});
-    facts.verified_insns = static_cast<std::uint32_t>(count);
-    return build_program(std::move(program), std::move(facts));
+Result<VerifiedProgram> verify(UnverifiedProgram program, MapSource& maps, btf::Log* log) {
+  try {
+    return check(std::move(program), maps, log);
+  } catch (const std::bad_alloc&) {
+    return fail(ENOMEM);
   }
-  say("last insn is not an exit or jmp\n");
-  return fail(EINVAL);
 }
 
 }  // namespace portolan::verifier

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "abi/insn.h"
+#include "abi/prog_flags.h"
 #include "abi/prog_type.h"
 #include "base/result.h"
 #include "btf/btf.h"
@@ -27,6 +28,9 @@ struct UnverifiedProgram {
       nullptr;  // lives as long as the program; null: then there is no func_info and no line_info
   std::vector<abi::FuncInfo> func_info;
   std::vector<abi::LineInfo> line_info;
+  std::uint32_t possible_cpus = 1;
+  const std::byte* sha256 =
+      nullptr;  // of the instructions, for maps of one program; null: that has been checked
 };
 
 // How the program names its maps.
@@ -73,7 +77,7 @@ class VerifiedProgram {
   const std::vector<ReadOnlyCopy>& read_only_copies() const { return read_only_copies_; }
   const std::vector<Subprogram>& subprograms() const {
     return subprograms_;
-  }                                                                           // the first is the main program
+  }  // the first is the main program
   const std::vector<abi::FuncInfo>& func_info() const { return func_info_; }  // at instructions of insns()
   const std::vector<abi::LineInfo>& line_info() const { return line_info_; }
   // Bytes of the context that the program may touch; for types whose context comes as bytes.

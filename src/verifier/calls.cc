@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls of helpers: each argument must be what the prototype says, and the result is what it promises.
+#include <algorithm>
+
+#include "isa/insn.h"
+#include "verifier/walk.h"
+
+namespace portolan::verifier {
+namespace {
+
+using helper::Arg;
+using helper::Ret;
+namespace arg_flag = helper::arg_flag;
+
+constexpr std::uint64_t kMostVariable = std::uint64_t{1} << 29;
+
+// Helpers that the checks below know by number.
+enum Helper : std::uint32_t {
+  kMapLookup = 1,
+  kMapUpdate = 2,
+  kMapDelete = 3,
+  kProbeRead = 4,
+  kSmpProcessorId = 8,
+  kProbeReadStr = 45,
+  kMapPush = 87,
+  kMapPop = 88,
+  kMapPeek = 89,
+  kSpinLock = 93,
+  kSpinUnlock = 94,
+  kProbeReadUserStr = 114,
+  kProbeReadKernelStr = 115,
+  kForEachMapElem = 164,
+  kLoop = 181,
+  kMapLookupPercpu = 195,
+};
+
+bool is_hash_or_array(abi::MapType type) {
+  using enum abi::MapType;
+  return type == kHash || type == kArray || type == kPerCpuHash || type == kPerCpuArray;
+}
+
+// As check_map_func_compatibility, both ways.
+bool fits(abi::MapType type, std::uint32_t helper) {
+  using enum abi::MapType;
+  switch (helper) {
+    case kMapPush:
+    case kMapPop:
+    case kMapPeek:
+      return !is_hash_or_array(type);
+    case kMapLookupPercpu:
+      return type == kPerCpuHash || type == kPerCpuArray;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+Result<Walk::Next> Walk::call(const abi::Insn& insn) {
+  const auto kind = static_cast<abi::PseudoCall>(insn.src());
+  const bool unlocks = kind == abi::PseudoCall::kHelper && insn.imm == kSpinUnlock;
+  if (state_.lock.map != nullptr && kind != abi::PseudoCall::kSubprogram && !unlocks)
+    return refuse(EINVAL, "function calls are not allowed while holding a lock");
+  switch (kind) {
+    case abi::PseudoCall::kSubprogram:
+      return call_function(insn);
+    case abi::PseudoCall::kHelper:
+      TRY(call_helper(insn));
+      return Next::kFollow;
+    case abi::PseudoCall::kKfunc:
+      return refuse(EINVAL, "calling kernel functions is not supported: kernel function #{}", insn.imm);
+  }
+  return refuse(EINVAL, "BPF_CALL uses reserved fields");
+}
+
+Result<void> Walk::call_helper(const abi::Insn& insn) {
+  const auto id = static_cast<std::uint32_t>(insn.imm);
+  const helper::Prototype* prototype = helper::find(id);
+  if (prototype == nullptr) return refuse(EINVAL, "invalid func unknown#{}", insn.imm);
+  const bool is_sleepable = (program_.flags & abi::prog_flag::kSleepable) != 0;
+  if (!helper::is_available(*prototype, program_.type, is_sleepable))
+    return refuse(EINVAL, "program of this type cannot use helper {}#{}", prototype->name, id);
+  if (prototype->gpl_only && !program_.gpl_compatible)
+    return refuse(EINVAL, "cannot call GPL-restricted function from non-GPL compatible program");
+  if (prototype->might_sleep && !is_sleepable)
+    return refuse(EINVAL, "helper call might sleep in a non-sleepable prog");
+  if (prototype->function == nullptr)
+    return refuse(EINVAL, "helper {}#{} is not supported: {}", prototype->name, id, prototype->note);
+
+  CallMeta meta;
+  meta.prototype = prototype;
+  for (unsigned i = 0; i < 5; ++i)
+    if (prototype->args[i].kind != Arg::kNone) TRY(check_argument(i + 1, prototype->args[i], meta));
+  TRY(check_map_allows(meta));
+  switch (id) {
+    case kSpinLock:
+      TRY(spin_lock(1, true));
+      break;
+    case kSpinUnlock:
+      TRY(spin_lock(1, false));
+      break;
+    case kForEachMapElem:
+    case kLoop:
+      TRY(enter_callback(meta));
+      break;
+    default:
+      break;
+  }
+  clobber_caller_saved();
+  set_result(meta);
+  if (prototype->changes_pkt_data) forget_packet_pointers();
+  return {};
+}
+
+Result<void> Walk::check_map_allows(const CallMeta& meta) {
+  if (meta.map == nullptr) return {};
+  const auto type = static_cast<abi::MapType>(meta.map->spec().type);
+  const std::uint32_t id = meta.prototype->id;
+  if (!fits(type, id))
+    return refuse(EINVAL, "cannot pass map_type {} into func {}#{}", meta.map->spec().type,
+                  meta.prototype->name, id);
+  const bool writes = id == kMapUpdate || id == kMapDelete || id == kMapPush || id == kMapPop;
+  if (writes && meta.map->spec().has(abi::map_flag::kRdonlyProg))
+    return refuse(EACCES, "write into map forbidden");
+  return {};
+}
+
+Result<void> Walk::check_type(unsigned number, const helper::Argument& argument) {
+  const RegState& reg = state_.reg(number);
+  const auto expect = [&](std::initializer_list<RegType> types) -> Result<void> {
+    for (RegType type : types)
+      if (reg.type == type && !reg.maybe_null) return {};
+    std::string names;
+    for (RegType type : types) names += (names.empty() ? "" : ", ") + std::string(name_of(type));
+    return refuse(EACCES, "R{} type={}{} expected={}", number, name_of(reg.type),
+                  reg.maybe_null ? "_or_null" : "", names);
+  };
+  switch (argument.kind) {
+    case Arg::kConstMapPtr:
+      return expect({RegType::kMap});
+    case Arg::kCtx:
+      TRY(expect({RegType::kCtx}));
+      return check_fixed(reg, number);
+    case Arg::kMapKey:
+    case Arg::kMapValue:
+      return expect({RegType::kStack, RegType::kPacket, RegType::kPacketMeta, RegType::kMapKey,
+                     RegType::kMapValue, RegType::kMem});
+    case Arg::kMem:
+      return expect({RegType::kStack, RegType::kPacket, RegType::kPacketMeta, RegType::kMapKey,
+                     RegType::kMapValue, RegType::kMem, RegType::kCtx});
+    case Arg::kSpinLock:
+    case Arg::kTimer:
+    case Arg::kConstStr:
+      return expect({RegType::kMapValue});
+    case Arg::kFunc:
+      return expect({RegType::kFunc});
+    case Arg::kStackOrNull:
+      return expect({RegType::kStack});
+    case Arg::kConstSize:
+    case Arg::kConstSizeOrZero:
+      return expect({RegType::kScalar});
+    default:
+      return refuse(EACCES, "R{} type={} is nothing that this helper takes", number, name_of(reg.type));
+  }
+}
+
+Result<void> Walk::check_argument(unsigned number, const helper::Argument& argument, CallMeta& meta) {
+  TRY(check_readable(number));
+  if (argument.kind == Arg::kAnything) return {};
+  const RegState& reg = state_.reg(number);
+  const bool may_be_null = (argument.flags & arg_flag::kOrNull) != 0 || argument.kind == Arg::kStackOrNull;
+  const bool is_null = may_be_null && reg.is_null();
+  if (reg.is_packet() && !(meta.prototype->pkt_access && may_read_packet(program_.type)))
+    return refuse(EACCES, "helper access to the packet is not allowed");
+  if (!is_null) TRY(check_type(number, argument));
+  const Access kind = (argument.flags & arg_flag::kWrites) != 0 ? Access::kWrite : Access::kRead;
+  switch (argument.kind) {
+    case Arg::kConstMapPtr:
+      meta.map = reg.map;
+      return {};
+    case Arg::kMapKey:
+      if (meta.map == nullptr) return refuse(EACCES, "invalid map_ptr to access map->key");
+      return check_memory(number, meta.map->key_size(), kind, false, meta);
+    case Arg::kMapValue:
+      if (is_null) return {};
+      if (meta.map == nullptr) return refuse(EACCES, "invalid map_ptr to access map->value");
+      return check_memory(number, meta.map->value_size(), kind, false, meta);
+    case Arg::kMem:
+      if ((argument.flags & arg_flag::kFixed) == 0 || is_null) return {};  // with the size that follows
+      TRY(check_memory(number, argument.fixed_size, kind, false, meta));
+      if ((argument.flags & arg_flag::kAligned) != 0) {
+        const Tnum place =
+            Tnum::constant(static_cast<std::uint64_t>(std::int64_t{reg.off})) + reg.bounds.bits;
+        if (reg.type == RegType::kStack && !place.is_aligned(argument.fixed_size))
+          return refuse(EACCES, "misaligned stack access off ({:#x}; {:#x})+{}+0 size {}",
+                        reg.bounds.bits.value, reg.bounds.bits.mask, reg.off, argument.fixed_size);
+      }
+      return {};
+    case Arg::kConstSize:
+    case Arg::kConstSizeOrZero: {
+      // Memory comes with its size behind it.
+      const helper::Argument& memory = meta.prototype->args[number - 2];
+      const Access access = (memory.flags & arg_flag::kWrites) != 0 ? Access::kWrite : Access::kRead;
+      return check_sized_memory(number, argument.kind == Arg::kConstSizeOrZero, access, meta);
+    }
+    case Arg::kFunc:
+      meta.callback = reg.mem_size;
+      return {};
+    case Arg::kConstStr:
+      return check_constant_string(number);
+    default:
+      return {};
+  }
+}
+
+Result<void> Walk::check_sized_memory(unsigned number, bool zero_is_fine, Access kind, CallMeta& meta) {
+  const RegState& reg = state_.reg(number);
+  const Range<std::uint64_t>& range = reg.bounds.wide;
+  meta.most = static_cast<std::int64_t>(range.umax);
+  if (range.smin < 0)
+    return refuse(EACCES, "R{} min value is negative, either use unsigned or 'var &= const'", number);
+  if (range.umin == 0 && !zero_is_fine)
+    return refuse(EACCES, "R{} invalid zero-sized read: u64=[{},{}]", number, range.umin, range.umax);
+  if (range.umax >= kMostVariable)
+    return refuse(EACCES, "R{} unbounded memory access, use 'var &= const' or 'if (var < const)'", number);
+  return check_memory(number - 1, range.umax, kind, zero_is_fine, meta);
+}
+
+Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind, bool zero_is_fine,
+                                CallMeta& meta) {
+  const RegState reg = state_.reg(number);
+  switch (reg.type) {
+    case RegType::kPacket:
+    case RegType::kPacketMeta:
+      if (kind == Access::kWrite && !may_write_packet(program_.type))
+        return refuse(EACCES, "cannot write into packet");
+      return check_packet(number, reg, 0, size, zero_is_fine);
+    case RegType::kMapKey:
+      if (kind == Access::kWrite) return refuse(EACCES, "R{} cannot write into map_key", number);
+      return check_region(number, reg, 0, size, reg.map->key_size(), zero_is_fine);
+    case RegType::kMapValue:
+      return check_map_value(number, reg, 0, size, kind, zero_is_fine);
+    case RegType::kMem:
+      if (kind == Access::kWrite && reg.is_read_only)
+        return refuse(EACCES, "R{} cannot write into rdonly_mem", number);
+      return check_region(number, reg, 0, size, reg.mem_size, zero_is_fine);
+    case RegType::kStack: {
+      if (size == 0 && zero_is_fine) {
+        TRY(check_stack_bounds(number, reg, 0, 0, kind, false));
+        return {};
+      }
+      TRY(check_stack_bounds(number, reg, 0, size, kind, false));
+      if (kind == Access::kWrite)
+        forget_stack(reg, reg.bounds.wide.smin + reg.off,
+                     reg.bounds.wide.smax + reg.off + static_cast<std::int64_t>(size), false);
+      return {};
+    }
+    case RegType::kCtx: {
+      // Only where the context is nothing but bytes.
+      if (has_converted_context(program_.type) || most_context_bytes(program_.type) == 0) break;
+      TRY(check_fixed(reg, number));
+      if (size > most_context_bytes(program_.type))
+        return refuse(EACCES, "invalid bpf_context access off=0 size={}", size);
+      if (size != 0 && !check_context_access(program_.type, program_.expected_attach_type, 0, 8,
+                                             kind == Access::kWrite, program_.gpl_compatible)
+                            .allowed)
+        break;
+      facts_.max_context_offset = std::max(facts_.max_context_offset, static_cast<std::uint32_t>(size));
+      return {};
+    }
+    default:
+      if (zero_is_fine && size == 0 && reg.is_null()) return {};
+      break;
+  }
+  (void)meta;
+  return refuse(EACCES, "R{} type={} expected=fp", number, name_of(reg.type));
+}
+
+// A string that ends, in memory that nobody can write.
+Result<void> Walk::check_constant_string(unsigned number) {
+  const RegState& reg = state_.reg(number);
+  if (!reg.map->spec().has(abi::map_flag::kRdonlyProg) || !reg.map->is_frozen())
+    return refuse(EACCES, "R{} does not point to a readonly map'", number);
+  if (!reg.bounds.is_constant()) return refuse(EACCES, "R{} is not a constant address'", number);
+  if (!reg.is_direct) return refuse(EACCES, "R{} is not the address of a variable", number);
+  TRY(check_map_value(number, reg, 0, 1, Access::kRead, false));
+  const std::int64_t at = reg.off + static_cast<std::int64_t>(reg.bounds.value());
+  for (const ReadOnlyCopy& copy : facts_.read_only_copies) {
+    if (facts_.maps[copy.map] != reg.map) continue;
+    const auto begin = copy.bytes.begin() + at;
+    if (std::find(begin, copy.bytes.end(), std::byte{0}) != copy.bytes.end()) return {};
+  }
+  return refuse(EINVAL, "string is not zero-terminated");
+}
+
+Result<void> Walk::spin_lock(unsigned number, bool takes) {
+  const RegState& reg = state_.reg(number);
+  const char* const name = takes ? "bpf_spin_lock" : "bpf_spin_unlock";
+  if (!reg.bounds.is_constant())
+    return refuse(EINVAL, "R{} doesn't have constant offset. bpf_spin_lock has to be at the constant offset",
+                  number);
+  const map::MapSpec& spec = reg.map->spec();
+  const map::ValueField* lock = nullptr;
+  for (std::uint32_t i = 0; i < spec.field_count; ++i)
+    if (spec.fields[i].kind == map::FieldKind::kSpinLock) lock = &spec.fields[i];
+  if (lock == nullptr) return refuse(EINVAL, "map '{}' has no valid bpf_spin_lock", spec.name);
+  const std::int64_t at = static_cast<std::int64_t>(reg.bounds.value()) + reg.off;
+  if (at != lock->offset)
+    return refuse(EINVAL, "off {} doesn't point to 'struct bpf_spin_lock' that is at {}", at, lock->offset);
+  if (takes) {
+    if (state_.lock.map != nullptr) return refuse(EINVAL, "Locking two bpf_spin_locks are not allowed");
+    state_.lock = {reg.map, reg.id};
+    return {};
+  }
+  if (state_.lock.map == nullptr) return refuse(EINVAL, "{} without taking a lock", name);
+  if (state_.lock != Lock{reg.map, reg.id}) return refuse(EINVAL, "{} of different lock", name);
+  state_.lock = {};
+  return {};
+}
+
+void Walk::set_result(const CallMeta& meta) {
+  RegState& result = state_.reg(0);
+  switch (meta.prototype->ret) {
+    case Ret::kVoid:
+      result = RegState{};
+      return;
+    case Ret::kMapValueOrNull:
+    case Ret::kMapValue:
+      result = RegState::pointer(RegType::kMapValue);
+      result.map = meta.map;
+      result.maybe_null = meta.prototype->ret == Ret::kMapValueOrNull;
+      result.id = new_id();
+      return;
+    case Ret::kMemOrNull:
+    case Ret::kOtherOrNull:
+      result = RegState::number(0);  // no helper that is here gives any
+      return;
+    case Ret::kInteger:
+      break;
+  }
+  result = RegState::unknown();
+  constexpr std::int64_t kMostErrno = 4095;
+  switch (meta.prototype->id) {
+    case kProbeReadStr:
+    case kProbeReadUserStr:
+    case kProbeReadKernelStr:
+      result.bounds.wide.smin = -kMostErrno;
+      result.bounds.wide.smax = meta.most;
+      result.bounds.sync();
+      return;
+    case kSmpProcessorId:
+      result.bounds.wide = {0, program_.possible_cpus - 1, 0,
+                            static_cast<std::int64_t>(program_.possible_cpus) - 1};
+      result.bounds.sync();
+      return;
+    default:
+      return;
+  }
+}
+
+void Walk::forget_packet_pointers() {
+  state_.for_each_reg([](RegState& reg) {
+    if (reg.is_packet()) reg = RegState::unknown();
+  });
+}
+
+}  // namespace portolan::verifier

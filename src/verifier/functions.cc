@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions of the program: static ones are followed into at each call, global ones are verified by
+// themselves for any arguments of their types, callbacks are followed into as often as it changes anything.
+#include <algorithm>
+
+#include "isa/insn.h"
+#include "verifier/rewrite.h"
+#include "verifier/walk.h"
+
+namespace portolan::verifier {
+namespace {
+
+constexpr std::uint32_t kForEachMapElem = 164;
+constexpr std::size_t kMostPending = 8192;
+
+// Types by which a global function says that it takes the context.
+bool is_context_struct(const btf::Btf& btf, const btf::Type& type, abi::ProgType program) {
+  const std::string_view name = btf.name(type);
+  using enum abi::ProgType;
+  switch (program) {
+    case kXdp:
+      return name == "xdp_md";
+    case kSocketFilter:
+    case kSchedCls:
+    case kSchedAct:
+    case kCgroupSkb:
+    case kLwtIn:
+    case kLwtOut:
+    case kLwtXmit:
+    case kLwtSeg6local:
+      return name == "__sk_buff";
+    case kRawTracepoint:
+      return name == "bpf_raw_tracepoint_args";
+    default:
+      return false;
+  }
+}
+
+enum class ArgumentKind : std::uint8_t { kNumber, kContext, kMemory, kUnknown };
+struct ArgumentType {
+  ArgumentKind kind = ArgumentKind::kUnknown;
+  std::uint32_t size = 0;  // kMemory: bytes
+  bool may_be_null = true;
+};
+
+// By tags of the argument ("arg:ctx", "arg:nonnull") and by its type.
+ArgumentType argument_type(const btf::Btf& btf, std::uint32_t function_id, const abi::btf::Param& param,
+                           std::size_t index, abi::ProgType program) {
+  bool is_context = false, is_nonnull = false;
+  for (std::uint32_t id = 1; id < btf.type_count(); ++id) {
+    const btf::Type& type = *btf.type(id);
+    if (abi::btf::kind(type) != abi::btf::Kind::kDeclTag || type.type != function_id) continue;
+    if (btf.decl_tag(type).component_idx != static_cast<std::int32_t>(index)) continue;
+    const std::string_view tag = btf.name(type);
+    is_context |= tag == "arg:ctx";
+    is_nonnull |= tag == "arg:nonnull";
+    if (tag.starts_with("arg:") && !is_context && !is_nonnull) return {};
+  }
+  if (param.type == 0) return {};
+  const btf::Type& type = *btf.type(btf.resolve(param.type));
+  switch (abi::btf::kind(type)) {
+    case abi::btf::Kind::kInt:
+    case abi::btf::Kind::kEnum:
+    case abi::btf::Kind::kEnum64:
+      return type.size <= 8 ? ArgumentType{ArgumentKind::kNumber} : ArgumentType{};
+    case abi::btf::Kind::kPtr: {
+      if (is_context) return {ArgumentKind::kContext};
+      if (type.type == 0) return {};
+      const std::uint32_t target_id = btf.resolve(type.type);
+      const btf::Type& target = *btf.type(target_id);
+      if (is_context_struct(btf, target, program)) return {ArgumentKind::kContext};
+      const Result<std::uint32_t> size = btf.size_of(target_id);
+      if (!size || *size == 0) return {};
+      return {ArgumentKind::kMemory, *size, !is_nonnull};
+    }
+    default:
+      return {};
+  }
+}
+
+std::uint32_t type_of_function_at(const UnverifiedProgram& program, std::uint32_t insn) {
+  for (const abi::FuncInfo& info : program.func_info)
+    if (info.insn_off == insn) return info.type_id;
+  return 0;
+}
+
+}  // namespace
+
+void Walk::enter(State& state, std::uint32_t function, bool is_callback) {
+  Frame frame;
+  frame.callsite = at_;
+  frame.subprogram = function;
+  frame.is_callback = is_callback;
+  frame.regs[isa::kFramePointer] = RegState::pointer(RegType::kStack);
+  frame.regs[isa::kFramePointer].frame = static_cast<std::uint8_t>(state.frames.size());
+  state.frames.push_back(std::move(frame));
+}
+
+Result<void> Walk::set_global_arguments(State& state, const Function& function) {
+  const std::uint32_t id = type_of_function_at(program_, function.start);
+  const btf::Btf& btf = *program_.btf;
+  const auto parameters = btf.params(*btf.type(btf.type(id)->type));
+  if (parameters.size() > 5)
+    return refuse(EINVAL, "Global function {}() with {} > 5 args. Buggy compiler.", function.name,
+                  parameters.size());
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    RegState& reg = state.reg(static_cast<unsigned>(i + 1));
+    const ArgumentType type = argument_type(btf, id, parameters[i], i, program_.type);
+    switch (type.kind) {
+      case ArgumentKind::kNumber:
+        reg = RegState::unknown();
+        break;
+      case ArgumentKind::kContext:
+        reg = RegState::pointer(RegType::kCtx);
+        break;
+      case ArgumentKind::kMemory:
+        reg = RegState::pointer(RegType::kMem);
+        reg.mem_size = type.size;
+        reg.maybe_null = type.may_be_null;
+        if (type.may_be_null) reg.id = new_id();
+        break;
+      case ArgumentKind::kUnknown:
+        return refuse(EINVAL, "Arg#{} type {} in {}() is not supported yet.", i,
+                      parameters[i].type == 0 ? "VOID"
+                      : abi::btf::kind(*btf.type(btf.resolve(parameters[i].type))) == abi::btf::Kind::kPtr
+                          ? "PTR"
+                          : "STRUCT",
+                      function.name);
+    }
+  }
+  return {};
+}
+
+Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
+  const auto target = static_cast<std::uint32_t>(target_of(insn, at_));
+  const std::uint32_t number = structure_.function_at(target);
+  const Function& callee = structure_.functions[number];
+  if (callee.is_global) {
+    if (state_.lock.map != nullptr)
+      return refuse(
+          EINVAL, "global function calls are not allowed while holding a lock,\nuse static function instead");
+    TRY(call_global(callee, number));
+    return Next::kFollow;
+  }
+  if (state_.frames.size() >= isa::kMaxFrames)
+    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size());
+  enter(state_, number, false);
+  const Frame& caller = state_.frames[state_.frames.size() - 2];
+  for (unsigned i = 1; i <= 5; ++i) state_.reg(i) = caller.regs[i];
+  Frame& below = state_.frames[state_.frames.size() - 2];
+  for (unsigned i = 0; i <= 5; ++i) below.regs[i] = RegState{};
+  at_ = target;
+  return Next::kJumped;
+}
+
+Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
+  const std::uint32_t id = type_of_function_at(program_, callee.start);
+  const btf::Btf& btf = *program_.btf;
+  const btf::Type& prototype = *btf.type(btf.type(id)->type);
+  const auto parameters = btf.params(prototype);
+  bool returns_number = false;
+  if (prototype.type != 0) {
+    const btf::Type& returned = *btf.type(btf.resolve(prototype.type));
+    const auto kind = abi::btf::kind(returned);
+    returns_number =
+        kind == abi::btf::Kind::kInt || kind == abi::btf::Kind::kEnum || kind == abi::btf::Kind::kEnum64;
+  }
+  if (!returns_number)
+    return refuse(EINVAL, "Global function {}() doesn't return scalar. Only those are supported.",
+                  callee.name);
+  CallMeta meta;
+  for (std::size_t i = 0; i < std::min<std::size_t>(parameters.size(), 5); ++i) {
+    const auto reg_number = static_cast<unsigned>(i + 1);
+    const ArgumentType type = argument_type(btf, id, parameters[i], i, program_.type);
+    const Result<void> readable = check_readable(reg_number);
+    Result<void> checked = readable;
+    const RegState reg = state_.reg(reg_number);
+    if (readable) switch (type.kind) {
+        case ArgumentKind::kNumber:
+          if (!reg.is_scalar()) checked = refuse(EINVAL, "R{} is not a scalar", reg_number);
+          break;
+        case ArgumentKind::kContext:
+          if (reg.type != RegType::kCtx)
+            checked = refuse(EINVAL, "R{} expects pointer to ctx", reg_number);
+          else
+            checked = check_fixed(reg, reg_number);
+          break;
+        case ArgumentKind::kMemory: {
+          if (type.may_be_null && reg.is_null()) break;
+          if (!type.may_be_null && reg.maybe_null) {
+            checked = refuse(EINVAL, "arg#{} is expected to be non-NULL", i);
+            break;
+          }
+          // NULL or that many bytes, which the function may read and write.
+          RegState& now = state_.reg(reg_number);
+          now.maybe_null = false;
+          checked = check_memory(reg_number, type.size, Access::kRead, false, meta);
+          if (checked) checked = check_memory(reg_number, type.size, Access::kWrite, false, meta);
+          break;
+        }
+        case ArgumentKind::kUnknown:
+          checked = refuse(EINVAL, "Arg#{} of {}() is of a type that is not supported", i, callee.name);
+          break;
+      }
+    if (!checked) {
+      (void)refuse(0, "Caller passes invalid args into func#{} ('{}')", number, callee.name);
+      return checked;
+    }
+  }
+  called_[number] = true;
+  if (callee.changes_packet) forget_packet_pointers();
+  clobber_caller_saved();
+  state_.reg(0) = RegState::unknown();
+  return {};
+}
+
+// The callback may be called any number of times: here once more, with the state to come back to; what
+// follows the call here is the path on which it is called no more.
+Result<void> Walk::enter_callback(const CallMeta& meta) {
+  if (state_.frames.size() >= isa::kMaxFrames)
+    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size());
+  if (pending_.size() >= kMostPending)
+    return refuse(E2BIG, "The sequence of {} jumps is too complex.", kMostPending);
+  State inside = state_;
+  ++inside.callback_rounds;
+  enter(inside, meta.callback, true);
+  const Frame& caller = state_.frame();
+  if (meta.prototype->id == kForEachMapElem) {
+    RegState& map = inside.reg(1);
+    map = RegState::pointer(RegType::kMap);
+    map.map = meta.map;
+    RegState& key = inside.reg(2);
+    key = RegState::pointer(RegType::kMapKey);
+    key.map = meta.map;
+    RegState& value = inside.reg(3);
+    value = RegState::pointer(RegType::kMapValue);
+    value.map = meta.map;
+    value.id = new_id();
+    inside.reg(4) = caller.regs[3];
+  } else {
+    inside.reg(1) = RegState::unknown();
+    inside.reg(2) = caller.regs[3];
+  }
+  push(std::move(inside), structure_.functions[meta.callback].start);
+  return {};
+}
+
+Result<Walk::Next> Walk::leave_function() {
+  if (state_.frames.size() == 1) {
+    TRY(leave_program());
+    return Next::kEnd;
+  }
+  const RegState result = state_.reg(0);
+  const Frame& leaving = state_.frame();
+  if (result.type == RegType::kNotInit && leaving.is_callback) return refuse(EACCES, "R0 !read_ok");
+  if (result.type == RegType::kStack) return refuse(EINVAL, "cannot return stack pointer to the caller");
+  const std::uint32_t callsite = leaving.callsite;
+  if (leaving.is_callback) {
+    if (!result.is_scalar()) return refuse(EACCES, "R0 not a scalar value");
+    if (result.bounds.narrow.smin < 0 || result.bounds.narrow.smax > 1 || result.bounds.wide.umax > 1)
+      return refuse(EINVAL, "At callback return the register R0 has {} should have been in [0, 1]",
+                    to_text(result));
+    if (state_.lock.map != nullptr) return refuse(EINVAL, "callback must not return with a lock held");
+    state_.frames.pop_back();
+    at_ = callsite;
+    widen_from_last_visit(state_, callsite);
+    return Next::kJumped;
+  }
+  state_.frames.pop_back();
+  state_.reg(0) = result;
+  at_ = callsite + 1;
+  return Next::kJumped;
+}
+
+Result<void> Walk::leave_program() {
+  if (state_.lock.map != nullptr)
+    return refuse(EINVAL, "BPF_EXIT instruction in {} cannot be used inside bpf_spin_lock-ed region",
+                  root_ == 0 ? "main prog" : "subprog");
+  TRY(check_readable(0));
+  const RegState& result = state_.reg(0);
+  if (root_ != 0) {
+    if (!result.is_scalar())
+      return refuse(EINVAL, "At subprogram exit the register R0 is not a scalar value ({})",
+                    name_of(result.type));
+    return {};
+  }
+  const ReturnRange range = return_range(program_.type, program_.expected_attach_type);
+  if (range.any) return {};
+  if (!result.is_scalar())
+    return refuse(EINVAL, "At program exit the register R0 is not a known value ({})", name_of(result.type));
+  const Range<std::uint32_t>& narrow = result.bounds.narrow;
+  if (narrow.smin < range.least || narrow.smax > range.most)
+    return refuse(EINVAL, "At program exit the register R0 has smin={} smax={} should have been in [{}, {}]",
+                  narrow.smin, narrow.smax, range.least, range.most);
+  return {};
+}
+
+}  // namespace portolan::verifier

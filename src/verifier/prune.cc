@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// When a path need not be followed: a state that allowed at least as much was at the same instruction before,
+// and all that can follow from there has been looked at, or is being looked at and can only repeat itself.
+//
+// Numbers count wherever a register lives: a state covers another if each number of the other is within its
+// bounds.
+#include <algorithm>
+
+#include "verifier/walk.h"
+
+namespace portolan::verifier {
+namespace {
+
+// Ids have no meaning but which registers share one: pairs of an old and a new id must stay pairs.
+class IdPairs {
+ public:
+  bool match(std::uint32_t old_id, std::uint32_t new_id) {
+    if ((old_id == 0) != (new_id == 0)) return false;
+    if (old_id == 0) return true;
+    for (const auto& [one, other] : pairs_) {
+      if (one == old_id) return other == new_id;
+      if (other == new_id) return false;
+    }
+    pairs_.emplace_back(old_id, new_id);
+    return true;
+  }
+  // Of numbers: one that shares its id with nobody is like one without.
+  bool match_numbers(std::uint32_t old_id, std::uint32_t new_id) {
+    if (old_id == 0) return true;
+    return match(old_id, new_id != 0 ? new_id : --single_);
+  }
+
+ private:
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs_;
+  std::uint32_t single_ = 0;
+};
+
+bool covers(const RegState& old, const RegState& now, IdPairs& ids) {
+  if (old.type == RegType::kNotInit) return true;
+  if (old.type != now.type || old.maybe_null != now.maybe_null) return false;
+  switch (old.type) {
+    case RegType::kScalar:
+      return old.bounds.includes(now.bounds) && ids.match_numbers(old.id, now.id);
+    case RegType::kMapValue:
+    case RegType::kMapKey:
+    case RegType::kMem:
+      return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
+             old.is_direct == now.is_direct && old.is_read_only == now.is_read_only &&
+             old.bounds.includes(now.bounds) && ids.match(old.id, now.id);
+    case RegType::kPacket:
+    case RegType::kPacketMeta:
+      return old.off == now.off && old.range <= now.range && old.bounds.includes(now.bounds) &&
+             ids.match(old.id, now.id);
+    default:
+      return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
+             old.frame == now.frame && old.bounds == now.bounds && ids.match(old.id, now.id);
+  }
+}
+
+// What can be read from a byte of stack that is no spilled register: a number of eight unknown bits, or zero.
+bool covers(const StackSlot& old, const StackSlot& now, IdPairs& ids) {
+  const bool is_any_number = old.is_spill() && old.spilled.is_scalar() && old.spilled.bounds == Bounds{};
+  if (old.is_spill() && !is_any_number) {
+    if (now.is_spill() && old.spilled_bytes() == now.spilled_bytes()) {
+      if (!covers(old.spilled, now.spilled, ids)) return false;
+    } else {
+      return false;
+    }
+  }
+  for (unsigned i = 0; i < 8; ++i) {
+    // Anything at all may be read as an unknown number.
+    if (old.bytes[i] == Byte::kInvalid || old.bytes[i] == Byte::kMisc || old.bytes[i] == Byte::kSpill)
+      continue;
+    const bool is_zero =
+        now.bytes[i] == Byte::kZero || (now.bytes[i] == Byte::kSpill && now.spilled.is_null());
+    if (!is_zero) return false;
+  }
+  return true;
+}
+
+bool covers(const Frame& old, const Frame& now, std::uint16_t live, IdPairs& ids) {
+  if (old.callsite != now.callsite || old.subprogram != now.subprogram || old.is_callback != now.is_callback)
+    return false;
+  for (unsigned number = 0; number < isa::kRegisters; ++number)
+    if ((live >> number & 1) != 0 && !covers(old.regs[number], now.regs[number], ids)) return false;
+  static const StackSlot kUntouched;
+  for (std::size_t slot = 0; slot < old.stack.size(); ++slot)
+    if (!covers(old.stack[slot], slot < now.stack.size() ? now.stack[slot] : kUntouched, ids)) return false;
+  return true;
+}
+
+bool is_same(const StackSlot& a, const StackSlot& b) {
+  return a.bytes == b.bytes && (!a.is_spill() || a.spilled == b.spilled);
+}
+// Exactly the same: nothing has changed since the last time.
+bool is_same(const State& a, const State& b, std::uint16_t live) {
+  if (a.frames.size() != b.frames.size() || a.lock != b.lock || a.may_goto_depth != b.may_goto_depth ||
+      a.callback_rounds != b.callback_rounds)
+    return false;
+  for (std::size_t i = 0; i < a.frames.size(); ++i) {
+    const Frame &old = a.frames[i], &now = b.frames[i];
+    if (old.callsite != now.callsite || old.stack.size() != now.stack.size()) return false;
+    const bool is_innermost = i + 1 == a.frames.size();
+    for (unsigned number = 0; number < isa::kRegisters; ++number)
+      if ((!is_innermost || (live >> number & 1) != 0) && old.regs[number] != now.regs[number]) return false;
+    for (std::size_t slot = 0; slot < old.stack.size(); ++slot)
+      if (!is_same(old.stack[slot], now.stack[slot])) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<bool> Walk::was_seen() {
+  const abi::Insn& insn = program_.insns[at_];
+  const bool calls_back = is_callback_call(insn);
+  const bool may_go = isa::class_of(insn) == isa::Class::kJmp && isa::jump_of(insn) == isa::Jump::kJcond;
+  const auto live_in = [&](const State& state, std::size_t frame) {
+    constexpr std::uint16_t kFramePointer = 1u << isa::kFramePointer;
+    if (frame + 1 == state.frames.size())
+      return static_cast<std::uint16_t>(structure_.live_before[at_] | kFramePointer);
+    const std::uint32_t callsite = state.frames[frame + 1].callsite;
+    return static_cast<std::uint16_t>(structure_.live_before[callsite] |
+                                      structure_.live_before[callsite + 1] | kFramePointer);
+  };
+  const auto covers_now = [&](const State& old) {
+    if (old.frames.size() != state_.frames.size()) return false;
+    IdPairs ids;
+    if (old.lock.map != state_.lock.map) return false;
+    if (old.lock.map != nullptr && !ids.match(old.lock.id, state_.lock.id)) return false;
+    for (std::size_t i = 0; i < old.frames.size(); ++i)
+      if (!covers(old.frames[i], state_.frames[i], live_in(state_, i), ids)) return false;
+    return true;
+  };
+
+  auto& list = checkpoints_[at_];
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    Checkpoint& old = *list[i];
+    if (old.branches != 0) {
+      // What follows from it is still being looked at. Callbacks and may_goto end by themselves, however
+      // often they come by; any other loop must make headway.
+      const bool comes_back = (calls_back && old.state.callback_rounds != state_.callback_rounds) ||
+                              (may_go && old.state.may_goto_depth != state_.may_goto_depth);
+      if (comes_back && covers_now(old.state)) {
+        ++old.hits;
+        return true;
+      }
+      if (is_same(old.state, state_, live_in(state_, state_.frames.size() - 1)))
+        return refuse(EINVAL, "infinite loop detected at insn {}", at_);
+    } else if (covers_now(old.state)) {
+      ++old.hits;
+      return true;
+    }
+    // What never helps only costs time.
+    ++old.misses;
+    const std::uint32_t patience = old.branches != 0 ? 64 : 3;
+    if (!calls_back && !may_go && old.misses > old.hits * patience + patience) {
+      old.is_listed = false;
+      if (old.branches != 0) retired_.push_back(std::move(list[i]));
+      list.erase(list.begin() + static_cast<std::ptrdiff_t>(i));
+      --states_now_;
+      --i;
+    }
+  }
+
+  const bool is_forced = calls_back || may_go;
+  if (!is_forced && (jumps_walked_ - jumps_at_checkpoint_ < 2 || insns_walked_ - insns_at_checkpoint_ < 8))
+    return false;
+  jumps_at_checkpoint_ = jumps_walked_;
+  insns_at_checkpoint_ = insns_walked_;
+  auto checkpoint = std::make_unique<Checkpoint>();
+  checkpoint->state = state_;
+  checkpoint->insn = at_;
+  state_.parent = checkpoint.get();
+  list.push_back(std::move(checkpoint));
+  ++total_states_;
+  peak_states_ = std::max(peak_states_, ++states_now_);
+  most_states_of_insn_ = std::max(most_states_of_insn_, static_cast<std::uint32_t>(list.size()));
+  return false;
+}
+
+// Numbers that have changed since the last time round may be anything: so the rounds come to an end.
+void Walk::widen_from_last_visit(State& state, std::uint32_t insn) {
+  const Checkpoint* last = state.parent;
+  while (last != nullptr && (last->insn != insn || last->state.frames.size() != state.frames.size()))
+    last = last->state.parent;
+  if (last == nullptr) return;
+  const auto widen = [](const RegState& old, RegState& now) {
+    if (!old.is_scalar() || !now.is_scalar()) return;
+    if (old.bounds == now.bounds) return;
+    now = RegState::unknown();
+  };
+  for (std::size_t i = 0; i < state.frames.size(); ++i) {
+    const Frame& old = last->state.frames[i];
+    Frame& now = state.frames[i];
+    for (unsigned number = 0; number < isa::kRegisters; ++number) widen(old.regs[number], now.regs[number]);
+    for (std::size_t slot = 0; slot < std::min(old.stack.size(), now.stack.size()); ++slot)
+      if (old.stack[slot].is_spill() && now.stack[slot].is_spill()) {
+        const unsigned bytes = now.stack[slot].spilled_bytes();
+        widen(old.stack[slot].spilled, now.stack[slot].spilled);
+        if (bytes < 8 && now.stack[slot].spilled == RegState::unknown())
+          for (Byte& byte : now.stack[slot].bytes)
+            if (byte == Byte::kSpill) byte = Byte::kMisc;
+      }
+  }
+}
+
+}  // namespace portolan::verifier

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "verifier/walk.h"
+
+namespace portolan::verifier {
+
+const char* name_of(RegType type) {
+  switch (type) {
+    case RegType::kNotInit:
+      return "?";
+    case RegType::kScalar:
+      return "scalar";
+    case RegType::kCtx:
+      return "ctx";
+    case RegType::kMap:
+      return "map_ptr";
+    case RegType::kMapKey:
+      return "map_key";
+    case RegType::kMapValue:
+      return "map_value";
+    case RegType::kStack:
+      return "fp";
+    case RegType::kPacketMeta:
+      return "pkt_meta";
+    case RegType::kPacket:
+      return "pkt";
+    case RegType::kPacketEnd:
+      return "pkt_end";
+    case RegType::kMem:
+      return "mem";
+    case RegType::kFunc:
+      return "func";
+  }
+  return "";
+}
+
+std::string to_text(const RegState& reg) {
+  if (reg.is_constant()) return fmt::format("{}", static_cast<std::int64_t>(reg.bounds.value()));
+  std::string details;
+  const auto add = [&](const std::string& text) {
+    if (text.empty()) return;
+    if (!details.empty()) details += ',';
+    details += text;
+  };
+  if (reg.type == RegType::kStack) {
+    const auto offset = static_cast<std::int64_t>(reg.bounds.value()) + reg.off;
+    return reg.bounds.is_constant() ? fmt::format("fp{}", offset)
+                                    : fmt::format("fp(off={},{})", reg.off, to_text(reg.bounds));
+  }
+  if (reg.id != 0) add(fmt::format("id={}", reg.id));
+  if (reg.map != nullptr) {
+    const std::string_view name(reg.map->spec().name);
+    add(name.empty() ? fmt::format("ks={},vs={}", reg.map->key_size(), reg.map->value_size())
+                     : fmt::format("map={},ks={},vs={}", name, reg.map->key_size(), reg.map->value_size()));
+  }
+  if (!reg.is_scalar() && reg.off != 0) add(fmt::format("off={}", reg.off));
+  if (reg.type == RegType::kPacket || reg.type == RegType::kPacketMeta) add(fmt::format("r={}", reg.range));
+  if (reg.type == RegType::kMem) add(fmt::format("sz={}", reg.mem_size));
+  if (reg.is_scalar() || !reg.bounds.is_constant())
+    add(to_text(reg.bounds));
+  else if (reg.bounds.value() != 0)
+    add(fmt::format("imm={:x}", reg.bounds.value()));
+  return fmt::format("{}{}({})", name_of(reg.type), reg.maybe_null ? "_or_null" : "", details);
+}
+
+Result<void> Walk::check_readable(unsigned number) {
+  if (number >= isa::kRegisters) return refuse(EINVAL, "R{} is invalid", number);
+  if (state_.reg(number).type == RegType::kNotInit) return refuse(EACCES, "R{} !read_ok", number);
+  return {};
+}
+
+Result<void> Walk::check_writable(unsigned number) {
+  if (number >= isa::kRegisters) return refuse(EINVAL, "R{} is invalid", number);
+  if (number == isa::kFramePointer) return refuse(EACCES, "frame pointer is read only");
+  return {};
+}
+
+void Walk::clobber_caller_saved() {
+  for (unsigned number = 0; number <= 5; ++number) state_.reg(number) = RegState{};
+}
+
+}  // namespace portolan::verifier

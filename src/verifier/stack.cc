@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stack: 512 bytes for each function, of which every byte is known to be a number, zero, or part of a
+// spilled register. Bytes that were never written read as numbers: whoever runs the program clears the stack.
+#include <algorithm>
+
+#include "verifier/walk.h"
+
+namespace portolan::verifier {
+namespace {
+
+constexpr std::int64_t kSize = isa::kStackBytes;
+constexpr std::uint64_t kMostVariable = std::uint64_t{1} << 29;
+
+struct Place {
+  std::size_t slot;
+  unsigned byte;  // in the slot, counted from its lowest address
+};
+Place place_of(std::int64_t offset) {
+  const auto above = static_cast<std::uint64_t>(-offset - 1);
+  return {above / 8, static_cast<unsigned>(7 - above % 8)};
+}
+
+StackSlot& slot_at(Frame& frame, std::size_t slot) {
+  if (slot >= frame.stack.size()) frame.stack.resize(slot + 1);
+  return frame.stack[slot];
+}
+
+// The register in it is no longer whole: its bytes are just numbers.
+void break_up(StackSlot& slot) {
+  for (Byte& byte : slot.bytes)
+    if (byte == Byte::kSpill) byte = slot.spilled.is_null() ? Byte::kZero : Byte::kMisc;
+  slot.spilled = RegState{};
+}
+
+}  // namespace
+
+void Walk::need_stack(const RegState& reg, std::int64_t least) {
+  Frame& frame = frame_of(reg);
+  std::uint32_t& bytes = structure_.functions[frame.subprogram].stack_bytes;
+  bytes = std::max(bytes, static_cast<std::uint32_t>(-least));
+}
+
+Result<void> Walk::check_stack_bounds(unsigned number, const RegState& reg, std::int32_t offset,
+                                      std::uint64_t size, Access kind, bool is_direct) {
+  const char* const what = !is_direct               ? "indirect access to"
+                           : kind == Access::kWrite ? "write to"
+                                                    : "read from";
+  const Range<std::uint64_t>& range = reg.bounds.wide;
+  std::int64_t least, most;
+  if (reg.bounds.is_constant()) {
+    least = most = static_cast<std::int64_t>(reg.bounds.value()) + reg.off + offset;
+  } else {
+    constexpr auto limit = static_cast<std::int64_t>(kMostVariable);
+    if (range.smax >= limit || range.smin <= -limit)
+      return refuse(EACCES, "invalid unbounded variable-offset {} stack R{}", what, number);
+    least = range.smin + reg.off + offset;
+    most = range.smax + reg.off + offset;
+  }
+  const bool is_inside =
+      least >= -kSize && most + static_cast<std::int64_t>(size) <= 0 && (size != 0 || most <= 0);
+  if (!is_inside) {
+    if (reg.bounds.is_constant())
+      return refuse(EACCES, "invalid {} stack R{} off={} size={}", what, number, least, size);
+    return refuse(EACCES, "invalid variable-offset {} stack R{} var_off=({:#x}; {:#x}) off={} size={}", what,
+                  number, reg.bounds.bits.value, reg.bounds.bits.mask, offset, size);
+  }
+  if (least < 0) need_stack(reg, least);
+  return {};
+}
+
+// All that may have been written to: numbers, or zeros where it was zeros that were written and zeros that
+// were there.
+void Walk::forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros) {
+  Frame& frame = frame_of(reg);
+  for (std::int64_t offset = least; offset < end; ++offset) {
+    const Place place = place_of(offset);
+    StackSlot& slot = slot_at(frame, place.slot);
+    if (slot.is_spill()) break_up(slot);
+    Byte& byte = slot.bytes[place.byte];
+    if (!(are_zeros && byte == Byte::kZero)) byte = Byte::kMisc;
+  }
+}
+
+Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32_t size,
+                               const RegState* value) {
+  const RegState reg = state_.reg(number);
+  const bool is_zero = value != nullptr && value->is_null();
+  if (!reg.bounds.is_constant()) {
+    forget_stack(reg, reg.bounds.wide.smin + reg.off + offset,
+                 reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size), is_zero);
+    return {};
+  }
+  const std::int64_t least = static_cast<std::int64_t>(reg.bounds.value()) + reg.off + offset;
+  const Place place = place_of(least);
+  StackSlot& slot = slot_at(frame_of(reg), place.slot);
+  const bool keeps_register = value != nullptr && place.byte == 0 && (size == 8 || value->is_scalar());
+  if (keeps_register) {
+    RegState spilled = *value;
+    if (size < 8) {
+      Bounds low = spilled.bounds;
+      const Tnum kept = low.bits.low(size);
+      if (low.wide.umax > (std::uint64_t{1} << (size * 8)) - 1) {
+        low = Bounds{};
+        low.bits = kept;
+        low.sync();
+        spilled.id = 0;
+      }
+      spilled.bounds = low;
+    } else if (spilled.is_scalar() && spilled.id == 0 && !spilled.is_constant()) {
+      // The register and its copy on the stack are the same number.
+      spilled.id = new_id();
+      for (unsigned i = 0; i < isa::kRegisters; ++i)
+        if (&state_.reg(i) == value) state_.reg(i).id = spilled.id;
+    }
+    if (slot.is_spill()) break_up(slot);
+    slot.spilled = spilled;
+    for (unsigned i = 0; i < size; ++i) slot.bytes[i] = Byte::kSpill;
+    return {};
+  }
+  // An access within bounds is aligned, so it lies in one slot.
+  if (slot.is_spill()) break_up(slot);
+  for (unsigned i = 0; i < size; ++i) slot.bytes[place.byte + i] = is_zero ? Byte::kZero : Byte::kMisc;
+  if (value != nullptr && value->is_pointer() && size != 8)
+    return refuse(EACCES, "invalid size of register spill");
+  return {};
+}
+
+Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uint32_t size) {
+  const RegState reg = state_.reg(number);
+  const Frame& frame = frame_of(reg);
+  RegState result = RegState::unknown();
+  const auto cut = [size](RegState& value) {
+    if (size == 8) return;
+    value.bounds = Bounds{};
+    value.bounds.bits = Tnum::unknown().low(size);
+    value.bounds.sync();
+  };
+  std::int64_t least = static_cast<std::int64_t>(reg.bounds.value()) + reg.off + offset, end = least + size;
+  if (!reg.bounds.is_constant()) {
+    least = reg.bounds.wide.smin + reg.off + offset;
+    end = reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size);
+  }
+  bool are_zeros = true;
+  for (std::int64_t at = least; at < end; ++at) {
+    const Place place = place_of(at);
+    if (place.slot >= frame.stack.size()) {
+      are_zeros = false;
+      break;
+    }
+    const StackSlot& slot = frame.stack[place.slot];
+    const bool is_zero = slot.bytes[place.byte] == Byte::kZero ||
+                         (slot.bytes[place.byte] == Byte::kSpill && slot.spilled.is_null());
+    are_zeros &= is_zero;
+  }
+  if (reg.bounds.is_constant()) {
+    const Place place = place_of(least);
+    if (place.slot < frame.stack.size() && place.byte == 0 && frame.stack[place.slot].is_spill()) {
+      const StackSlot& slot = frame.stack[place.slot];
+      const unsigned spilled = slot.spilled_bytes();
+      if (!slot.spilled.is_scalar()) {
+        if (size != 8) return refuse(EACCES, "invalid size of register fill");
+        return slot.spilled;
+      }
+      if (size == spilled) return slot.spilled;
+      if (size < spilled) {
+        result = slot.spilled;
+        if (result.bounds.wide.umax > (std::uint64_t{1} << (size * 8)) - 1) {
+          const Tnum kept = result.bounds.bits.low(size);
+          result.id = 0;
+          result.bounds = Bounds{};
+          result.bounds.bits = kept;
+          result.bounds.sync();
+        }
+        return result;
+      }
+    }
+  }
+  if (are_zeros) return RegState::number(0);
+  cut(result);
+  return result;
+}
+
+}  // namespace portolan::verifier

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known at one point of one path: of each register, of each byte of stack, of each active function.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "isa/insn.h"
+#include "map/map.h"
+#include "verifier/bounds.h"
+
+namespace portolan::verifier {
+
+enum class RegType : std::uint8_t {
+  kNotInit,
+  kScalar,
+  kCtx,
+  kMap,     // a map itself
+  kMapKey,  // of a callback
+  kMapValue,
+  kStack,
+  kPacketMeta,
+  kPacket,
+  kPacketEnd,
+  kMem,   // mem_size bytes
+  kFunc,  // a function of the program, for callbacks
+};
+const char* name_of(RegType type);  // as the kernel's log has it
+
+// A pointer is a base, a fixed offset and a variable part: base + off + bounds. Padding-free comparison is by
+// member.
+struct RegState {
+  RegType type = RegType::kNotInit;
+  bool maybe_null = false;
+  bool is_direct = false;     // a map value of which the program was given the address
+  bool is_read_only = false;  // kMem
+  std::uint8_t frame = 0;     // kStack: whose
+  std::uint16_t range = 0;    // kPacket…: bytes from the base (with its variable part) that are there
+  std::uint32_t id = 0;  // the same number, pointer-or-NULL, or variable part as other registers of this id
+  std::int32_t off = 0;
+  std::uint32_t mem_size = 0;  // kMem: bytes; kFunc: the subprogram
+  map::Map* map = nullptr;     // kMap, kMapKey, kMapValue
+  Bounds bounds = Bounds::constant(0);
+
+  static RegState unknown() {
+    RegState reg;
+    reg.type = RegType::kScalar;
+    reg.bounds = Bounds{};
+    return reg;
+  }
+  static RegState number(std::uint64_t value) {
+    RegState reg;
+    reg.type = RegType::kScalar;
+    reg.bounds = Bounds::constant(value);
+    return reg;
+  }
+  static RegState pointer(RegType type) {
+    RegState reg;
+    reg.type = type;
+    return reg;
+  }
+  bool is_scalar() const { return type == RegType::kScalar; }
+  bool is_pointer() const { return type != RegType::kScalar && type != RegType::kNotInit; }
+  bool is_packet() const {
+    return type == RegType::kPacket || type == RegType::kPacketMeta || type == RegType::kPacketEnd;
+  }
+  bool is_constant() const { return is_scalar() && bounds.is_constant(); }
+  bool is_null() const { return is_constant() && bounds.value() == 0; }
+  friend bool operator==(const RegState&, const RegState&) = default;
+};
+std::string to_text(const RegState& reg);
+
+enum class Byte : std::uint8_t { kInvalid, kSpill, kMisc, kZero };
+struct StackSlot {
+  RegState spilled;  // where bytes are kSpill: those from the first one on
+  std::array<Byte, 8> bytes{};
+  bool is_spill() const { return bytes[0] == Byte::kSpill; }
+  unsigned spilled_bytes() const {
+    unsigned count = 0;
+    while (count < 8 && bytes[count] == Byte::kSpill) ++count;
+    return count;
+  }
+};
+
+struct Frame {
+  std::array<RegState, isa::kRegisters> regs;
+  std::vector<StackSlot> stack;  // slot i: the bytes from -8 (i + 1) on, of the frame pointer
+  std::uint32_t callsite = 0;    // the instruction that called; of the caller
+  std::uint32_t subprogram = 0;
+  bool is_callback = false;
+};
+
+struct Lock {
+  const map::Map* map = nullptr;  // nullptr: none is held
+  std::uint32_t id = 0;
+  friend bool operator==(const Lock&, const Lock&) = default;
+};
+
+struct Checkpoint;
+
+struct State {
+  std::vector<Frame> frames;
+  Lock lock;
+  std::uint32_t may_goto_depth = 0;
+  std::uint32_t callback_rounds = 0;  // callbacks entered so far
+  Checkpoint* parent = nullptr;       // where this path has come by
+
+  Frame& frame() { return frames.back(); }
+  const Frame& frame() const { return frames.back(); }
+  RegState& reg(unsigned number) { return frames.back().regs[number]; }
+  // Every register and every spilled one, of all frames.
+  template <class Body>
+  void for_each_reg(Body&& body) {
+    for (Frame& frame : frames) {
+      for (RegState& reg : frame.regs) body(reg);
+      for (StackSlot& slot : frame.stack)
+        if (slot.is_spill()) body(slot.spilled);
+    }
+  }
+};
+
+// A state that was seen at an instruction. Paths that are not finished count in `branches` of all their
+// parents.
+struct Checkpoint {
+  State state;
+  std::uint32_t insn = 0;
+  std::uint32_t branches = 1;
+  std::uint32_t hits = 0, misses = 0;
+  bool is_listed = true;
+};
+
+}  // namespace portolan::verifier

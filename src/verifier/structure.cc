@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verifier/structure.h"
+
+#include <algorithm>
+#include <set>
+
+#include "helper/helper.h"
+#include "isa/insn.h"
+#include "verifier/refuse.h"
+#include "verifier/rewrite.h"
+
+namespace portolan::verifier {
+namespace {
+
+using isa::Class;
+using isa::Jump;
+
+bool is_jump(const abi::Insn& insn) {
+  return isa::class_of(insn) == Class::kJmp || isa::class_of(insn) == Class::kJmp32;
+}
+bool is_exit(const abi::Insn& insn) { return insn.code == isa::kExitCode; }
+bool is_call(const abi::Insn& insn) { return insn.code == isa::kCallCode; }
+bool is_unconditional(const abi::Insn& insn) { return is_jump(insn) && isa::jump_of(insn) == Jump::kJa; }
+bool calls_function(const abi::Insn& insn) {
+  return is_call(insn) && insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kSubprogram);
+}
+bool loads_function(const abi::Insn& insn) {
+  return isa::is_wide(insn) && insn.src() == static_cast<std::uint8_t>(abi::PseudoLoad::kFunc);
+}
+bool is_ld_abs(const abi::Insn& insn) {
+  return isa::class_of(insn) == Class::kLd &&
+         (isa::mode_of(insn) == isa::Mode::kAbs || isa::mode_of(insn) == isa::Mode::kInd);
+}
+constexpr std::int32_t kTailCall = 12;
+
+}  // namespace
+
+bool is_callback_call(const abi::Insn& insn) {
+  if (!is_call(insn) || insn.src() != static_cast<std::uint8_t>(abi::PseudoCall::kHelper)) return false;
+  const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
+  if (prototype == nullptr) return false;
+  for (const helper::Argument& argument : prototype->args)
+    if (argument.kind == helper::Arg::kFunc) return true;
+  return false;
+}
+
+std::uint32_t Structure::function_at(std::uint32_t insn) const {
+  const auto after = std::upper_bound(functions.begin(), functions.end(), insn,
+                                      [](std::uint32_t at, const Function& one) { return at < one.start; });
+  return static_cast<std::uint32_t>(after - functions.begin() - 1);
+}
+std::int64_t Structure::function_that_starts_at(std::int64_t insn) const {
+  for (std::size_t i = 0; i < functions.size(); ++i)
+    if (functions[i].start == insn) return static_cast<std::int64_t>(i);
+  return -1;
+}
+
+Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log) {
+  constexpr std::size_t kMostFunctions = 256;
+  const auto& insns = program.insns;
+  const auto count = static_cast<std::int64_t>(insns.size());
+  std::set<std::int64_t> starts{0};
+  std::set<std::int64_t> callbacks;
+  for (std::int64_t at = 0; at < count; ++at) {
+    const abi::Insn& insn = insns[static_cast<std::size_t>(at)];
+    if (calls_function(insn) || loads_function(insn)) {
+      const std::int64_t target = target_of(insn, static_cast<std::size_t>(at));
+      if (target < 0 || target >= count) return refuse(log, EINVAL, "call to invalid destination");
+      starts.insert(target);
+      if (loads_function(insn)) callbacks.insert(target);
+      if (starts.size() > kMostFunctions) return refuse(log, E2BIG, "too many subprograms");
+    }
+    if (isa::is_wide(insn)) ++at;
+  }
+  Structure structure;
+  for (auto start = starts.begin(); start != starts.end(); ++start) {
+    const auto next = std::next(start);
+    Function function;
+    function.start = static_cast<std::uint32_t>(*start);
+    function.end = static_cast<std::uint32_t>(next == starts.end() ? count : *next);
+    function.is_callback = callbacks.contains(*start);
+    structure.functions.push_back(std::move(function));
+  }
+  for (Function& function : structure.functions) {
+    for (std::uint32_t at = function.start; at < function.end; ++at) {
+      const abi::Insn& insn = insns[at];
+      function.has_ld_abs |= is_ld_abs(insn);
+      if (is_call(insn) && insn.src() == 0) {
+        function.has_tail_call |= insn.imm == kTailCall;
+        const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
+        function.changes_packet |= prototype != nullptr && prototype->changes_pkt_data;
+      }
+      if (is_jump(insn) && !is_call(insn) && !is_exit(insn)) {
+        const std::int64_t target = target_of(insn, at);
+        if (target < function.start || target >= function.end)
+          return refuse(log, EINVAL, "jump out of range from insn {} to {}", at, target);
+      }
+      if (at == function.end - 1 && !is_exit(insn) && !is_unconditional(insn))
+        return refuse(log, EINVAL, "last insn is not an exit or jmp");
+      if (isa::is_wide(insn)) ++at;
+    }
+  }
+  // What a function calls may move the packet, too.
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (Function& function : structure.functions)
+      for (std::uint32_t at = function.start; at < function.end && !function.changes_packet; ++at) {
+        const abi::Insn& insn = insns[at];
+        if (calls_function(insn) || loads_function(insn)) {
+          const auto callee = structure.function_that_starts_at(target_of(insn, at));
+          if (structure.functions[static_cast<std::size_t>(callee)].changes_packet)
+            function.changes_packet = changed = true;
+        }
+        if (isa::is_wide(insn)) ++at;
+      }
+  }
+  for (Function& function : structure.functions)
+    if (const btf::Type* type = function_at(program, function.start)) {
+      function.name = program.btf->name(*type);
+      function.is_global =
+          function.start != 0 &&
+          abi::btf::vlen(*type) == static_cast<std::uint32_t>(abi::btf::FuncLinkage::kGlobal);
+    }
+  if (structure.functions[0].name.empty()) structure.functions[0].name = program.name;
+  return structure;
+}
+
+Result<void> check_flow(const UnverifiedProgram& program, Structure& structure, btf::Log* log) {
+  const auto& insns = program.insns;
+  std::vector<bool> reached(insns.size());
+  structure.is_prune_point.assign(insns.size(), false);
+  std::vector<std::uint32_t> pending{0};
+  const auto reach = [&](std::int64_t at) {
+    if (reached[static_cast<std::size_t>(at)]) return;
+    reached[static_cast<std::size_t>(at)] = true;
+    pending.push_back(static_cast<std::uint32_t>(at));
+  };
+  reached[0] = true;
+  // Global functions that nothing calls are fine.
+  for (const Function& function : structure.functions)
+    if (function.is_global) reach(function.start);
+  while (!pending.empty()) {
+    const std::uint32_t at = pending.back();
+    pending.pop_back();
+    const abi::Insn& insn = insns[at];
+    const std::int64_t target = target_of(insn, at);
+    if (target >= 0) {
+      if (!calls_function(insn) && !loads_function(insn))
+        structure.is_prune_point[static_cast<std::size_t>(target)] = true;
+      reach(target);
+    }
+    if (is_exit(insn) || is_unconditional(insn)) continue;
+    const std::int64_t next = at + (isa::is_wide(insn) ? 2 : 1);
+    if (isa::is_wide(insn)) reached[at + 1] = true;
+    if (next >= static_cast<std::int64_t>(insns.size()))
+      return refuse(log, EINVAL, "fall-through out of range from insn {} to {}", at, next);
+    if (is_jump(insn) && !is_call(insn)) {
+      structure.is_prune_point[at] = true;
+      structure.is_prune_point[static_cast<std::size_t>(next)] = true;
+    }
+    if (calls_function(insn)) structure.is_prune_point[static_cast<std::size_t>(next)] = true;
+    if (is_callback_call(insn)) structure.is_prune_point[at] = true;
+    reach(next);
+  }
+  for (std::size_t at = 0; at < insns.size(); ++at) {
+    if (!reached[at]) return refuse(log, EINVAL, "unreachable insn {}", at);
+    if (isa::is_wide(insns[at]) && structure.is_prune_point[at + 1])
+      return refuse(log, EINVAL, "jump into the middle of ldimm64 insn {}", at);
+    if (isa::is_wide(insns[at])) ++at;
+  }
+  return {};
+}
+
+namespace {
+
+// Which registers an instruction reads, and which it writes without reading, as bits.
+struct Use {
+  std::uint16_t reads = 0, writes = 0;
+};
+Use use_of(const abi::Insn& insn) {
+  const auto bit = [](unsigned number) { return static_cast<std::uint16_t>(1u << number); };
+  const std::uint16_t to = bit(insn.dst()), from = bit(insn.src());
+  constexpr std::uint16_t kArguments = 0b111110, kCallerSaved = 0b111111;
+  const auto both = [](unsigned a, unsigned b) { return static_cast<std::uint16_t>(a | b); };
+  switch (isa::class_of(insn)) {
+    case Class::kLd:
+      if (is_ld_abs(insn))
+        return {both(bit(6), isa::mode_of(insn) == isa::Mode::kInd ? from : 0), kCallerSaved};
+      return {0, to};
+    case Class::kLdx:
+      return {from, to};
+    case Class::kSt:
+      return {to, 0};
+    case Class::kStx:
+      if (isa::mode_of(insn) != isa::Mode::kAtomic) return {both(to, from), 0};
+      if (insn.imm == isa::atomic::kLoadAcquire) return {from, to};
+      if (insn.imm == isa::atomic::kCompareExchange) return {static_cast<std::uint16_t>(to | from | 1), 0};
+      return {both(to, from), 0};
+    case Class::kAlu:
+    case Class::kAlu64:
+      if (isa::alu_of(insn) == isa::Alu::kMov) return {isa::by_register(insn) ? from : std::uint16_t{0}, to};
+      if (isa::alu_of(insn) == isa::Alu::kEnd || isa::alu_of(insn) == isa::Alu::kNeg) return {to, 0};
+      return {both(to, isa::by_register(insn) ? from : 0), 0};
+    case Class::kJmp:
+    case Class::kJmp32:
+      switch (isa::jump_of(insn)) {
+        case Jump::kJa:
+        case Jump::kJcond:
+          return {0, 0};
+        case Jump::kExit:
+          return {1, 0};
+        case Jump::kCall:
+          return {kArguments, kCallerSaved};
+        default:
+          return {both(to, isa::by_register(insn) ? from : 0), 0};
+      }
+  }
+  return {0x7ff, 0};
+}
+
+std::uint16_t reads_of_call(const abi::Insn& insn, std::uint16_t reads) {
+  if (!is_call(insn) || insn.src() != 0) return reads;
+  const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
+  if (prototype == nullptr) return reads;
+  std::uint16_t used = 0;
+  for (unsigned i = 0; i < 5; ++i)
+    if (prototype->args[i].kind != helper::Arg::kNone) used |= static_cast<std::uint16_t>(1u << (i + 1));
+  return used;
+}
+
+}  // namespace
+
+void find_live_registers(const UnverifiedProgram& program, Structure& structure) {
+  const auto& insns = program.insns;
+  auto& live = structure.live_before;
+  live.assign(insns.size(), 0);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t at = insns.size(); at-- > 0;) {
+      const abi::Insn& insn = insns[at];
+      if (insn.code == 0) continue;  // the second half of a load
+      std::uint16_t after = 0;
+      if (!is_exit(insn)) {
+        const std::size_t next = at + (isa::is_wide(insn) ? 2 : 1);
+        if (!is_unconditional(insn) && next < insns.size()) after = live[next];
+        const std::int64_t target = target_of(insn, at);
+        if (target >= 0 && !calls_function(insn) && !loads_function(insn))
+          after |= live[static_cast<std::size_t>(target)];
+      }
+      const Use use = use_of(insn);
+      const auto before = static_cast<std::uint16_t>(reads_of_call(insn, use.reads) | (after & ~use.writes));
+      if (before != live[at]) {
+        live[at] = before;
+        changed = true;
+      }
+    }
+  }
+}
+
+Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure& structure, btf::Log* log) {
+  constexpr std::uint32_t kUnit = 16;
+  struct Active {
+    std::size_t function;
+    std::uint32_t at;
+  };
+  for (std::size_t root = 0; root < structure.functions.size(); ++root) {
+    // Functions that are verified by themselves, or called back, start chains of their own with what is below
+    // them.
+    if (root != 0) continue;
+    std::vector<Active> chain{{root, structure.functions[root].start}};
+    const auto size_of = [&](std::size_t function) {
+      return std::uint32_t(round_up(std::max(structure.functions[function].stack_bytes, 1u), kUnit));
+    };
+    std::uint32_t depth = size_of(root);
+    std::set<std::pair<std::size_t, std::uint32_t>> done;  // a function at that depth
+    while (!chain.empty()) {
+      Active& active = chain.back();
+      const Function& function = structure.functions[active.function];
+      bool entered = false;
+      for (; active.at < function.end; ++active.at) {
+        const abi::Insn& insn = program.insns[active.at];
+        const bool leads_on = calls_function(insn) || loads_function(insn);
+        const std::int64_t target = leads_on ? target_of(insn, active.at) : -1;
+        if (isa::is_wide(insn)) ++active.at;
+        if (!leads_on) continue;
+        const auto callee = static_cast<std::size_t>(structure.function_that_starts_at(target));
+        for (const Active& one : chain)
+          if (one.function == callee)
+            return refuse(log, EINVAL, "recursive call from {}() to {}()", function.name,
+                          structure.functions[callee].name);
+        depth += size_of(callee);
+        if (depth > isa::kStackBytes)
+          return refuse(log, EACCES, "combined stack size of {} calls is {}. Too large", chain.size() + 1,
+                        depth);
+        if (chain.size() + 1 > isa::kMaxFrames)
+          return refuse(log, E2BIG, "the call stack of {} frames is too deep !", chain.size());
+        ++active.at;
+        if (!done.emplace(callee, depth * 16 + static_cast<std::uint32_t>(chain.size())).second) {
+          depth -= size_of(callee);
+          --active.at;
+          continue;
+        }
+        chain.push_back({callee, structure.functions[callee].start});
+        entered = true;
+        break;
+      }
+      if (entered) continue;
+      depth -= size_of(active.function);
+      chain.pop_back();
+    }
+  }
+  return {};
+}
+
+}  // namespace portolan::verifier

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shape of a program: its functions, and which instructions may follow which.
+#pragma once
+#include <vector>
+
+#include "verifier/btf_check.h"
+#include "verifier/facts.h"
+
+namespace portolan::verifier {
+
+struct Function {
+  std::uint32_t start = 0, end = 0;
+  bool has_ld_abs = false, has_tail_call = false;
+  bool changes_packet = false;  // it, or what it calls, moves the packet
+  bool is_global = false;       // by BTF: verified by itself, for any arguments of its types
+  bool is_callback = false;     // some instruction takes its address
+  std::uint32_t stack_bytes = 0;
+  std::string name;
+};
+
+struct Structure {
+  std::vector<Function> functions;         // by rising start
+  std::vector<bool> is_prune_point;        // by instruction
+  std::vector<std::uint16_t> live_before;  // registers that may be read before they are written, as bits
+  std::uint32_t function_at(std::uint32_t insn) const;
+  std::int64_t function_that_starts_at(std::int64_t insn) const;  // -1: none
+};
+
+// Whether it calls a helper that calls back.
+bool is_callback_call(const abi::Insn& insn);
+
+// Functions, and that jumps stay inside of them. EINVAL.
+Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log);
+// That every instruction can be reached, by whatever path; marks where paths meet. EINVAL.
+Result<void> check_flow(const UnverifiedProgram& program, Structure& structure, btf::Log* log);
+void find_live_registers(const UnverifiedProgram& program, Structure& structure);
+// That no chain of calls needs more than 512 bytes of stack, or 8 frames. EACCES, E2BIG, EINVAL.
+Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure& structure, btf::Log* log);
+
+}  // namespace portolan::verifier

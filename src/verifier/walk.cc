@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verifier/walk.h"
+
+#include "isa/disassemble.h"
+#include "isa/insn.h"
+
+namespace portolan::verifier {
+
+using isa::Class;
+
+constexpr std::uint32_t kMostInsns = 1'000'000;
+
+Walk::Walk(const UnverifiedProgram& program, Structure& structure, Facts& facts, btf::Log* log)
+    : program_(program),
+      structure_(structure),
+      facts_(facts),
+      log_(log),
+      log_level_(log == nullptr ? 0 : log->level()),
+      checkpoints_(program.insns.size()),
+      called_(structure.functions.size()) {}
+
+std::string Walk::statistics() const {
+  return fmt::format(
+      "processed {} insns (limit {}) max_states_per_insn {} total_states {} peak_states {} mark_read 0\n",
+      insns_walked_, kMostInsns, most_states_of_insn_, total_states_, peak_states_);
+}
+
+Result<void> Walk::run(std::uint32_t function) {
+  for (auto& list : checkpoints_) list.clear();
+  retired_.clear();
+  pending_.clear();
+  states_now_ = 0;
+  insns_at_checkpoint_ = insns_walked_;
+  jumps_at_checkpoint_ = jumps_walked_;
+  root_ = function;
+  TRY(start(function));
+  const std::size_t log_length = log_ == nullptr ? 0 : log_->mark();
+  log_state(0x7ff);
+  do {
+    TRY(follow_path());
+    finish_path(state_.parent);
+  } while (pop());
+  // What went well is of no interest, unless every path is wanted.
+  if (log_ != nullptr && (log_level_ & 2) == 0) log_->rewind(log_length);
+  return {};
+}
+
+Result<void> Walk::start(std::uint32_t function) {
+  state_ = State{};
+  enter(state_, function, false);
+  at_ = structure_.functions[function].start;
+  if (function == 0) {
+    state_.reg(1) = RegState::pointer(RegType::kCtx);
+    return {};
+  }
+  return set_global_arguments(state_, structure_.functions[function]);
+}
+
+Result<void> Walk::follow_path() {
+  for (;;) {
+    if (at_ >= program_.insns.size())
+      return refuse(EFAULT, "invalid insn idx {} insn_cnt {}", at_, program_.insns.size());
+    if (++insns_walked_ > kMostInsns)
+      return refuse(E2BIG, "BPF program is too large. Processed {} insn", insns_walked_);
+    if (structure_.is_prune_point[at_]) {
+      if (TRY(was_seen())) return {};
+    }
+    facts_.insns[at_].seen = true;
+    const abi::Insn& insn = program_.insns[at_];
+    log_insn();
+    const std::uint32_t before = at_;
+    const Next next = TRY(step());
+    if (next == Next::kEnd) return {};
+    if (next == Next::kFollow) at_ = before + (isa::is_wide(insn) ? 2 : 1);
+  }
+}
+
+Result<Walk::Next> Walk::step() {
+  const abi::Insn& insn = program_.insns[at_];
+  switch (isa::class_of(insn)) {
+    case Class::kAlu:
+    case Class::kAlu64:
+      TRY(alu(insn));
+      return Next::kFollow;
+    case Class::kLdx:
+      TRY(load(insn));
+      return Next::kFollow;
+    case Class::kStx:
+      if (isa::mode_of(insn) == isa::Mode::kAtomic)
+        TRY(atomic(insn));
+      else
+        TRY(store(insn));
+      return Next::kFollow;
+    case Class::kSt:
+      TRY(store(insn));
+      return Next::kFollow;
+    case Class::kLd:
+      if (isa::is_wide(insn)) {
+        TRY(load_immediate(insn));
+        facts_.insns[at_ + 1].seen = true;
+      } else {
+        TRY(load_packet(insn));
+      }
+      return Next::kFollow;
+    case Class::kJmp:
+    case Class::kJmp32:
+      ++jumps_walked_;
+      switch (isa::jump_of(insn)) {
+        case isa::Jump::kCall:
+          return call(insn);
+        case isa::Jump::kExit:
+          return leave_function();
+        case isa::Jump::kJcond:
+          return may_goto(insn);
+        default:
+          return jump(insn);
+      }
+  }
+  return refuse(EINVAL, "unknown insn class {}", insn.code & 7);
+}
+
+void Walk::push(State state, std::uint32_t insn) {
+  if (state.parent != nullptr) ++state.parent->branches;
+  pending_.push_back({std::move(state), insn, at_, log_ == nullptr ? 0 : log_->mark()});
+}
+
+bool Walk::pop() {
+  if (pending_.empty()) return false;
+  Pending& pending = pending_.back();
+  state_ = std::move(pending.state);
+  at_ = pending.insn;
+  const std::uint32_t from = pending.from;
+  if (log_ != nullptr && (log_level_ & 2) == 0) log_->rewind(pending.log_length);
+  pending_.pop_back();
+  log_path(from, at_);
+  return true;
+}
+
+// The path that came by `parent` has ended: whatever has no other unfinished path below it is complete.
+void Walk::finish_path(Checkpoint* parent) {
+  while (parent != nullptr && --parent->branches == 0) {
+    Checkpoint* const next = parent->state.parent;
+    if (!parent->is_listed) std::erase_if(retired_, [&](const auto& one) { return one.get() == parent; });
+    parent = next;
+  }
+}
+
+namespace {
+
+// Helpers by name, maps and functions as addresses that mean nothing.
+class LogNames final : public isa::Names {
+ public:
+  explicit LogNames(const Facts& facts) : facts_(facts) {}
+  std::string call(const abi::Insn& insn) const override {
+    const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
+    return prototype == nullptr ? "unknown" : prototype->name;
+  }
+  std::string wide(const abi::Insn& low, const abi::Insn& high) const override {
+    const auto pseudo = static_cast<abi::PseudoLoad>(low.src());
+    if (pseudo != abi::PseudoLoad::kMapIdx && pseudo != abi::PseudoLoad::kMapIdxValue) return {};
+    const map::Map& map = *facts_.maps[static_cast<std::size_t>(low.imm)];
+    return fmt::format("0x{:x}", static_cast<std::uint64_t>(map.id()) + static_cast<std::uint32_t>(high.imm));
+  }
+
+ private:
+  const Facts& facts_;
+};
+
+}  // namespace
+
+void Walk::log_insn() {
+  if ((log_level_ & 3) == 0) return;
+  const LogNames names(facts_);
+  log_->print("{}: {}\n", at_, isa::disassemble(program_.insns, at_, &names));
+}
+
+void Walk::log_state(std::uint16_t registers) {
+  if ((log_level_ & 3) == 0) return;
+  std::string text = fmt::format("{}:", at_);
+  for (unsigned number = 0; number < isa::kRegisters; ++number) {
+    const RegState& reg = state_.reg(number);
+    if ((registers >> number & 1) == 0 || reg.type == RegType::kNotInit) continue;
+    text += fmt::format(" R{}={}", number, to_text(reg));
+  }
+  log_->print("{}\n", text);
+}
+
+void Walk::log_path(std::uint32_t from, std::uint32_t to) {
+  if ((log_level_ & 3) == 0) return;
+  std::string text = fmt::format("\nfrom {} to {}:", from, to);
+  for (unsigned number = 0; number < isa::kRegisters; ++number) {
+    const RegState& reg = state_.reg(number);
+    if (reg.type != RegType::kNotInit) text += fmt::format(" R{}={}", number, to_text(reg));
+  }
+  log_->print("{}\n", text);
+}
+
+}  // namespace portolan::verifier

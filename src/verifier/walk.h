@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walk over all paths of a program: each instruction is carried out on what is known of registers and
+// stack, and refused where that could do harm. As do_check() of the kernel, and what it calls.
+#pragma once
+#include <memory>
+#include <unordered_map>
+
+#include "helper/helper.h"
+#include "verifier/context.h"
+#include "verifier/facts.h"
+#include "verifier/refuse.h"
+#include "verifier/state.h"
+#include "verifier/structure.h"
+
+namespace portolan::verifier {
+
+// What a helper call has said about itself so far, argument by argument.
+struct CallMeta {
+  const helper::Prototype* prototype = nullptr;
+  map::Map* map = nullptr;
+  std::uint32_t map_id = 0;  // of the register that gave it
+  std::uint32_t callback = 0;
+  std::uint64_t size = 0;  // of the memory that is returned
+  std::int64_t most = 0;   // the largest size that was given
+};
+
+enum class Access : std::uint8_t { kRead, kWrite };
+
+class Walk {
+ public:
+  Walk(const UnverifiedProgram& program, Structure& structure, Facts& facts, btf::Log* log);
+
+  // The main program with all that it calls, or a global function by itself. EINVAL, EACCES …: see verify().
+  Result<void> run(std::uint32_t function);
+  // Functions that are global and were called, and have not been walked.
+  std::uint32_t insns_walked() const { return insns_walked_; }
+  bool is_called(std::uint32_t function) const { return called_[function]; }
+  std::string statistics() const;
+
+ private:
+  enum class Next : std::uint8_t {
+    kFollow,
+    kJumped,
+    kEnd
+  };  // go on after this instruction, where at_ points, or nowhere
+
+  // --- walk.cc
+  Result<void> start(std::uint32_t function);
+  Result<void> follow_path();
+  Result<Next> step();
+  void push(State state, std::uint32_t insn);
+  bool pop();
+  void finish_path(Checkpoint* parent);
+  template <class... Args>
+  std::unexpected<Errno> refuse(int error, fmt::format_string<Args...> format, Args&&... args) {
+    return verifier::refuse(log_, error, format, std::forward<Args>(args)...);
+  }
+  void log_insn();
+  void log_state(std::uint16_t registers);
+  void log_path(std::uint32_t from, std::uint32_t to);
+
+  // --- prune.cc
+  Result<bool>
+  was_seen();  // a state that allows as much was here before; else this one may become a checkpoint
+  void widen_from_last_visit(State& state, std::uint32_t insn);
+
+  // --- registers.cc
+  Result<void> check_readable(unsigned number);
+  Result<void> check_writable(unsigned number);
+  void clobber_caller_saved();
+  std::uint32_t new_id() { return ++ids_; }
+
+  // --- alu.cc
+  Result<void> alu(const abi::Insn& insn);
+  Result<void> move(const abi::Insn& insn);
+  Result<void> pointer_arithmetic(const abi::Insn& insn, isa::Alu op, RegState pointer,
+                                  const RegState& number, unsigned pointer_number);
+  Result<void> check_sane_offset(const RegState& reg);
+
+  // --- branches.cc
+  Result<Next> jump(const abi::Insn& insn);
+  Result<Next> may_goto(const abi::Insn& insn);
+  int foretell(const abi::Insn& insn, bool is_wide, const RegState& left, const RegState& right) const;
+  static void copy_bounds_to_equals(State& state, const RegState& known);
+  static void settle_null(State& state, std::uint32_t id, bool is_null);
+  void learn_packet_ranges(const abi::Insn& insn, State& fallen, State& jumped) const;
+
+  // --- memory.cc: `to`: the register that a load writes, or -1; `stored`: what a store writes, if that is
+  // known
+  Result<void> access(unsigned base, std::int32_t offset, std::uint32_t size, Access kind, int to,
+                      bool is_signed, const RegState* stored = nullptr);
+  Result<void> load(const abi::Insn& insn);
+  Result<void> store(const abi::Insn& insn);
+  Result<void> atomic(const abi::Insn& insn);
+  Result<void> load_packet(const abi::Insn& insn);  // LD_ABS, LD_IND
+  Result<void> load_immediate(const abi::Insn& insn);
+  Result<void> check_region(unsigned number, const RegState& reg, std::int64_t offset, std::uint64_t size,
+                            std::uint64_t region, bool zero_is_fine);
+  Result<void> check_map_value(unsigned number, const RegState& reg, std::int32_t offset, std::uint64_t size,
+                               Access kind, bool zero_is_fine);
+  Result<void> check_packet(unsigned number, const RegState& reg, std::int32_t offset, std::uint64_t size,
+                            bool zero_is_fine);
+  Result<void> check_fixed(const RegState& reg, unsigned number);
+  Result<RegState> context_value(const RegState& reg, unsigned number, std::int32_t offset,
+                                 std::uint32_t size, Access kind);
+  Result<RegState> map_constant(const RegState& reg, std::int32_t offset, std::uint32_t size) const;
+
+  // --- stack.cc
+  Result<void> check_stack_bounds(unsigned number, const RegState& reg, std::int32_t offset,
+                                  std::uint64_t size, Access kind, bool is_direct);
+  Result<void> write_stack(unsigned number, std::int32_t offset, std::uint32_t size, const RegState* value);
+  Result<RegState> read_stack(unsigned number, std::int32_t offset, std::uint32_t size);
+  void forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros);
+  Frame& frame_of(const RegState& reg) { return state_.frames[reg.frame]; }
+  void need_stack(const RegState& reg, std::int64_t least);
+
+  // --- calls.cc
+  Result<Next> call(const abi::Insn& insn);
+  Result<void> call_helper(const abi::Insn& insn);
+  Result<void> check_argument(unsigned number, const helper::Argument& argument, CallMeta& meta);
+  Result<void> check_type(unsigned number, const helper::Argument& argument);
+  Result<void> check_memory(unsigned number, std::uint64_t size, Access kind, bool zero_is_fine,
+                            CallMeta& meta);
+  Result<void> check_sized_memory(unsigned number, bool zero_is_fine, Access kind, CallMeta& meta);
+  Result<void> check_map_allows(const CallMeta& meta);
+  Result<void> check_constant_string(unsigned number);
+  Result<void> spin_lock(unsigned number, bool takes);
+  void set_result(const CallMeta& meta);
+  void forget_packet_pointers();
+
+  // --- functions.cc
+  Result<Next> call_function(const abi::Insn& insn);
+  Result<void> call_global(const Function& callee, std::uint32_t number);
+  Result<void> enter_callback(const CallMeta& meta);
+  Result<Next> leave_function();
+  Result<void> leave_program();
+  Result<void> set_global_arguments(State& state, const Function& function);
+  void enter(State& state, std::uint32_t function, bool is_callback);
+
+  const UnverifiedProgram& program_;
+  Structure& structure_;
+  Facts& facts_;
+  btf::Log* log_;
+  std::uint32_t log_level_;
+
+  State state_;
+  std::uint32_t at_ = 0;
+  std::uint32_t root_ = 0;  // the function that is walked
+  std::uint32_t ids_ = 0;
+  struct Pending {
+    State state;
+    std::uint32_t insn, from;
+    std::size_t log_length;
+  };
+  std::vector<Pending> pending_;
+  std::vector<std::vector<std::unique_ptr<Checkpoint>>> checkpoints_;  // by instruction
+  std::vector<std::unique_ptr<Checkpoint>> retired_;
+  std::vector<bool> called_;
+  std::uint32_t insns_walked_ = 0, jumps_walked_ = 0;
+  std::uint32_t insns_at_checkpoint_ = 0, jumps_at_checkpoint_ = 0;
+  std::uint32_t total_states_ = 0, peak_states_ = 0, states_now_ = 0, most_states_of_insn_ = 0;
+};
+
+}  // namespace portolan::verifier
