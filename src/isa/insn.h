@@ -31,7 +31,8 @@ enum class Mode : std::uint8_t {
 constexpr Mode mode_of(const Insn& insn) { return static_cast<Mode>(insn.code & 0xe0); }
 
 // Arithmetic and jumps: bit 3, and 4 to 7.
-inline constexpr std::uint8_t kBySource = 0x08;  // the other operand is the source register, not the immediate
+inline constexpr std::uint8_t kBySource =
+    0x08;  // the other operand is the source register, not the immediate
 constexpr bool by_register(const Insn& insn) { return (insn.code & kBySource) != 0; }
 enum class Alu : std::uint8_t {
   kAdd = 0x00,
@@ -72,7 +73,8 @@ constexpr Jump jump_of(const Insn& insn) { return static_cast<Jump>(insn.code & 
 // The immediate of an atomic operation.
 namespace atomic {
 inline constexpr std::int32_t kAdd = 0x00, kOr = 0x40, kAnd = 0x50, kXor = 0xa0;
-inline constexpr std::int32_t kFetch = 0x01;  // with those above: the old value comes into the source register
+inline constexpr std::int32_t kFetch =
+    0x01;  // with those above: the old value comes into the source register
 inline constexpr std::int32_t kExchange = 0xe1, kCompareExchange = 0xf1;
 inline constexpr std::int32_t kLoadAcquire = 0x100, kStoreRelease = 0x110;
 }  // namespace atomic

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// A verified program as the interpreter runs it: one Code per instruction slot, with everything resolved that
+// is known before the run.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "helper/helper.h"
+#include "isa/operation.h"
+#include "verifier/program.h"
+
+namespace portolan::vm {
+
+struct Code {
+  const void* handler;  // where in the interpreter its operation is carried out
+  union {
+    std::uint64_t wide;  // what a 64-bit load loads
+    const Code* target;  // of a jump or a call of a function
+    helper::Function function;
+  };
+  std::int32_t imm;
+  std::int16_t off;  // of a call of a function: bytes of stack that the function needs
+  std::uint8_t to, from;
+};
+static_assert(sizeof(Code) == 24);
+
+class Executable final : public verifier::Prepared {
+ public:
+  // EINVAL: an instruction that only a kernel can carry out.
+  static Result<std::unique_ptr<const Executable>> create(const verifier::VerifiedProgram& program);
+
+  // What create() takes from a program; instructions that no verifier has looked at, for tests only.
+  struct Parts {
+    abi::ProgType type;
+    std::vector<abi::Insn> insns;
+    std::vector<verifier::InsnNotes> notes;
+    std::vector<map::Map*> maps;
+    std::vector<verifier::ReadOnlyCopy> read_only_copies;
+    std::vector<verifier::Subprogram> subprograms;
+  };
+  // `handlers`: of the interpreter that is to run it (interpreter.h).
+  static Result<std::unique_ptr<const Executable>> for_test(Parts parts, const void* const* handlers);
+
+  abi::ProgType type() const { return parts_.type; }
+  const std::vector<map::Map*>& maps() const { return parts_.maps; }
+
+  struct Function {
+    const Code* code;
+    std::uint32_t stack_bytes;
+  };
+  Function main() const { return {code_.data(), parts_.subprograms.front().stack_bytes}; }
+  // By the number that the program has for it: its first instruction's index, plus 1.
+  Function function(std::uint64_t number) const;
+
+ private:
+  explicit Executable(Parts parts) : parts_(std::move(parts)) {}
+  Result<void> prepare(const void* const* handlers);
+  Result<Code> prepare_one(std::size_t at) const;
+  Result<std::uint64_t> load_immediate(std::size_t at) const;
+  Result<void> resolve_call(std::size_t at, Code& code) const;
+  Result<const Code*> code_at(std::int64_t index) const;
+  Result<const verifier::Subprogram*> subprogram_at(std::int64_t start) const;
+
+  Parts parts_;
+  std::vector<Code> code_;
+};
+
+}  // namespace portolan::vm

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vm/interpreter.h"
+
+#include <bit>
+#include <cstring>
+
+#include "base/assert.h"
+#include "base/fault_copy.h"
+#include "helper/packet.h"
+#include "sync/program_atomics.h"
+
+// Labels are values here: each handler ends with a jump of its own to the next, which the CPU predicts by
+// where it stands.
+#pragma GCC diagnostic ignored "-Wpedantic"
+#if defined(__clang__)
+#pragma GCC diagnostic ignored "-Wgnu-label-as-value"
+#pragma GCC diagnostic ignored "-Winitializer-overrides"
+#endif
+
+namespace portolan::vm {
+namespace {
+
+using u8 = std::uint8_t;
+using u16 = std::uint16_t;
+using u32 = std::uint32_t;
+using u64 = std::uint64_t;
+
+template <class T>
+T* pointer(u64 address) {
+  return reinterpret_cast<T*>(address);
+}
+
+// Offsets of LD_ABS and LD_IND below zero: from the network header, or from the link layer's.
+constexpr std::int32_t kFromNetworkHeader = -0x100000, kFromLinkLayer = -0x200000;
+
+const std::byte* packet_place(const helper::SkBuff& skb, std::int32_t offset, u32 bytes) {
+  const std::byte* from = skb.data;
+  const std::byte* least = skb.data;
+  if (offset < 0) {
+    least = skb.head;
+    if (offset >= kFromNetworkHeader) {
+      from = skb.network_header;
+      offset -= kFromNetworkHeader;
+    } else if (offset >= kFromLinkLayer && skb.mac_header != nullptr) {
+      from = skb.mac_header;
+      offset -= kFromLinkLayer;
+    } else {
+      return nullptr;
+    }
+  }
+  const auto begin = std::bit_cast<std::intptr_t>(from) + offset;
+  if (begin < std::bit_cast<std::intptr_t>(least) ||
+      begin + static_cast<std::intptr_t>(bytes) > std::bit_cast<std::intptr_t>(skb.data_end))
+    return nullptr;
+  return from + offset;
+}
+
+}  // namespace
+
+template <class Memory>
+u64 Execution<Memory>::run() {
+  Registers registers{};
+  registers[1] = reinterpret_cast<std::uintptr_t>(run_.context);
+  return start(executable_.main(), registers);
+}
+
+template <class Memory>
+u64 Execution<Memory>::call_back(u64 function, u64 a, u64 b, u64 c, u64 d, u64 e) {
+  Registers registers{0, a, b, c, d, e};
+  return start(executable_.function(function), registers);
+}
+
+template <class Memory>
+u64 Execution<Memory>::start(Executable::Function function, Registers& registers) {
+  registers[isa::kFramePointer] = push_frame(function.stack_bytes);
+  frames_[depth_ - 1].resume = nullptr;
+  return interpret(this, function.code, registers, nullptr);
+}
+
+// The frame pointer of a new frame, whose bytes are zeros: programs of root may read what they never wrote.
+template <class Memory>
+inline u64 Execution<Memory>::push_frame(u32 stack_bytes) {
+  PORTOLAN_ASSERT(depth_ < isa::kMaxFrames);  // the verifier counts frames, those of callbacks too
+  std::byte* const top = stacks_[depth_] + kFrameBytes;
+  if (stack_bytes != 0) std::memset(top - stack_bytes, 0, stack_bytes);
+  if constexpr (std::is_same_v<Memory, CheckedMemory>)
+    memory_.judge->add_stack(top - stack_bytes, stack_bytes);
+  frames_[depth_].loops_left = kMaxLoops;
+  ++depth_;
+  return reinterpret_cast<std::uintptr_t>(top);
+}
+
+// False: beyond the packet.
+template <class Memory>
+template <class T>
+bool Execution<Memory>::load_packet(u64 context, std::int32_t offset, u64* value) const {
+  const std::byte* const from = packet_place(*pointer<const helper::SkBuff>(context), offset, sizeof(T));
+  if (from == nullptr) return false;
+  const T bytes = sync::program::load<T>(from);
+  *value = sizeof(T) == 1 ? bytes : std::byteswap(bytes);
+  return true;
+}
+
+template <class Memory>
+template <class T>
+inline T Execution<Memory>::load(u64 address) {
+  memory_.check(address, sizeof(T), false);
+  return sync::program::load<T>(pointer<const T>(address));
+}
+template <class Memory>
+template <class T>
+inline void Execution<Memory>::store(u64 address, T value) {
+  memory_.check(address, sizeof(T), true);
+  sync::program::store<T>(pointer<T>(address), value);
+}
+template <class Memory>
+template <class T>
+inline void* Execution<Memory>::place(u64 address) {
+  memory_.check(address, sizeof(T), true);
+  return pointer<void>(address);
+}
+
+// Pages that a user has mapped may be gone: then a load gives 0, as the kernel's probe reads, and a store
+// stores nothing.
+template <class Memory>
+template <class T>
+T Execution<Memory>::load_or_zero(u64 address) {
+  memory_.check(address, sizeof(T), false);
+  T value{};
+  if (!portolan_fault_copy(&value, pointer<const void>(address), sizeof value)) return T{};
+  return value;
+}
+template <class Memory>
+template <class T>
+void Execution<Memory>::store_if_there(u64 address, T value) {
+  memory_.check(address, sizeof(T), true);
+  (void)!portolan_fault_copy(pointer<void>(address), &value, sizeof value);
+}
+template <class Memory>
+bool Execution<Memory>::is_there(u64 address, u32 bytes) {
+  u64 ignored;
+  return portolan_fault_copy(&ignored, pointer<const void>(address), bytes);
+}
+
+// self nullptr: only tells where the handlers are.
+template <class Memory>
+[[gnu::noinline]] u64 Execution<Memory>::interpret(Execution* self, const Code* at, Registers& r,
+                                                   const void* const** handlers) {
+  if (self == nullptr) {
+    static const void* const table[] = {
+        &&none,
+#define ALU(name, ...) &&name##64_imm, &&name##64_reg, &&name##32_imm, &&name##32_reg,
+#define MOVSX(name, ...) &&name,
+#define UNARY(name, ...) &&name,
+#define JUMP(name, ...) &&name##64_imm, &&name##64_reg, &&name##32_imm, &&name##32_reg,
+#define SIZE(name, ...) \
+  &&load_##name, &&store_imm_##name, &&store_##name, &&load_acquire_##name, &&store_release_##name,
+#define SIGNED_SIZE(name, ...) &&load_##name,
+#define PACKET_SIZE(name, ...) &&packet_abs_##name, &&packet_ind_##name,
+#define ATOMIC(name, ...) &&atomic_##name##32, &&atomic_##name##64,
+#define COMPARE_EXCHANGE(name, ...) &&name,
+#define OTHER(name, ...) &&name,
+#include "isa/opcodes.def"
+        // Those that may fault; what touches no memory does as it always does.
+        &&none,
+#define ALU(name, ...) &&name##64_imm, &&name##64_reg, &&name##32_imm, &&name##32_reg,
+#define MOVSX(name, ...) &&name,
+#define UNARY(name, ...) &&name,
+#define JUMP(name, ...) &&name##64_imm, &&name##64_reg, &&name##32_imm, &&name##32_reg,
+#define SIZE(name, ...)                                                              \
+  &&load_##name##_or_zero, &&store_imm_##name##_if_there, &&store_##name##_if_there, \
+      &&load_##name##_or_zero, &&store_##name##_if_there,
+#define SIGNED_SIZE(name, ...) &&load_##name##_or_zero,
+#define PACKET_SIZE(name, ...) &&packet_abs_##name, &&packet_ind_##name,
+#define ATOMIC(name, ...) &&atomic_##name##32_if_there, &&atomic_##name##64_if_there,
+#define COMPARE_EXCHANGE(name, ...) &&name##_if_there,
+#define OTHER(name, ...) &&name,
+#include "isa/opcodes.def"
+    };
+    static_assert(std::size(table) == 2 * isa::kOperations);
+    *handlers = table;
+    return 0;
+  }
+  const u32 outermost = self->depth_;
+
+#define TO r[at->to]
+#define FROM r[at->from]
+#define NEXT            \
+  do {                  \
+    ++at;               \
+    goto * at->handler; \
+  } while (false)
+#define ADDRESS(base) ((base) + static_cast<u64>(static_cast<std::int64_t>(at->off)))
+
+  goto * at->handler;
+
+none:
+  PORTOLAN_ASSERT(false);  // prepare() lets no program have it
+
+#define CALCULATE(label, T_, S_, second, result)        \
+  label: {                                              \
+    using T = T_;                                       \
+    using S = S_;                                       \
+    [[maybe_unused]] constexpr T kBits = sizeof(T) * 8; \
+    [[maybe_unused]] const T a = static_cast<T>(TO);    \
+    const T b = static_cast<T>(second);                 \
+    static_assert(sizeof(S) == sizeof(T));              \
+    TO = static_cast<T>(result);                        \
+    NEXT;                                               \
+  }
+#define IMM static_cast<std::int64_t>(at->imm)
+#define ALU(name, operation, off, text, result)            \
+  CALCULATE(name##64_imm, u64, std::int64_t, IMM, result)  \
+  CALCULATE(name##64_reg, u64, std::int64_t, FROM, result) \
+  CALCULATE(name##32_imm, u32, std::int32_t, IMM, result)  \
+  CALCULATE(name##32_reg, u32, std::int32_t, FROM, result)
+#define MOVSX(name, kind, off, type, text)                                                                 \
+  name: {                                                                                                  \
+    const auto extended = static_cast<std::int64_t>(static_cast<type>(FROM));                              \
+    TO = isa::Class::kind == isa::Class::kAlu64 ? static_cast<u64>(extended) : static_cast<u32>(extended); \
+    NEXT;                                                                                                  \
+  }
+#define UNARY(name, kind, source, operation, imm, text, T, result) \
+  name: {                                                          \
+    const T a = static_cast<T>(TO);                                \
+    TO = static_cast<T>(result);                                   \
+    NEXT;                                                          \
+  }
+#define BRANCH(label, T_, S_, second, condition) \
+  label: {                                       \
+    using T = T_;                                \
+    using S = S_;                                \
+    static_assert(sizeof(S) == sizeof(T));       \
+    const T a = static_cast<T>(TO);              \
+    const T b = static_cast<T>(second);          \
+    if (condition) {                             \
+      at = at->target;                           \
+      goto * at->handler;                        \
+    }                                            \
+    NEXT;                                        \
+  }
+#define JUMP(name, operation, text, condition)             \
+  BRANCH(name##64_imm, u64, std::int64_t, IMM, condition)  \
+  BRANCH(name##64_reg, u64, std::int64_t, FROM, condition) \
+  BRANCH(name##32_imm, u32, std::int32_t, IMM, condition)  \
+  BRANCH(name##32_reg, u32, std::int32_t, FROM, condition)
+#define SIZE(name, size, type, text)                                                                 \
+  load_##name : TO = self->load<type>(ADDRESS(FROM));                                                \
+  NEXT;                                                                                              \
+  load_##name##_or_zero : TO = self->load_or_zero<type>(ADDRESS(FROM));                              \
+  NEXT;                                                                                              \
+  store_imm_##name : self->store<type>(ADDRESS(TO), static_cast<type>(IMM));                         \
+  NEXT;                                                                                              \
+  store_imm_##name##_if_there : self->store_if_there<type>(ADDRESS(TO), static_cast<type>(IMM));     \
+  NEXT;                                                                                              \
+  store_##name : self->store<type>(ADDRESS(TO), static_cast<type>(FROM));                            \
+  NEXT;                                                                                              \
+  store_##name##_if_there : self->store_if_there<type>(ADDRESS(TO), static_cast<type>(FROM));        \
+  NEXT;                                                                                              \
+  load_acquire_##name : self->memory_.check(ADDRESS(FROM), sizeof(type), false);                     \
+  TO = sync::program::load_acquire<type>(pointer<const type>(ADDRESS(FROM)));                        \
+  NEXT;                                                                                              \
+  store_release_##name                                                                               \
+      : sync::program::store_release<type>(self->place<type>(ADDRESS(TO)), static_cast<type>(FROM)); \
+  NEXT;
+#define SIGNED_SIZE(name, size, type, text)                                                        \
+  load_##name : TO = static_cast<u64>(static_cast<std::int64_t>(                                   \
+                    static_cast<type>(self->load<std::make_unsigned_t<type>>(ADDRESS(FROM)))));    \
+  NEXT;                                                                                            \
+  load_##name##_or_zero                                                                            \
+      : TO = static_cast<u64>(static_cast<std::int64_t>(self->load_or_zero<type>(ADDRESS(FROM)))); \
+  NEXT;
+#define PACKET_SIZE(name, size, type)                                                            \
+  packet_abs_##name : if (!self->load_packet<type>(r[6], at->imm, &r[0])) goto leave_with_zero;  \
+  NEXT;                                                                                          \
+  packet_ind_##name                                                                              \
+      : if (!self->load_packet<type>(                                                            \
+                r[6], static_cast<std::int32_t>(static_cast<u32>(FROM + static_cast<u64>(IMM))), \
+                &r[0])) goto leave_with_zero;                                                    \
+  NEXT;
+#define ATOMIC_OF(label, type, function, fetches)                                                            \
+  label##_if_there : if (!self->is_there(ADDRESS(TO), sizeof(type))) {                                       \
+    if (fetches) FROM = 0;                                                                                   \
+    NEXT;                                                                                                    \
+  }                                                                                                          \
+  label: {                                                                                                   \
+    const type was = sync::program::function<type>(self->place<type>(ADDRESS(TO)), static_cast<type>(FROM)); \
+    if (fetches) FROM = was;                                                                                 \
+    NEXT;                                                                                                    \
+  }
+#define ATOMIC(name, imm, function, fetches, text)     \
+  ATOMIC_OF(atomic_##name##32, u32, function, fetches) \
+  ATOMIC_OF(atomic_##name##64, u64, function, fetches)
+#define COMPARE_EXCHANGE(name, size, type)                                                              \
+  name##_if_there : if (!self->is_there(ADDRESS(TO), sizeof(type))) {                                   \
+    r[0] = 0;                                                                                           \
+    NEXT;                                                                                               \
+  }                                                                                                     \
+  name:                                                                                                 \
+  r[0] = sync::program::compare_exchange<type>(self->place<type>(ADDRESS(TO)), static_cast<type>(r[0]), \
+                                               static_cast<type>(FROM));                                \
+  NEXT;
+#include "isa/opcodes.def"
+
+load_imm64:
+  TO = at->wide;
+  at += 2;
+  goto * at->handler;
+
+goto_:
+gotol:
+  at = at->target;
+  goto * at->handler;
+
+may_goto: {
+  u32& left = self->frames_[self->depth_ - 1].loops_left;
+  if (left == 0) {
+    at = at->target;
+    goto * at->handler;
+  }
+  --left;
+  NEXT;
+}
+
+call_helper:
+  r[0] = at->function(self->run_, r[1], r[2], r[3], r[4], r[5]);
+  NEXT;
+
+call_function: {
+  const u64 frame_pointer = self->push_frame(static_cast<u32>(at->off));
+  Frame& frame = self->frames_[self->depth_ - 1];
+  frame.resume = at + 1;
+  std::memcpy(frame.kept.data(), &r[6], sizeof frame.kept);
+  r[isa::kFramePointer] = frame_pointer;
+  at = at->target;
+  goto * at->handler;
+}
+
+leave_with_zero:
+  r[0] = 0;
+exit_: {
+  const Frame& frame = self->frames_[--self->depth_];
+  if (self->depth_ + 1 == outermost) return r[0];
+  std::memcpy(&r[6], frame.kept.data(), sizeof frame.kept);
+  at = frame.resume;
+  goto * at->handler;
+}
+}
+
+template <class Memory>
+const void* const* Execution<Memory>::handlers() {
+  const void* const* found = nullptr;
+  Registers none{};
+  interpret(nullptr, nullptr, none, &found);
+  return found;
+}
+
+template class Execution<NativeMemory>;
+template class Execution<CheckedMemory>;
+
+const void* const* native_handlers() { return Execution<NativeMemory>::handlers(); }
+const void* const* checked_handlers() { return Execution<CheckedMemory>::handlers(); }
+
+}  // namespace portolan::vm

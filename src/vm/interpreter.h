@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carries programs out: threaded code, one handler per operation of isa/opcodes.def.
+#pragma once
+#include <array>
+
+#include "vm/executable.h"
+
+namespace portolan::vm {
+
+inline constexpr std::size_t kRegisters = 12;  // R11 is for what the library inserts
+// Of one function, with room below the program's own for what fixups keep there.
+inline constexpr std::uint32_t kFrameBytes = isa::kStackBytes + 64;
+inline constexpr std::uint32_t kMaxLoops = 8 * 1024 * 1024;  // may_goto falls through so often in one frame
+
+// How a program's accesses reach memory. The verifier has allowed each: nothing is left to check.
+struct NativeMemory {
+  void check(std::uint64_t, std::uint32_t, bool) {}
+};
+// A fuzzer doubts that: this one asks about every access of the program's own.
+struct CheckedMemory {
+  struct Judge {
+    virtual void check(std::uint64_t address, std::uint32_t bytes, bool writes) = 0;
+    virtual void add_stack(const std::byte* low, std::size_t bytes) = 0;  // a frame that the program may use
+
+   protected:
+    ~Judge() = default;
+  };
+  Judge* judge;
+  void check(std::uint64_t address, std::uint32_t bytes, bool writes) {
+    judge->check(address, bytes, writes);
+  }
+};
+
+// One run. It lies on the C++ stack of the thread, with the stacks of the program's functions.
+template <class Memory>
+class Execution final : public map::ProgramInvoker {
+ public:
+  Execution(const Executable& executable, helper::Run& run, Memory memory)
+      : executable_(executable), run_(run), memory_(memory) {
+    run.program = this;
+  }
+  // The main program on run.context; R0.
+  std::uint64_t run();
+  std::uint64_t call_back(std::uint64_t function, std::uint64_t a, std::uint64_t b, std::uint64_t c,
+                          std::uint64_t d, std::uint64_t e) override;
+
+  // By operation; those of instructions that may fault follow, kOperations further on.
+  static const void* const* handlers();
+
+ private:
+  using Registers = std::array<std::uint64_t, kRegisters>;
+  struct Frame {
+    const Code* resume;
+    std::array<std::uint64_t, 5> kept;  // R6 to R10 of the caller
+    std::uint32_t loops_left;
+  };
+
+  static std::uint64_t interpret(Execution* self, const Code* at, Registers& r, const void* const** handlers);
+  std::uint64_t start(Executable::Function function, Registers& registers);
+  std::uint64_t push_frame(std::uint32_t stack_bytes);
+  template <class T>
+  bool load_packet(std::uint64_t context, std::int32_t offset, std::uint64_t* value) const;
+  template <class T>
+  T load(std::uint64_t address);
+  template <class T>
+  T load_or_zero(std::uint64_t address);
+  template <class T>
+  void store(std::uint64_t address, T value);
+  template <class T>
+  void store_if_there(std::uint64_t address, T value);
+  template <class T>
+  void* place(std::uint64_t address);
+  bool is_there(std::uint64_t address, std::uint32_t bytes);
+
+  const Executable& executable_;
+  helper::Run& run_;
+  [[no_unique_address]] Memory memory_;
+  std::uint32_t depth_ = 0;  // frames in use
+  std::array<Frame, isa::kMaxFrames> frames_;
+  alignas(16) std::byte stacks_[isa::kMaxFrames][kFrameBytes];
+};
+
+extern template class Execution<NativeMemory>;
+extern template class Execution<CheckedMemory>;
+
+const void* const* native_handlers();
+const void* const* checked_handlers();
+
+}  // namespace portolan::vm

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "vm/executable.h"
+
+namespace portolan::vm {
+
+// What this process runs for a program of the runtime: made once, after a check of its own if this process
+// did not load it. What verify() says; EINVAL, ENOMEM. Call it inside a CallEpoch.
+Result<const Executable*> executable_of(verifier::Program& program);
+// For the one that has just verified it.
+Result<const Executable*> adopt(verifier::Program& program, const verifier::VerifiedProgram& verified);
+
+}  // namespace portolan::vm

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs programs: on a vCPU that this thread leases for as long as a Runner lives.
+#pragma once
+#include "vm/executable.h"
+
+namespace portolan::vm {
+
+class Runner {
+ public:
+  // Waits until a vCPU is free, but for one that this thread has already (a run inside a run has the same).
+  // `system` nullptr: programs find no bpf_sys_bpf. Call it inside a CallEpoch that lasts as long as the
+  // Runner.
+  static Result<Runner> create(object::Runtime& runtime, helper::SystemCalls* system);
+  Runner(Runner&& other) noexcept;
+  Runner& operator=(Runner&&) = delete;
+  ~Runner();
+
+  std::uint32_t cpu() const { return cpu_; }
+  // One run on `context` (helper/packet.h, or bytes); R0.
+  std::uint64_t run(const Executable& executable, std::uint32_t program_id, void* context);
+
+ private:
+  Runner(object::Runtime& runtime, const sync::Actor& actor, helper::SystemCalls* system);
+
+  object::Runtime* runtime_;  // nullptr: moved from
+  sync::Actor actor_;
+  helper::SystemCalls* system_;
+  std::uint32_t cpu_;
+};
+
+// One run of a program of the runtime, counted if `counts` (BPF_ENABLE_STATS); R0's low half. What
+// executable_of() says.
+Result<std::uint32_t> bpf_prog_run(Runner& runner, verifier::Program& program, void* context, bool counts);
+
+}  // namespace portolan::vm
