@@ -121,6 +121,31 @@ void print_commands() {
   fmt::print("\n{} of {} commands.\n", counts.here, counts.all);
 }
 
+void print_helper(Counts& counts, std::uint32_t id, const char* name, int major, int minor, bool here,
+                  const char* note) {
+  ++counts.all;
+  counts.here += here;
+  fmt::print("| {} | bpf_{} | {}.{} | {} | {} |\n", id, name, major, minor, here ? "✓" : "", note);
+}
+
+void print_helpers() {
+  Counts counts;
+  fmt::print(
+      "\n## Helpers\n\n"
+      "Programs of each type have those that Linux gives them. A program that calls one which is not here is "
+      "refused, with a\nline in the log that says why.\n\n"
+      "| number | name | Linux since | here | note |\n"
+      "|---|---|---|---|---|\n");
+#define HELPER(id, name, returns, programs, flags, major, minor, args, note) \
+  print_helper(counts, id, #name, major, minor, true, note);
+#define HELPER_NOT_HERE(id, name, returns, programs, flags, major, minor, args, note) \
+  print_helper(counts, id, #name, major, minor, false, note);
+#include "helper/helpers.def"
+#undef HELPER
+#undef HELPER_NOT_HERE
+  fmt::print("\n{} of {} helpers.\n", counts.here, counts.all);
+}
+
 void print_differences() {
   fmt::print(
       "\n## What differs on purpose\n\n"
@@ -137,7 +162,8 @@ void print_differences() {
 int main() {
   fmt::print(
       "# Compatibility with Linux\n\n"
-      "<!-- Printed by portolan-compat from map_types.def, commands.def and docs/differences.def; ./dev fmt "
+      "<!-- Printed by portolan-compat from map_types.def, commands.def, helpers.def and "
+      "docs/differences.def; ./dev fmt "
       "rewrites it. "
       "-->\n\n"
       "The measure is Linux 6.18: same results, same errno, same order of checks. What is not listed as "
@@ -145,6 +171,7 @@ int main() {
       "meant to be\nthe same, and a difference there is a bug.\n");
   print_map_types();
   print_commands();
+  print_helpers();
   print_differences();
   return 0;
 }
