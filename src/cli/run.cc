@@ -19,6 +19,7 @@
 
 #include "cli/command.h"
 #include "cli/filter.h"
+#include "helper/trace.h"
 #include "object/runtime.h"
 
 namespace portolan::cli {
@@ -233,6 +234,8 @@ int run(Arguments arguments) {
   if (options.verbose)
     fmt::print(stderr, "portolan run: runtime {} in {}\n", is_private ? "(private)" : "(shared)", directory);
   set_environment(preload, directory);
+  // Held open, so that what programs print can be read later too.
+  const auto trace = helper::keep_trace_pipe((*runtime)->directory_fd());
 
   bool others_live = false;
   const int status = run_command(options, others_live);

@@ -16,6 +16,7 @@
 #include "base/sys.h"
 #include "map/map.h"
 #include "shim/session.h"
+#include "shim/trace_files.h"
 #include "sync/call_epoch.h"
 #include "verifier/program.h"
 
@@ -114,7 +115,7 @@ int open_pin(const std::string& there, int flags) {
   return text ? file_with(*text) : -EIO;
 }
 
-int open_special(const char* path, int) {
+int open_special(const char* path, int flags) {
   if (path == nullptr || path[0] != '/') return kNotSpecial;
   if (std::strncmp(path, "/proc/", 6) == 0) {
     if (std::strcmp(path, "/proc/mounts") == 0 || std::strcmp(path, "/proc/self/mounts") == 0) {
@@ -130,7 +131,7 @@ int open_special(const char* path, int) {
     const int number = number_in(path, "fdinfo/");
     return number < 0 ? kNotSpecial : open_fdinfo(number, path);
   }
-  return kNotSpecial;
+  return open_trace_pipe(path, flags);
 }
 
 }  // namespace portolan::shim

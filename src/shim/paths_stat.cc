@@ -7,6 +7,7 @@
 
 #include "abi/limits.h"
 #include "shim/path.h"
+#include "shim/trace_files.h"
 
 namespace portolan::shim {
 namespace {
@@ -28,6 +29,15 @@ bool is_on_bpffs(int fd) {
 }
 
 long stat_fs(const char* path, void* out) {
+  if (is_trace_directory(path)) {  // also where the machine has none, or does not show it to this user
+    constexpr long kTraceFsMagic = 0x7472'6163;
+    auto* status = static_cast<struct ::statfs*>(out);
+    *status = {};
+    status->f_type = kTraceFsMagic;
+    status->f_bsize = status->f_frsize = 4096;
+    status->f_namelen = 255;
+    return 0;
+  }
   const Path there(path);
   const long result = call_with(there, SYS_statfs, there.word(), word(out));
   auto* status = static_cast<struct ::statfs*>(out);
