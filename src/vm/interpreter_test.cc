@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vm/interpreter.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include "base/fault_copy.h"
+#include "base/sys.h"
+#include "helper/packet.h"
+#include "vm/runtime_for_test.h"
+
+namespace portolan::vm {
+namespace {
+
+using abi::Insn;
+using Insns = std::vector<Insn>;
+
+constexpr Insn kExit{0x95, 0, 0, 0};
+constexpr std::uint8_t regs(unsigned to, unsigned from = 0) {
+  return static_cast<std::uint8_t>(to | from << 4);
+}
+constexpr Insn set(unsigned to, std::int32_t value) { return {0xb7, regs(to), 0, value}; }
+constexpr Insn move(unsigned to, unsigned from) { return {0xbf, regs(to, from), 0, 0}; }
+
+class Interpreter : public WithRuntime {
+ protected:
+  void make(Insns insns, std::vector<verifier::Subprogram> subprograms = {{0, 512, ""}},
+            std::vector<verifier::InsnNotes> notes = {}) {
+    auto made = Executable::for_test(
+        {abi::ProgType::kSyscall, std::move(insns), std::move(notes), {}, {}, std::move(subprograms)},
+        native_handlers());
+    ASSERT_TRUE(made) << made.error().value;
+    executable_ = std::move(*made);
+  }
+  std::uint64_t run(void* context = nullptr) {
+    helper::Run state = new_run(context);
+    return Execution<NativeMemory>(*executable_, state, {}).run();
+  }
+  std::uint64_t result_of(Insns insns, void* context = nullptr) {
+    make(std::move(insns));
+    return run(context);
+  }
+  std::unique_ptr<const Executable> executable_;
+};
+
+TEST_F(Interpreter, divides_as_the_instruction_set_says) {
+  struct {
+    std::uint8_t code;
+    std::int16_t off;
+    std::int32_t a, b;
+    std::uint64_t result;
+  } const rows[] = {
+      {0x3f, 0, 7, 0, 0},  // by zero: 0
+      {0x9f, 0, 7, 0, 7},  // the remainder is what there was
+      {0x3f, 1, -7, 2, static_cast<std::uint64_t>(-3)},
+      {0x9f, 1, -7, 2, static_cast<std::uint64_t>(-1)},
+      {0x3c, 1, INT32_MIN, -1, 0x80000000u},
+      {0x9c, 1, INT32_MIN, -1, 0},
+      {0x9c, 0, -1, 0, 0xffffffffu},
+  };
+  for (const auto& row : rows)
+    EXPECT_EQ(result_of({set(0, row.a), set(1, row.b), {row.code, regs(0, 1), row.off, 0}, kExit}),
+              row.result);
+}
+
+TEST_F(Interpreter, a_called_function_has_a_frame_of_zeros_and_gives_r6_to_r10_back) {
+  // r6 = 5; *(r10-8) = 9; call f; r0 += r6; r0 += *(r10-8); exit; f: r6 = 100; r0 = *(r10-8); exit
+  make({set(6, 5),
+        {0x7a, regs(10), -8, 9},
+        {0x85, regs(0, 1), 0, 4},
+        {0x0f, regs(0, 6), 0, 0},
+        {0x79, regs(1, 10), -8, 0},
+        {0x0f, regs(0, 1), 0, 0},
+        kExit,
+        set(6, 100),
+        {0x79, regs(0, 10), -8, 0},
+        {0x7a, regs(10), -8, 77},
+        kExit},
+       {{0, 8, ""}, {7, 8, ""}});
+  EXPECT_EQ(run(), 14u);
+  EXPECT_EQ(run(), 14u);
+}
+
+TEST_F(Interpreter, may_goto_falls_through_eight_mi_times_in_each_frame) {
+  // r0 = 0; r0 += 1; may_goto +1; goto -3; exit
+  EXPECT_EQ(result_of({set(0, 0), {0x07, regs(0), 0, 1}, {0xe5, 0, 1, 0}, {0x05, 0, -3, 0}, kExit}),
+            kMaxLoops + 1u);
+}
+
+TEST_F(Interpreter, atomic_operations_of_four_bytes_leave_the_other_four_alone) {
+  std::uint64_t word = 0xffffffff'ffffffff;
+  EXPECT_EQ(
+      result_of(
+          {set(2, 1), {0xc3, regs(1, 2), 0, isa::atomic::kAdd | isa::atomic::kFetch}, move(0, 2), kExit},
+          &word),
+      0xffffffffu);
+  EXPECT_EQ(word, 0xffffffff'00000000u);
+  // compare and exchange gives back what was there, and stores only what was expected
+  EXPECT_EQ(
+      result_of({set(0, 3), set(2, 7), {0xdb, regs(1, 2), 0, isa::atomic::kCompareExchange}, kExit}, &word),
+      0xffffffff'00000000u);
+  EXPECT_EQ(word, 0xffffffff'00000000u);
+  word = 3;
+  EXPECT_EQ(
+      result_of({set(0, 3), set(2, 7), {0xdb, regs(1, 2), 0, isa::atomic::kCompareExchange}, kExit}, &word),
+      3u);
+  EXPECT_EQ(word, 7u);
+}
+
+TEST_F(Interpreter, packet_loads_beyond_the_end_leave_with_zero) {
+  std::byte bytes[16];
+  for (int i = 0; i < 16; ++i) bytes[i] = static_cast<std::byte>(i + 1);
+  helper::SkBuff skb{};
+  skb.head = skb.data = bytes;
+  skb.end = skb.data_end = bytes + 16;
+  skb.network_header = bytes + 14;
+  skb.mac_header = bytes;
+  const auto load_at = [&](std::uint8_t code, std::int32_t at) {
+    return result_of({move(6, 1), set(0, 1), set(2, 3), {code, regs(0, 2), 0, at}, kExit}, &skb);
+  };
+  EXPECT_EQ(load_at(0x28, 1), 0x0203u);
+  EXPECT_EQ(load_at(0x20, 12), 0x0d0e0f10u);
+  EXPECT_EQ(load_at(0x20, 13), 0u);
+  EXPECT_EQ(load_at(0x50, 2), 6u);               // indirect: r2 + 2
+  EXPECT_EQ(load_at(0x50, -4), 0u);              // before the packet
+  EXPECT_EQ(load_at(0x28, -0x100000), 0x0f10u);  // from the network header
+  EXPECT_EQ(load_at(0x28, -0x200000 + 4), 0x0506u);
+}
+
+TEST_F(Interpreter, pages_that_are_gone_read_as_zeros_and_swallow_what_is_stored) {
+  install_fault_handler();
+  void* const page = *sys::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  std::vector<verifier::InsnNotes> notes(6, verifier::InsnNotes{true});
+  make({set(0, 7),
+        {0x7a, regs(1), 0, 1},
+        set(2, 9),
+        {0xdb, regs(1, 2), 0, isa::atomic::kExchange},
+        {0x79, regs(0, 1), 0, 0},
+        kExit},
+       {{0, 0, ""}}, notes);
+  EXPECT_EQ(run(page), 0u);
+  (void)sys::munmap(page, 4096);
+}
+
+TEST_F(Interpreter, a_callback_runs_one_frame_deeper_and_sees_its_callers_stack) {
+  // f: *(u64 *)(r1 + 0) += r2; r0 = 1
+  make({{0x7a, regs(10), -8, 40}, set(0, 0), kExit, {0xdb, regs(1, 2), 0, 0}, set(0, 1), kExit},
+       {{0, 8, ""}, {3, 0, ""}});
+  helper::Run state = new_run(nullptr);
+  Execution<NativeMemory> execution(*executable_, state, {});
+  std::uint64_t sum = 40;
+  EXPECT_EQ(execution.call_back(4, reinterpret_cast<std::uintptr_t>(&sum), 2, 0, 0, 0), 1u);
+  EXPECT_EQ(sum, 42u);
+}
+
+TEST_F(Interpreter, every_access_can_be_questioned) {
+  struct Judge final : CheckedMemory::Judge {
+    void check(std::uint64_t address, std::uint32_t bytes, bool) override {
+      if (address < low || address + bytes > low + size) ++refused;
+      ++asked;
+    }
+    void add_stack(const std::byte* at, std::size_t bytes) override {
+      low = reinterpret_cast<std::uintptr_t>(at);
+      size = bytes;
+    }
+    std::uint64_t low = 0, size = 0;
+    int asked = 0, refused = 0;
+  } judge;
+  std::uint64_t outside = 0;
+  auto made = Executable::for_test(
+      {abi::ProgType::kSyscall,
+       {{0x7a, regs(10), -8, 1}, {0x79, regs(0, 10), -8, 0}, {0x79, regs(0, 1), 0, 0}, kExit},
+       {},
+       {},
+       {},
+       {{0, 8, ""}}},
+      checked_handlers());
+  ASSERT_TRUE(made);
+  helper::Run state = new_run(&outside);
+  EXPECT_EQ(Execution<CheckedMemory>(**made, state, {&judge}).run(), 0u);
+  EXPECT_EQ(judge.asked, 3);
+  EXPECT_EQ(judge.refused, 1);
+}
+
+TEST_F(Interpreter, what_only_a_kernel_can_do_is_no_executable) {
+  for (const Insn& one : {Insn{0x85, regs(0, 2), 0, 1}, Insn{0x85, 0, 0, 0}, Insn{0xbf, regs(1, 2), 1, 0},
+                          Insn{0x05, 0, 5, 0}, Insn{0x8d, 0, 0, 0}}) {
+    auto made = Executable::for_test({abi::ProgType::kSyscall, {one, kExit}, {}, {}, {}, {{0, 0, ""}}},
+                                     native_handlers());
+    EXPECT_FALSE(made);
+  }
+}
+
+}  // namespace
+}  // namespace portolan::vm
