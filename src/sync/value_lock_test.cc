@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sync/process_for_test.h"
+#include "sync/seam.h"
 
 namespace portolan::sync {
 namespace {
@@ -121,6 +122,41 @@ TEST_F(ValueLockTest, a_killed_holder_keeps_nobody_out) {
   const ValueLockGuard guard(shared_->lock, scope);
   EXPECT_NE(word_of(shared_->lock), left);
 }
+
+#ifdef PORTOLAN_SEAMS
+// Two words that only holders of the lock change, one after the other.
+void add(Shared& shared) {
+  shared.left.store_relaxed(shared.left.load_relaxed() + 1);
+  shared.right.store_relaxed(shared.left.load_relaxed());
+}
+
+TEST_F(ValueLockTest, a_kill_at_any_store_keeps_nobody_out) {
+  for (std::uint64_t seam = 1;; ++seam) {
+    const int status = run_child([&] {
+      Participants own(*world_.table, world_.directory.fd());
+      const Actor actor = *own.actor();
+      kill_at_seam(seam);
+      {
+        const VcpuScope scope(vcpus_, actor);
+        const ValueLockGuard guard(shared_->lock, scope);
+        add(*shared_);
+      }
+      kill_at_seam(0);
+      return 0;
+    });
+    const Actor actor = *participants_.actor();
+    const VcpuScope scope(vcpus_, actor);
+    const ValueLockGuard guard(shared_->lock, scope);
+    add(*shared_);
+    EXPECT_EQ(shared_->left.load_relaxed(), shared_->right.load_relaxed()) << "seam " << seam;
+    if (status == 0) {
+      EXPECT_GT(seam, 8u);
+      break;
+    }
+    ASSERT_EQ(status, -SIGKILL);
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace portolan::sync
