@@ -5,6 +5,7 @@
 #include "syscall/program_source.h"
 #include "syscall/user_log.h"
 #include "verifier/program.h"
+#include "vm/prepare.h"
 
 namespace portolan::syscall {
 namespace {
@@ -143,6 +144,7 @@ Result<long> prog_load(const Call& call) {
   object::Draft draft = TRY(verifier::draft_program(call.runtime, checked->program, attributes));
   const std::vector<object::Edge> edges = edges_of(*checked, attributes);
   auto published = TRY(call.runtime.publish(std::move(draft), edges, shm::Access::kReadWrite));
+  TRY(vm::adopt(*static_cast<verifier::Program*>(published.view), checked->program));
   return TRY(call.caller.install_fd(std::move(published.fd)));
 }
 

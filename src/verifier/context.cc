@@ -47,16 +47,20 @@ struct SkbField {
   std::uint32_t stored;
   unsigned readers, writers;
   ContextValue value;
+  bool is_whole;  // no part of it can be read by itself
 };
 constexpr SkbField kSkbFields[] = {
 #define SKB_FIELD(offset, member, stored, readers, writers) \
-  {offset, 4, offsetof(SkBuff, member), stored, readers, writers, ContextValue::kScalar},
+  {offset, 4, offsetof(SkBuff, member), stored, readers, writers, ContextValue::kScalar, false},
+#define SKB_WHOLE(offset, member, readers) \
+  {offset, 4, offsetof(SkBuff, member), 4, readers, 0, ContextValue::kScalar, true},
 #define SKB_WIDE(offset, member, readers, writers) \
-  {offset, 8, offsetof(SkBuff, member), 8, readers, writers, ContextValue::kScalar},
+  {offset, 8, offsetof(SkBuff, member), 8, readers, writers, ContextValue::kScalar, true},
 #define SKB_PACKET(offset, member, value, readers) \
-  {offset, 4, offsetof(SkBuff, member), 0, readers, 0, ContextValue::value},
+  {offset, 4, offsetof(SkBuff, member), 0, readers, 0, ContextValue::value, true},
 #include "verifier/contexts.def"
 #undef SKB_FIELD
+#undef SKB_WHOLE
 #undef SKB_WIDE
 #undef SKB_PACKET
 };
@@ -80,8 +84,7 @@ ContextAccess check_skb(unsigned programs, std::int32_t offset, std::uint32_t si
   const SkbField* field = skb_field_at(offset);
   if (field == nullptr || ((writes ? field->writers : field->readers) & programs) == 0) return {};
   const bool is_whole = size == field->bytes && offset == field->offset;
-  if (field->value != ContextValue::kScalar || field->bytes == 8 || writes)
-    return {is_whole, field->value, 0};
+  if (field->is_whole || writes) return {is_whole, field->value, 0};
   return {size <= field->bytes, ContextValue::kScalar, field->bytes};
 }
 

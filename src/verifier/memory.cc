@@ -186,17 +186,15 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
   facts.accesses_context = is_context;
 
   RegState loaded = number_of(size, is_signed);
-  const bool is_strict =
-      reg.type == RegType::kStack || (program_.flags & abi::prog_flag::kStrictAlignment) != 0;
-  if (is_strict && reg.type != RegType::kCtx) {
-    constexpr int kIpAlign = 2;
-    Tnum place = Tnum::constant(static_cast<std::uint64_t>(std::int64_t{reg.off} + offset +
-                                                           (reg.type == RegType::kPacket ? kIpAlign : 0)));
-    place = reg.bounds.bits + place;
+  const bool always_aligned = reg.type == RegType::kStack || is_context;
+  if (always_aligned || (program_.flags & abi::prog_flag::kStrictAlignment) != 0) {
+    // The Ethernet header lies so that what follows it is aligned.
+    const std::int64_t shift = reg.type == RegType::kPacket ? 2 : 0;
+    const Tnum place = reg.bounds.bits + Tnum::constant(static_cast<std::uint64_t>(reg.off + offset + shift));
+    const char* const what = reg.type == RegType::kStack ? "stack " : is_context ? "context " : "";
     if (!place.is_aligned(size))
-      return refuse(EACCES, "misaligned {}access off ({:#x}; {:#x})+{}+{} size {}",
-                    reg.type == RegType::kStack ? "stack " : "", reg.bounds.bits.value, reg.bounds.bits.mask,
-                    reg.off, offset, size);
+      return refuse(EACCES, "misaligned {}access off ({:#x}; {:#x})+{}+{} size {}", what,
+                    reg.bounds.bits.value, reg.bounds.bits.mask, reg.off, offset, size);
   }
   switch (reg.type) {
     case RegType::kMapKey:

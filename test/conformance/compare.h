@@ -29,4 +29,7 @@ struct RunOptions {
 // Backends may be nullptr, but not both. Differences are printed as they are found.
 Outcome run_random(Backend* kernel, Backend* portolan, const RunOptions& options);
 
+// Whether programs of each type may touch the same parts of their contexts; how many accesses differ.
+std::size_t compare_contexts(Backend& kernel, Backend& portolan);
+
 }  // namespace portolan::conformance

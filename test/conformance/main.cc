@@ -20,6 +20,7 @@ struct CommandLine {
   std::string backend = "both";
   bool random = false;
   bool programs = false;
+  bool contexts = false;
   bool tally = false;
 };
 
@@ -32,6 +33,7 @@ struct CommandLine {
       "  --type hash|array|percpu_hash|percpu_array|all   types of the maps (all); btf: BTF_LOAD only\n"
       "  --ops N            operations for each seed (10000)\n"
       "  --programs         random sequences of helper calls, inside programs\n"
+      "  --contexts         every access to the context of each type of program\n"
       "  --backend both|kernel|portolan (both)\n"
       "            kernel-twice       tests this program itself\n"
       "            libc               by libc's symbols, for a run under `portolan run`\n"
@@ -85,6 +87,8 @@ CommandLine parse(int argc, char** argv) {
       line.run.transcript = true;
     } else if (option == "--programs") {
       line.programs = true;
+    } else if (option == "--contexts") {
+      line.contexts = true;
     } else if (option == "--tally") {
       line.tally = true;
     } else if (option == "--no-shrink") {
@@ -154,6 +158,11 @@ int main(int argc, char** argv) {
     }
   }
   if (kernel == nullptr && portolan == nullptr) return 0;
+  if (line.contexts) {
+    if (kernel != nullptr) return compare_contexts(*kernel, *portolan) == 0 ? 0 : 1;
+    fmt::print("nothing to compare with\n");
+    return 0;
+  }
   if (line.programs) return program_run(line, kernel.get(), portolan.get());
   if (line.random) return random_run(line, kernel.get(), portolan.get());
   set_case_backends(kernel.get(), portolan.get());
