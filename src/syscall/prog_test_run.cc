@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/clock.h"
+#include "syscall/program_system.h"
+#include "syscall/statistics.h"
+#include "syscall/test_run.h"
+#include "vm/prepare.h"
+
+namespace portolan::syscall {
+
+Result<long> prog_test_run(const Call& call) {
+  const abi::TestAttr& attr = call.attr.test;
+  if ((attr.ctx_size_in == 0) != (attr.ctx_in == 0)) return fail(EINVAL);
+  if ((attr.ctx_size_out == 0) != (attr.ctx_out == 0)) return fail(EINVAL);
+  const object::Target target = TRY(call.target(attr.prog_fd, object::Kind::kProg));
+  auto& program = static_cast<verifier::Program&>(*target.view);
+  const TestRun test(call, program);
+  using enum abi::ProgType;
+  switch (static_cast<abi::ProgType>(program.attributes().type)) {
+    case kXdp:
+      return test_run_xdp(test);
+    case kSocketFilter:
+    case kSchedCls:
+    case kSchedAct:
+    case kCgroupSkb:
+    case kLwtIn:
+    case kLwtOut:
+    case kLwtXmit:
+    case kLwtSeg6local:
+      return test_run_skb(test);
+    case kSyscall:
+      return test_run_syscall(test);
+    case kRawTracepoint:
+      return test_run_raw_tracepoint(test);
+    default:
+      return fail(kEnotsupp);
+  }
+}
+
+Result<TestRun::Outcome> TestRun::run(void* context) const {
+  const bool counts = statistics_are_on(call.runtime);
+  ProgramSystem system(call.runtime, call.caller);
+  const vm::Executable* executable = TRY(vm::executable_of(program));
+  vm::Runner runner = TRY(vm::Runner::create(call.runtime, &system));
+  const std::uint32_t repeat = std::max(attr.repeat, 1u);
+  std::uint64_t result = 0;
+  const std::uint64_t begin = monotonic_ns();
+  for (std::uint32_t i = 0; i < repeat; ++i) result = runner.run(*executable, program.id(), context);
+  const std::uint64_t spent = monotonic_ns() - begin;
+  if (counts) program.count_runs(repeat, spent);
+  return Outcome{static_cast<std::uint32_t>(result),
+                 static_cast<std::uint32_t>(std::min<std::uint64_t>(spent / repeat, UINT32_MAX))};
+}
+
+Result<std::uint32_t> TestRun::run_once(void* context) const {
+  const bool counts = statistics_are_on(call.runtime);
+  ProgramSystem system(call.runtime, call.caller);
+  vm::Runner runner = TRY(vm::Runner::create(call.runtime, &system));
+  return vm::bpf_prog_run(runner, program, context, counts);
+}
+
+Result<void> TestRun::finish(const std::byte* data, std::uint32_t size, const Outcome& outcome) const {
+  const std::uint32_t room = attr.data_size_out == 0 ? size : attr.data_size_out;
+  if (attr.data_out != 0) TRY(call.caller.copy_out(attr.data_out, data, std::min(size, room)));
+  TRY(call.put(offsetof(abi::TestAttr, data_size_out), size));
+  TRY(call.put(offsetof(abi::TestAttr, retval), outcome.result));
+  TRY(call.put(offsetof(abi::TestAttr, duration), outcome.duration_ns));
+  if (size > room) return fail(ENOSPC);
+  return {};
+}
+
+}  // namespace portolan::syscall
