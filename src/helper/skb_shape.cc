@@ -38,7 +38,8 @@ int check_encapsulation(const SkBuff& skb, std::uint32_t bytes, U64 flags) {
 U64 grow(SkBuff& skb, std::uint32_t offset, std::uint32_t bytes, U64 flags) {
   const bool encapsulates = (flags & (kEncapIpv4 | kEncapIpv6)) != 0;
   if (skb.gso_size != 0) return negative(kEnotsupp);  // of no protocol that could be grown
-  if (headroom(skb) < bytes) return negative(ENOMEM);
+  // A packet that ends inside its headers would grow behind its end.
+  if (headroom(skb) < bytes || offset > length_of(skb)) return negative(ENOMEM);
   if (encapsulates)
     if (const int error = check_encapsulation(skb, bytes, flags); error != 0) return negative(error);
   const std::uint32_t mac_bytes = mac_header_bytes(skb);
@@ -150,7 +151,7 @@ U64 skb_change_proto(Run&, U64 context, U64 protocol_arg, U64 flags, U64, U64) {
   if (!is_ip(from) || !is_ip(to) || from == to) return negative(kEnotsupp);
   const std::uint32_t offset = mac_header_bytes(skb);
   if (to == kProtocolIpv6) {
-    if (headroom(skb) < kDifference) return negative(ENOMEM);
+    if (headroom(skb) < kDifference || offset > length_of(skb)) return negative(ENOMEM);
     push_network_header(skb, offset, kDifference);
   } else {
     if (offset + kDifference > length_of(skb)) return negative(ENOMEM);
