@@ -37,13 +37,11 @@ bool fields_are_allowed(const abi::SkBuffContext& context) {
 #undef BEFORE
 }
 
-// The kind of packet, as the loopback device sees its destination (eth_type_trans).
+// The kind of packet, as the loopback device sees its destination (eth_type_trans): its own address is zeros,
+// and so is that of its broadcasts.
 std::uint32_t packet_type(const std::byte* destination) {
-  constexpr std::uint32_t kHost = 0, kBroadcast = 1, kMulticast = 2, kOtherHost = 3;
-  constexpr std::byte all_ones[6] = {std::byte{0xff}, std::byte{0xff}, std::byte{0xff},
-                                     std::byte{0xff}, std::byte{0xff}, std::byte{0xff}};
+  constexpr std::uint32_t kHost = 0, kMulticast = 2, kOtherHost = 3;
   if (is_zero(destination, destination + 6)) return kHost;
-  if (std::memcmp(destination, all_ones, 6) == 0) return kBroadcast;
   return (destination[0] & std::byte{1}) != std::byte{0} ? kMulticast : kOtherHost;
 }
 std::uint32_t big_endian(const std::byte* bytes) {

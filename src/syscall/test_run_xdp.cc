@@ -32,7 +32,7 @@ Result<void> check_flags(const TestRun& test) {
 Result<std::uint32_t> metadata_bytes(const TestRun& test, Context& context) {
   if (!context.had()) return 0;
   const std::uint32_t bytes = context->data;
-  if (context->data_meta != 0 || context->data_end != test.attr.data_size_in || bytes > context->data_end)
+  if (context->data_meta != 0 || context->data_end > test.attr.data_size_in || bytes > context->data_end)
     return fail(EINVAL);
   if (bytes % 4 != 0 || bytes > kMostMetadata || bytes > kHeadroom - helper::kXdpFrameBytes)
     return fail(EINVAL);
@@ -48,6 +48,17 @@ Result<void> check_device(Context& context) {
   return {};
 }
 
+// What of the caller's bytes lies behind the linear part, in fragments of a page each. Programs of this
+// library never see it: it is handed back as it came. ENOMEM: more than a packet can have.
+Result<std::vector<std::byte>> copy_fragments(const TestRun& test, std::uint32_t linear) {
+  constexpr std::uint32_t kMostFragments = 17;
+  const std::uint32_t size = test.attr.data_size_in - linear;
+  std::vector<std::byte> fragments(std::min<std::uint64_t>(size, kMostFragments * kPageSize));
+  TRY(test.call.caller.copy_in(fragments.data(), test.attr.data_in + linear, fragments.size()));
+  if (fragments.size() < size) return fail(ENOMEM);
+  return fragments;
+}
+
 }  // namespace
 
 Result<long> test_run_xdp(const TestRun& test) {
@@ -55,12 +66,13 @@ Result<long> test_run_xdp(const TestRun& test) {
   Context context = TRY(test.context_in<abi::XdpMd>());
   const std::uint32_t metadata = TRY(metadata_bytes(test, context));
   const std::uint32_t headroom = kHeadroom - metadata, size = test.attr.data_size_in;
+  const std::uint32_t linear =
+      std::min(context.had() ? context->data_end : size, kFrame - headroom - helper::kSharedInfoBytes);
   if (size - metadata < kEthernetHeader) return fail(EINVAL);
-  if (size > kFrame - headroom - helper::kSharedInfoBytes)
-    return fail(EOPNOTSUPP);  // it would need fragments
   std::vector<std::byte> frame(kFrame);
-  TRY(test.call.caller.copy_in(frame.data() + headroom, test.attr.data_in, size));
+  TRY(test.call.caller.copy_in(frame.data() + headroom, test.attr.data_in, linear));
   TRY(check_device(context));
+  const std::vector<std::byte> fragments = TRY(copy_fragments(test, linear));
 
   helper::NetDevice loopback{kLoopback};
   helper::RxQueue queue{&loopback, 0};
@@ -68,18 +80,18 @@ Result<long> test_run_xdp(const TestRun& test) {
   xdp.data_hard_start = frame.data();
   xdp.data_meta = frame.data() + headroom;
   xdp.data = xdp.data_meta + metadata;
-  xdp.data_end = xdp.data_meta + size;
+  xdp.data_end = xdp.data_meta + linear;
   xdp.rxq = &queue;
   xdp.frame_sz = kFrame;
   const TestRun::Outcome outcome = TRY(test.run(&xdp));
 
-  // Without metadata any more, the packet is all there is.
-  const std::byte* const begin = xdp.data_meta > xdp.data ? xdp.data : xdp.data_meta;
   if (context.had()) {
-    context->data = static_cast<std::uint32_t>(xdp.data - begin);
-    context->data_end = static_cast<std::uint32_t>(xdp.data_end - begin);
+    context->data = static_cast<std::uint32_t>(xdp.data - xdp.data_meta);
+    context->data_end = static_cast<std::uint32_t>(xdp.data_end - xdp.data_meta);
   }
-  TRY(test.finish(begin, static_cast<std::uint32_t>(xdp.data_end - begin), outcome));
+  std::vector<std::byte> packet(xdp.data_meta, xdp.data_end);
+  packet.insert(packet.end(), fragments.begin(), fragments.end());
+  TRY(test.finish(packet.data(), static_cast<std::uint32_t>(packet.size()), outcome));
   TRY(test.context_out(context));
   return 0;
 }

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// bpf(2) twice: the live kernel's, and Portolan's on a fresh runtime.
+#pragma once
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "abi/attr.h"
+#include "abi/command.h"
+#include "abi/insn.h"
+#include "abi/prog_type.h"
+#include "base/fault_copy.h"
+#include "base/sys.h"
+#include "syscall/dispatch.h"
+
+namespace portolan::isa {
+
+class Side {
+ public:
+  virtual ~Side() = default;
+  virtual const char* name() const = 0;
+  virtual long bpf(abi::Command command, abi::Attr& attr) = 0;
+
+  long load(abi::ProgType type, const std::vector<abi::Insn>& insns, std::string* log = nullptr,
+            std::uint32_t expected_attach_type = 0, std::uint32_t flags = 0) {
+    static char buffer[65536];
+    buffer[0] = 0;
+    abi::Attr attr{};
+    attr.prog_load.prog_type = static_cast<std::uint32_t>(type);
+    attr.prog_load.insns = address(insns.data());
+    attr.prog_load.insn_cnt = static_cast<std::uint32_t>(insns.size());
+    attr.prog_load.license = address("GPL");
+    attr.prog_load.expected_attach_type = expected_attach_type;
+    attr.prog_load.prog_flags = flags;
+    if (log != nullptr) {
+      attr.prog_load.log_level = 2;
+      attr.prog_load.log_buf = address(buffer);
+      attr.prog_load.log_size = sizeof buffer;
+    }
+    const long fd = bpf(abi::Command::kProgLoad, attr);
+    if (log != nullptr) *log = buffer;
+    return fd;
+  }
+  static std::uint64_t address(const void* at) { return reinterpret_cast<std::uintptr_t>(at); }
+};
+
+class Kernel final : public Side {
+ public:
+  const char* name() const override { return "kernel"; }
+  long bpf(abi::Command command, abi::Attr& attr) override {
+    return sys::call(SYS_bpf, static_cast<long>(command), static_cast<long>(address(&attr)), sizeof attr);
+  }
+};
+
+class Ours final : public Side {
+ public:
+  Ours() {
+    install_fault_handler();
+    std::string pattern = "/dev/shm/portolan-isa-test-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+    std::filesystem::remove_all(directory_);
+    std::string why;
+    runtime_ = std::move(*object::Runtime::open(directory_, {}, &why));
+    syscall::prepare(*runtime_);
+  }
+  ~Ours() override {
+    runtime_.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+  const char* name() const override { return "portolan"; }
+  long bpf(abi::Command command, abi::Attr& attr) override {
+    return syscall::bpf(*runtime_, caller_, static_cast<int>(command), address(&attr), sizeof attr);
+  }
+
+ private:
+  std::string directory_;
+  std::unique_ptr<object::Runtime> runtime_;
+  syscall::LocalCaller caller_;
+};
+
+// Skips where the kernel lets nobody load and run a program.
+class WithBoth : public testing::Test {
+ protected:
+  void SetUp() override {
+    const long fd = kernel_.load(abi::ProgType::kSocketFilter, {{0xb7, 0, 0, 0}, {0x95, 0, 0, 0}});
+    if (fd < 0) GTEST_SKIP() << "bpf(2) lets us load no program: error " << -fd;
+    (void)sys::close(static_cast<int>(fd));
+  }
+  Kernel kernel_;
+  Ours ours_;
+};
+
+}  // namespace portolan::isa
