@@ -148,7 +148,7 @@ Map::InlineLookup ArrayMap::gen_lookup() const {
 Result<std::byte*> ArrayMap::direct_value_addr(std::uint32_t offset) const {
   if (max_entries() != 1) return fail(kEnotsupp);
   if (offset >= value_size()) return fail(EINVAL);
-  return array_.base();
+  return array_.base() + offset;
 }
 
 Result<std::uint32_t> ArrayMap::direct_value_meta(const std::byte* address) const {

@@ -81,9 +81,12 @@ std::byte* PerCpuArrayMap::lookup_percpu_elem(const std::byte* key, std::uint32_
 
 Result<void> PerCpuArrayMap::update_elem(const std::byte* key, const std::byte* value, std::uint64_t flags,
                                          std::uint32_t cpu) {
-  const std::uint32_t index = TRY(index_for_update(key, flags));
-  if ((flags & kCpu) != 0) return update_elem_copy(key, value, flags);
-  sync::copy_to_shared(array_.at(index, cpu), value, value_size());
+  if ((flags & ~kLock) > kExist) return fail(EINVAL);
+  std::byte* const at = array_.at(index_of(key), cpu);
+  if (at == nullptr) return fail(E2BIG);
+  if ((flags & kNoExist) != 0) return fail(EEXIST);
+  if ((flags & kLock) != 0) return fail(EINVAL);  // such values have none
+  sync::copy_to_shared(at, value, value_size());
   return {};
 }
 

@@ -66,7 +66,10 @@ Result<void> Walk::alu(const abi::Insn& insn) {
   if (op == Alu::kEnd || op == Alu::kNeg) {
     RegState& reg = state_.reg(to);
     TRY(check_writable(to));
-    if (reg.is_pointer()) return refuse(EACCES, "R{} pointer arithmetic prohibited", to);
+    if (reg.is_pointer()) {  // its value is no secret
+      reg = RegState::unknown();
+      return {};
+    }
     if (op == Alu::kEnd) {
       // Of 16 and 32 bits that are swapped, nothing is above them; nor where they are only cut off.
       reg = RegState::unknown();
@@ -95,7 +98,7 @@ Result<void> Walk::alu(const abi::Insn& insn) {
       by_register ? state_.reg(from) : RegState::number(static_cast<std::uint64_t>(std::int64_t{insn.imm}));
   if (left.is_pointer() || right.is_pointer()) {
     if (left.is_pointer() && right.is_pointer()) {
-      if (op == Alu::kSub && is_wide) {
+      if (op == Alu::kSub) {
         left = RegState::unknown();
         return {};
       }
@@ -131,9 +134,8 @@ Result<void> Walk::move(const abi::Insn& insn) {
   TRY(check_writable(to));
   RegState& source = state_.reg(from);
   if (insn.off != 0) {  // with the sign of its low bits
-    if (source.is_pointer()) return refuse(EACCES, "R{} sign-extension part of pointer", from);
     RegState result = RegState::unknown();
-    sign_extend(result.bounds, source.bounds, static_cast<unsigned>(insn.off), is_wide);
+    sign_extend(result.bounds, source.is_pointer() ? Bounds{} : source.bounds, static_cast<unsigned>(insn.off), is_wide);
     state_.reg(to) = result;
     return {};
   }
@@ -143,7 +145,11 @@ Result<void> Walk::move(const abi::Insn& insn) {
     state_.reg(to) = source;
     return {};
   }
-  if (source.is_pointer()) return refuse(EACCES, "R{} partial copy of pointer", from);
+  if (source.is_pointer()) {
+    state_.reg(to) = RegState::unknown();
+    state_.reg(to).bounds.zero_extend();
+    return {};
+  }
   RegState result = source;
   const bool fits = source.bounds.wide.umax <= std::numeric_limits<std::uint32_t>::max();
   if (fits && !source.bounds.is_constant() && source.id == 0) result.id = source.id = new_id();

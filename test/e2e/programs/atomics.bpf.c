@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // syscall: every atomic operation, on words of both sizes.
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
 
 __u64 wide = 0xf0f0;
 __u32 narrow = 0x0f0f;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // XDP: some thousand instructions: rounds of mixing, unrolled and in loops, over the bytes of a packet.
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
 
 #define ROTATE(x, by) ((x) << (by) | (x) >> (64 - (by)))
 #define ROUND            \

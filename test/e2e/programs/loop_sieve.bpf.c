@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // syscall: the sieve of Eratosthenes with bpf_loop, loops inside of loops.
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
 
 #define LIMIT 2000
 __u8 composite[LIMIT];

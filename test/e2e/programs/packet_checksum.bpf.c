@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // tc: CRC-32 of the whole packet, byte by byte, in a loop that the verifier must see end.
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+
+#include <bpf/bpf_helpers.h>
 
 __u32 crcs[16];
 __u32 count;

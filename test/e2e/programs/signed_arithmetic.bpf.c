@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // syscall: what ISA version 4 brought: signed division, sign-extending loads and moves, byte swaps, long
 // jumps.
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
 
 struct arguments {
   long numbers[6];

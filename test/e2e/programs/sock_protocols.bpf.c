@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Socket filter: the classic example: bytes of each IP protocol, read the classic way.
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <stddef.h>
+
+#include <bpf/bpf_helpers.h>
 
 unsigned long long load_byte(void* skb, unsigned long long off) __asm__("llvm.bpf.load.byte");
 unsigned long long load_half(void* skb, unsigned long long off) __asm__("llvm.bpf.load.half");
