@@ -30,7 +30,7 @@ const char* text_of(Jump operation) {
 #define JUMP(name, op, text, ...) \
   if (operation == Jump::op) return text;
 #include "isa/opcodes.def"
-  return "?";
+  return "(null)";  // as the kernel has it, of a may_goto with a source that is not known
 }
 
 const char* text_of(Size size) {
@@ -61,6 +61,8 @@ std::string alu(const Insn& insn) {
   if (is_wide && operation == Alu::kMov && by_register(insn) && insn.off == 1)
     return fmt::format("({:02x}) r{} = addr_space_cast(r{}, {}, {})", insn.code, insn.dst(), insn.src(),
                        static_cast<std::uint32_t>(insn.imm) >> 16, insn.imm & 0xffff);
+  if (is_wide && operation == Alu::kMov && by_register(insn) && insn.off == -1)
+    return fmt::format("({:02x}) r{} = &(void __percpu *)(r{})", insn.code, insn.dst(), insn.src());
   const char* const text = text_of(operation, insn.off);
   if (by_register(insn))
     return fmt::format("({:02x}) {}{} {} {}{}{}", insn.code, kind, insn.dst(), text, extension(insn), kind,

@@ -27,7 +27,7 @@ class Side {
 
   long load(abi::ProgType type, const std::vector<abi::Insn>& insns, std::string* log = nullptr,
             std::uint32_t expected_attach_type = 0, std::uint32_t flags = 0) {
-    static char buffer[65536];
+    static char buffer[1 << 20];
     buffer[0] = 0;
     abi::Attr attr{};
     attr.prog_load.prog_type = static_cast<std::uint32_t>(type);
