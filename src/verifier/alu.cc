@@ -81,8 +81,10 @@ Result<void> Walk::alu(const abi::Insn& insn) {
     }
     Bounds zero = Bounds::constant(0);
     compute(Alu::kSub, is_wide, zero, reg.bounds);
+    const Dependencies from_it = reg.from;
     reg = RegState::unknown();
     reg.bounds = zero;
+    reg.from = from_it;
     return {};
   }
   if (by_register) TRY(check_readable(from));
@@ -116,8 +118,10 @@ Result<void> Walk::alu(const abi::Insn& insn) {
     bounds.narrow = {};
     bounds.zero_extend();
   }
+  const Dependencies from_both = left.from | right.from;
   left = RegState::unknown();
   left.bounds = bounds;
+  left.from = from_both;
   return {};
 }
 
@@ -135,7 +139,9 @@ Result<void> Walk::move(const abi::Insn& insn) {
   RegState& source = state_.reg(from);
   if (insn.off != 0) {  // with the sign of its low bits
     RegState result = RegState::unknown();
-    sign_extend(result.bounds, source.is_pointer() ? Bounds{} : source.bounds, static_cast<unsigned>(insn.off), is_wide);
+    sign_extend(result.bounds, source.is_pointer() ? Bounds{} : source.bounds,
+                static_cast<unsigned>(insn.off), is_wide);
+    result.from = source.from;
     state_.reg(to) = result;
     return {};
   }
@@ -180,6 +186,7 @@ Result<void> Walk::pointer_arithmetic(const abi::Insn& insn, Alu op, RegState po
                                       unsigned pointer_number) {
   const unsigned to = insn.dst();
   const Bounds& by = number.bounds;
+  depend_on(number);
   if (by.is_empty()) {  // a path that cannot be taken
     state_.reg(to) = RegState::unknown();
     return {};

@@ -50,7 +50,9 @@ int Walk::foretell(const abi::Insn& insn, bool is_wide, const RegState& left, co
 void Walk::copy_bounds_to_equals(State& state, const RegState& known) {
   if (known.id == 0) return;
   state.for_each_reg([&](RegState& reg) {
-    if (reg.is_scalar() && reg.id == known.id && &reg != &known) reg.bounds = known.bounds;
+    if (!reg.is_scalar() || reg.id != known.id || &reg == &known) return;
+    reg.bounds = known.bounds;
+    reg.from |= known.from;
   });
 }
 
@@ -118,7 +120,12 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
   const RegState left = state_.reg(insn.dst());
   const RegState right = by_register ? state_.reg(insn.src())
                                      : RegState::number(static_cast<std::uint64_t>(std::int64_t{insn.imm}));
-  switch (foretell(insn, is_wide, left, right)) {
+  const int foretold = foretell(insn, is_wide, left, right);
+  if (foretold >= 0) {
+    depend_on(left);
+    depend_on(right);
+  }
+  switch (foretold) {
     case 1:
       at_ = target;
       return Next::kJumped;
@@ -144,12 +151,14 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
       }
       RegState& first = state.reg(insn.dst());
       first.bounds = one;
+      first.from |= right.from;
       copy_bounds_to_equals(state, first);
       if (by_register && insn.src() != insn.dst()) {
         RegState& second = state.reg(insn.src());
         // Two registers of one id are one number; the copy above has told the second what the first learnt.
         if (second.id == 0 || second.id != first.id) {
           second.bounds = other;
+          second.from |= left.from;
           copy_bounds_to_equals(state, second);
         }
       }

@@ -172,6 +172,7 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
   const bool is_null = may_be_null && reg.is_null();
   if (reg.is_packet() && !(meta.prototype->pkt_access && may_read_packet(program_.type)))
     return refuse(EACCES, "helper access to the packet is not allowed");
+  if (is_null) depend_on(reg);
   if (!is_null) TRY(check_type(number, argument));
   const Access kind = (argument.flags & arg_flag::kWrites) != 0 ? Access::kWrite : Access::kRead;
   switch (argument.kind) {
@@ -217,6 +218,7 @@ Result<void> Walk::check_sized_memory(unsigned number, bool zero_is_fine, Access
   const RegState& reg = state_.reg(number);
   const Range<std::uint64_t>& range = reg.bounds.wide;
   meta.most = static_cast<std::int64_t>(range.umax);
+  depend_on(reg);
   if (range.smin < 0)
     return refuse(EACCES, "R{} min value is negative, either use unsigned or 'var &= const'", number);
   if (range.umin == 0 && !zero_is_fine)
@@ -269,7 +271,10 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
       return {};
     }
     default:
-      if (zero_is_fine && size == 0 && reg.is_null()) return {};
+      if (zero_is_fine && size == 0 && reg.is_null()) {
+        depend_on(reg);
+        return {};
+      }
       break;
   }
   (void)meta;

@@ -186,7 +186,10 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
             checked = check_fixed(reg, reg_number);
           break;
         case ArgumentKind::kMemory: {
-          if (type.may_be_null && reg.is_null()) break;
+          if (type.may_be_null && reg.is_null()) {
+            depend_on(reg);
+            break;
+          }
           if (!type.may_be_null && reg.maybe_null) {
             checked = refuse(EINVAL, "arg#{} is expected to be non-NULL", i);
             break;
@@ -257,6 +260,7 @@ Result<Walk::Next> Walk::leave_function() {
   const std::uint32_t callsite = leaving.callsite;
   if (leaving.is_callback) {
     if (!result.is_scalar()) return refuse(EACCES, "R0 not a scalar value");
+    depend_on(result);
     if (result.bounds.narrow.smin < 0 || result.bounds.narrow.smax > 1 || result.bounds.wide.umax > 1)
       return refuse(EINVAL, "At callback return the register R0 has {} should have been in [0, 1]",
                     to_text(result));
@@ -288,6 +292,7 @@ Result<void> Walk::leave_program() {
   if (range.any) return {};
   if (!result.is_scalar())
     return refuse(EINVAL, "At program exit the register R0 is not a known value ({})", name_of(result.type));
+  depend_on(result);
   const Range<std::uint32_t>& narrow = result.bounds.narrow;
   if (narrow.smin < range.least || narrow.smax > range.most)
     return refuse(EINVAL, "At program exit the register R0 has smin={} smax={} should have been in [{}, {}]",

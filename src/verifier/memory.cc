@@ -230,10 +230,10 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       } else {
         loaded = TRY(read_stack(base, offset, size));
         if (is_signed) {
-          const Bounds before = loaded.bounds;
-          const bool is_number = loaded.is_scalar();
+          const RegState before = loaded;
           loaded = RegState::unknown();
-          sign_extend(loaded.bounds, is_number ? before : Bounds{}, size * 8, true);
+          sign_extend(loaded.bounds, before.is_scalar() ? before.bounds : Bounds{}, size * 8, true);
+          loaded.from = before.from;
         }
       }
       break;

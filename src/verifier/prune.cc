@@ -35,11 +35,12 @@ class IdPairs {
   std::uint32_t single_ = 0;
 };
 
-bool covers(const RegState& old, const RegState& now, IdPairs& ids) {
+bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& ids) {
   if (old.type == RegType::kNotInit) return true;
   if (old.type != now.type || old.maybe_null != now.maybe_null) return false;
   switch (old.type) {
     case RegType::kScalar:
+      if (!is_precise) return true;
       return old.bounds.includes(now.bounds) && ids.match_numbers(old.id, now.id);
     case RegType::kMapValue:
     case RegType::kMapKey:
@@ -58,11 +59,12 @@ bool covers(const RegState& old, const RegState& now, IdPairs& ids) {
 }
 
 // What can be read from a byte of stack that is no spilled register: a number of eight unknown bits, or zero.
-bool covers(const StackSlot& old, const StackSlot& now, IdPairs& ids) {
-  const bool is_any_number = old.is_spill() && old.spilled.is_scalar() && old.spilled.bounds == Bounds{};
+bool covers(const StackSlot& old, const StackSlot& now, bool is_precise, IdPairs& ids) {
+  const bool is_any_number =
+      old.is_spill() && old.spilled.is_scalar() && (!is_precise || old.spilled.bounds == Bounds{});
   if (old.is_spill() && !is_any_number) {
     if (now.is_spill() && old.spilled_bytes() == now.spilled_bytes()) {
-      if (!covers(old.spilled, now.spilled, ids)) return false;
+      if (!covers(old.spilled, now.spilled, is_precise, ids)) return false;
     } else {
       return false;
     }
@@ -78,14 +80,28 @@ bool covers(const StackSlot& old, const StackSlot& now, IdPairs& ids) {
   return true;
 }
 
-bool covers(const Frame& old, const Frame& now, std::uint16_t live, IdPairs& ids) {
+// `precise`: places whose numbers count; those that are not followed always do.
+struct Precision {
+  bool all;
+  Dependencies places;
+  bool counts(const Dependencies& place) const { return all || place.is_empty() || places.includes(place); }
+};
+
+bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t live,
+            const Precision& precise, IdPairs& ids) {
   if (old.callsite != now.callsite || old.subprogram != now.subprogram || old.is_callback != now.is_callback)
     return false;
-  for (unsigned number = 0; number < isa::kRegisters; ++number)
-    if ((live >> number & 1) != 0 && !covers(old.regs[number], now.regs[number], ids)) return false;
+  for (unsigned number = 0; number < isa::kRegisters; ++number) {
+    if ((live >> number & 1) == 0) continue;
+    if (!covers(old.regs[number], now.regs[number], precise.counts(Dependencies::of_register(frame, number)),
+                ids))
+      return false;
+  }
   static const StackSlot kUntouched;
   for (std::size_t slot = 0; slot < old.stack.size(); ++slot)
-    if (!covers(old.stack[slot], slot < now.stack.size() ? now.stack[slot] : kUntouched, ids)) return false;
+    if (!covers(old.stack[slot], slot < now.stack.size() ? now.stack[slot] : kUntouched,
+                precise.counts(Dependencies::of_slot(frame, slot)), ids))
+      return false;
   return true;
 }
 
@@ -123,13 +139,13 @@ Result<bool> Walk::was_seen() {
     return static_cast<std::uint16_t>(structure_.live_before[callsite] |
                                       structure_.live_before[callsite + 1] | kFramePointer);
   };
-  const auto covers_now = [&](const State& old) {
+  const auto covers_now = [&](const State& old, const Precision& precise) {
     if (old.frames.size() != state_.frames.size()) return false;
     IdPairs ids;
     if (old.lock.map != state_.lock.map) return false;
     if (old.lock.map != nullptr && !ids.match(old.lock.id, state_.lock.id)) return false;
     for (std::size_t i = 0; i < old.frames.size(); ++i)
-      if (!covers(old.frames[i], state_.frames[i], live_in(state_, i), ids)) return false;
+      if (!covers(old.frames[i], state_.frames[i], i, live_in(state_, i), precise, ids)) return false;
     return true;
   };
 
@@ -141,14 +157,16 @@ Result<bool> Walk::was_seen() {
       // often they come by; any other loop must make headway.
       const bool comes_back = (calls_back && old.state.callback_rounds != state_.callback_rounds) ||
                               (may_go && old.state.may_goto_depth != state_.may_goto_depth);
-      if (comes_back && covers_now(old.state)) {
+      if (comes_back && covers_now(old.state, {true, {}})) {
         ++old.hits;
+        depend_on_what_mattered(old, true);
         return true;
       }
       if (is_same(old.state, state_, live_in(state_, state_.frames.size() - 1)))
         return refuse(EINVAL, "infinite loop detected at insn {}", at_);
-    } else if (covers_now(old.state)) {
+    } else if (covers_now(old.state, {false, old.precise})) {
       ++old.hits;
+      depend_on_what_mattered(old, false);
       return true;
     }
     // What never helps only costs time.
@@ -171,12 +189,45 @@ Result<bool> Walk::was_seen() {
   auto checkpoint = std::make_unique<Checkpoint>();
   checkpoint->state = state_;
   checkpoint->insn = at_;
-  state_.parent = checkpoint.get();
+  start_from_checkpoint(*checkpoint);
   list.push_back(std::move(checkpoint));
   ++total_states_;
   peak_states_ = std::max(peak_states_, ++states_now_);
   most_states_of_insn_ = std::max(most_states_of_insn_, static_cast<std::uint32_t>(list.size()));
   return false;
+}
+
+void Walk::depend_on(Dependencies places) {
+  for (Checkpoint* one = state_.parent; one != nullptr && !places.is_empty(); one = one->state.parent) {
+    const Dependencies fresh = places.without(one->precise);
+    one->precise |= fresh;
+    places = {};
+    one->state.for_each_place([&](const RegState& reg, const Dependencies& place) {
+      if (reg.is_scalar() && !place.is_empty() && fresh.includes(place)) places |= reg.from;
+    });
+  }
+}
+
+// The path ends here because `old` covers it: what mattered to the paths from there matters to this one.
+void Walk::depend_on_what_mattered(const Checkpoint& old, bool on_everything) {
+  Dependencies places;
+  state_.for_each_place([&](const RegState& reg, const Dependencies& place) {
+    if (reg.is_scalar() && (on_everything || place.is_empty() || old.precise.includes(place)))
+      places |= reg.from;
+  });
+  depend_on(places);
+}
+
+// From now on numbers come from this checkpoint. Places that are not followed count from the start.
+void Walk::start_from_checkpoint(Checkpoint& checkpoint) {
+  Dependencies unfollowed;
+  state_.for_each_place([&](RegState& reg, const Dependencies& place) {
+    if (!reg.is_scalar()) return;
+    if (place.is_empty()) unfollowed |= reg.from;
+    reg.from = place;
+  });
+  depend_on(unfollowed);
+  state_.parent = &checkpoint;
 }
 
 // Numbers that have changed since the last time round may be anything: so the rounds come to an end.

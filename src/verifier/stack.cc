@@ -27,8 +27,9 @@ StackSlot& slot_at(Frame& frame, std::size_t slot) {
 
 // The register in it is no longer whole: its bytes are just numbers.
 void break_up(StackSlot& slot) {
+  const bool is_zero = slot.spilled.is_null() && slot.spilled.from.is_empty();
   for (Byte& byte : slot.bytes)
-    if (byte == Byte::kSpill) byte = slot.spilled.is_null() ? Byte::kZero : Byte::kMisc;
+    if (byte == Byte::kSpill) byte = is_zero ? Byte::kZero : Byte::kMisc;
   slot.spilled = RegState{};
 }
 
@@ -86,6 +87,7 @@ Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32
   const RegState reg = state_.reg(number);
   const bool is_zero = value != nullptr && value->is_null();
   if (!reg.bounds.is_constant()) {
+    if (is_zero) depend_on(*value);
     forget_stack(reg, reg.bounds.wide.smin + reg.off + offset,
                  reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size), is_zero);
     return {};
@@ -118,6 +120,7 @@ Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32
     return {};
   }
   // An access within bounds is aligned, so it lies in one slot.
+  if (is_zero) depend_on(*value);
   if (slot.is_spill()) break_up(slot);
   for (unsigned i = 0; i < size; ++i) slot.bytes[place.byte + i] = is_zero ? Byte::kZero : Byte::kMisc;
   if (value != nullptr && value->is_pointer() && size != 8)
@@ -141,6 +144,7 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
     end = reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size);
   }
   bool are_zeros = true;
+  Dependencies zeros_from;
   for (std::int64_t at = least; at < end; ++at) {
     const Place place = place_of(at);
     if (place.slot >= frame.stack.size()) {
@@ -151,6 +155,7 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
     const bool is_zero = slot.bytes[place.byte] == Byte::kZero ||
                          (slot.bytes[place.byte] == Byte::kSpill && slot.spilled.is_null());
     are_zeros &= is_zero;
+    if (slot.bytes[place.byte] == Byte::kSpill) zeros_from |= slot.spilled.from;
   }
   if (reg.bounds.is_constant()) {
     const Place place = place_of(least);
@@ -175,7 +180,11 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
       }
     }
   }
-  if (are_zeros) return RegState::number(0);
+  if (are_zeros) {
+    RegState zero = RegState::number(0);
+    zero.from = zeros_from;
+    return zero;
+  }
   cut(result);
   return result;
 }

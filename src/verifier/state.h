@@ -9,6 +9,7 @@
 #include "isa/insn.h"
 #include "map/map.h"
 #include "verifier/bounds.h"
+#include "verifier/dependencies.h"
 
 namespace portolan::verifier {
 
@@ -42,6 +43,7 @@ struct RegState {
   std::uint32_t mem_size = 0;  // kMem: bytes; kFunc: the subprogram
   map::Map* map = nullptr;     // kMap, kMapKey, kMapValue
   Bounds bounds = Bounds::constant(0);
+  Dependencies from;  // of numbers
 
   static RegState unknown() {
     RegState reg;
@@ -118,6 +120,17 @@ struct State {
         if (slot.is_spill()) body(slot.spilled);
     }
   }
+  // The same, each with the place where it lies.
+  template <class Body>
+  void for_each_place(Body&& body) {
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      for (std::size_t number = 0; number < isa::kFramePointer; ++number)
+        body(frames[i].regs[number], Dependencies::of_register(i, number));
+      for (std::size_t slot = 0; slot < frames[i].stack.size(); ++slot)
+        if (frames[i].stack[slot].is_spill())
+          body(frames[i].stack[slot].spilled, Dependencies::of_slot(i, slot));
+    }
+  }
 };
 
 // A state that was seen at an instruction. Paths that are not finished count in `branches` of all their
@@ -128,6 +141,7 @@ struct Checkpoint {
   std::uint32_t branches = 1;
   std::uint32_t hits = 0, misses = 0;
   bool is_listed = true;
+  Dependencies precise;  // places whose numbers mattered to some path from here
 };
 
 }  // namespace portolan::verifier

@@ -63,6 +63,13 @@ class Walk {
   Result<bool>
   was_seen();  // a state that allows as much was here before; else this one may become a checkpoint
   void widen_from_last_visit(State& state, std::uint32_t insn);
+  // The program's safety has been seen to depend on this number.
+  void depend_on(const RegState& number) {
+    if (number.is_scalar()) depend_on(number.from);
+  }
+  void depend_on(Dependencies places);
+  void depend_on_what_mattered(const Checkpoint& old, bool on_everything);
+  void start_from_checkpoint(Checkpoint& checkpoint);
 
   // --- registers.cc
   Result<void> check_readable(unsigned number);
