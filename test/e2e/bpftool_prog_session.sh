@@ -11,8 +11,9 @@ shown() { "$@" | sed -E -e 's/loaded_at [^ ]+  uid [0-9]+/loaded_at TIME  uid UI
   -e 's/^[0-9]+: (xdp|sched_cls|syscall|socket_filter)/ID: \1/' -e 's/^\tpids.*//' -e 's/,"pids":\[[^]]*\]//' -e '/^$/d'; }
 # Where a helper lies is an address; what the kernel calls a function that it has picked by the type of the map is its own.
 code() { "$@" | sed -E -e 's/call ([a-z0-9_]+)#-?[0-9]+/call \1#ADDRESS/' -e 's/#(0x[0-9a-f]+|bpf_prog_[0-9a-f]+_[A-Za-z0-9_]+)$//' \
-  -e 's/^(\s+85 .. 00 00 ).. .. .. ..$/\1ADDRESS/'; }
-timeless() { "$@" | sed -E -e 's/duration( \(average\))?: [0-9]+ns/duration\1: N/' -e 's/"duration":[0-9]+/"duration":N/'; }
+  -e 's/^(\s+85 .. 00 00 ).. .. .. ..$/\1ADDRESS/' -e 's/map\[id:[0-9]+\]/map[id:ID]/' \
+  -e 's/^(\s+18 [12]. 00 00 ).. .. .. ..( 00 00 00 00 .. .. .. ..)$/\1ID\2/'; }
+timeless() { "$@" | sed -E -e 's/duration( \(average\))?: [0-9]+ns/duration\1: N/' -e 's/"duration": ?[0-9]+/"duration":N/'; }
 
 section load
 t bpftool prog load xdp_echo.bpf.o $fs/echo
@@ -20,7 +21,8 @@ t bpftool prog load xdp_echo.bpf.o $fs/echo
 t bpftool prog load xdp_count.bpf.o $fs/count
 t bpftool prog load xdp_echo.bpf.o $fs/as_xdp type xdp
 t bpftool prog load absent.o $fs/absent
-t bpftool prog load "$0" $fs/script
+echo "no object" > script.o
+t bpftool prog load script.o $fs/script
 t bpftool prog loadall xdp_vlan.bpf.o $fs/vlan
 t bpftool prog loadall for_each.bpf.o $fs/each pinmaps $fs/each_maps
 t bpftool prog loadall global_functions.bpf.o $fs/functions pinmaps $fs/functions_maps
