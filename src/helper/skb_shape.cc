@@ -25,6 +25,12 @@ std::uint32_t ip_header_bytes(std::uint16_t protocol) {
 }
 bool is_ip(std::uint16_t protocol) { return protocol == kProtocolIpv4 || protocol == kProtocolIpv6; }
 
+// Whether `bytes` may be pushed `offset` bytes into the packet: a packet that ends inside its headers takes
+// what lies behind it along, as in the kernel.
+bool has_room_for_headers(const SkBuff& skb, std::uint32_t offset, std::uint32_t bytes) {
+  return headroom(skb) >= bytes && offset <= static_cast<U64>(skb.end - skb.data);
+}
+
 // Of the encapsulation that the flags ask for: 0, or the error.
 int check_encapsulation(const SkBuff& skb, std::uint32_t bytes, U64 flags) {
   const auto inner_mac = static_cast<std::uint32_t>(flags >> kInnerMacShift);
@@ -38,8 +44,7 @@ int check_encapsulation(const SkBuff& skb, std::uint32_t bytes, U64 flags) {
 U64 grow(SkBuff& skb, std::uint32_t offset, std::uint32_t bytes, U64 flags) {
   const bool encapsulates = (flags & (kEncapIpv4 | kEncapIpv6)) != 0;
   if (skb.gso_size != 0) return negative(kEnotsupp);  // of no protocol that could be grown
-  // A packet that ends inside its headers would grow behind its end.
-  if (headroom(skb) < bytes || offset > length_of(skb)) return negative(ENOMEM);
+  if (!has_room_for_headers(skb, offset, bytes)) return negative(ENOMEM);
   if (encapsulates)
     if (const int error = check_encapsulation(skb, bytes, flags); error != 0) return negative(error);
   const std::uint32_t mac_bytes = mac_header_bytes(skb);
@@ -151,7 +156,7 @@ U64 skb_change_proto(Run&, U64 context, U64 protocol_arg, U64 flags, U64, U64) {
   if (!is_ip(from) || !is_ip(to) || from == to) return negative(kEnotsupp);
   const std::uint32_t offset = mac_header_bytes(skb);
   if (to == kProtocolIpv6) {
-    if (headroom(skb) < kDifference || offset > length_of(skb)) return negative(ENOMEM);
+    if (!has_room_for_headers(skb, offset, kDifference)) return negative(ENOMEM);
     push_network_header(skb, offset, kDifference);
   } else {
     if (offset + kDifference > length_of(skb)) return negative(ENOMEM);

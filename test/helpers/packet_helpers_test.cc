@@ -272,32 +272,38 @@ SkBuff skb_of(std::vector<std::byte>& room, const Bytes& packet) {
   return skb;
 }
 
-TEST_F(PacketHelpers, of_the_network_stack) {
-  for (std::uint64_t seed = 1; seed <= 6000 && !HasFatalFailure(); ++seed) {
+class SkbHelpers : public PacketHelpers, public testing::WithParamInterface<ProgType> {};
+
+TEST_P(SkbHelpers, of_the_network_stack) {
+  const ProgType type = GetParam();
+  const bool has_link_layer = type == ProgType::kSchedCls;
+  for (std::uint64_t seed = 1; seed <= (has_link_layer ? 6000 : 2000) && !HasFatalFailure(); ++seed) {
     Dice dice(seed);
     const Bytes packet = ethernet(dice);
     std::vector<Call> calls;
     for (std::uint64_t n = 1 + dice.below(8); n-- > 0;) {
-      calls.push_back(skb_call(dice, packet));
+      Call call = skb_call(dice, packet);
+      while (!is_available(*find(call.helper), type, false)) call = skb_call(dice, packet);
+      calls.push_back(call);
       // When the kernel makes room at the head, it moves a transport header that nobody has set, and takes
       // that for the least length afterwards.
       const bool is_tail = calls.back().helper == kChangeTail;
       if (is_tail && makes_room(calls)) calls.back().operands[1].value = dice.below(2) * 5000;
       for (std::uint64_t& word : calls.back().buffer) word = dice.any();
     }
-    // __sk_buff: data_end 80, data 76, pkt_type 4, protocol 16, vlan_present 20, vlan_tci 24, hash 68
+    // __sk_buff: len 0, pkt_type 4, protocol 16, vlan_present 20, vlan_tci 24, hash 68
     Bytes kernel_packet = packet;
     std::vector<Outcome> kernel, here;
     std::string log;
-    ASSERT_TRUE(kernel_.run(ProgType::kSchedCls, calls, {{80, 76}, {4}, {16}, {20}, {24}, {68}},
-                            kernel_packet, kernel, log))
+    ASSERT_TRUE(kernel_.run(type, calls, {{0}, {4}, {16}, {20}, {24}, {68}}, kernel_packet, kernel, log))
         << "seed " << seed << log;
     std::vector<std::byte> room;
     SkBuff skb = skb_of(room, packet);
+    if (!has_link_layer) move_begin(skb, kEthernetHeader);
     call_all(
-        ProgType::kSchedCls, skb, calls,
+        type, skb, calls,
         [](const SkBuff& now, std::uint32_t* fields) {
-          fields[0] = length_of(now);
+          fields[0] = now.len;
           fields[1] = now.pkt_type;
           fields[2] = now.protocol;
           fields[3] = now.vlan_present;
@@ -305,9 +311,17 @@ TEST_F(PacketHelpers, of_the_network_stack) {
           fields[5] = now.hash;
         },
         here);
-    compare(seed, calls, kernel, here, kernel_packet, Bytes(skb.data, skb.data_end));
+    Bytes left(skb.data, skb.data_end);
+    if (!has_link_layer) left.insert(left.begin(), kEthernetHeader, std::byte{});
+    compare(seed, calls, kernel, here, kernel_packet, left);
   }
 }
+INSTANTIATE_TEST_SUITE_P(Types, SkbHelpers,
+                         testing::Values(ProgType::kSchedCls, ProgType::kLwtXmit, ProgType::kLwtIn,
+                                         ProgType::kCgroupSkb, ProgType::kSocketFilter),
+                         [](const auto& of) {
+                           return "type_" + std::to_string(static_cast<int>(of.param));
+                         });
 
 }  // namespace
 }  // namespace portolan::helper
