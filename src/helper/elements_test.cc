@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 
 #include <set>
+#include <thread>
 
 #include "abi/map_flags.h"
 #include "abi/map_type.h"
@@ -159,6 +160,14 @@ TEST(Machine, is_the_thread_and_the_vcpu) {
   WorldForTest world;
   EXPECT_EQ(world.call("get_smp_processor_id"), world.cpu());
   EXPECT_EQ(world.call("get_current_pid_tgid"), static_cast<std::int64_t>(::getpid()) << 32 | ::gettid());
+  EXPECT_EQ(sync::run_child([&] {
+              const auto own = static_cast<std::int64_t>(::getpid()) << 32 | ::getpid();
+              return world.call("get_current_pid_tgid") == own ? 0 : 1;
+            }),
+            0);
+  std::thread([&] {
+    EXPECT_EQ(world.call("get_current_pid_tgid"), static_cast<std::int64_t>(::getpid()) << 32 | ::gettid());
+  }).join();
   EXPECT_EQ(world.call("get_current_uid_gid"), static_cast<std::int64_t>(::getgid()) << 32 | ::getuid());
   char comm[20], expected[16] = {};
   std::memset(comm, '!', sizeof comm);

@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "helper/functions.h"
 #include "helper/memory.h"
+#include "sync/process_generation.h"
 
 namespace portolan::helper::functions {
 namespace {
@@ -54,7 +55,14 @@ U64 get_numa_node_id(Run&, U64, U64, U64, U64, U64) {
 }
 
 U64 get_current_pid_tgid(Run&, U64, U64, U64, U64, U64) {
-  return static_cast<U64>(sys::getpid()) << 32 | static_cast<std::uint32_t>(sys::gettid());
+  // Asked once by each thread of each process.
+  static thread_local constinit struct {
+    U64 generation, ids;
+  } known __attribute__((tls_model("initial-exec"))) = {};
+  const U64 generation = sync::process_generation();
+  if (known.generation != generation)
+    known = {generation, static_cast<U64>(sys::getpid()) << 32 | static_cast<std::uint32_t>(sys::gettid())};
+  return known.ids;
 }
 U64 get_current_uid_gid(Run&, U64, U64, U64, U64, U64) {
   return static_cast<U64>(sys::call(SYS_getgid)) << 32 | static_cast<std::uint32_t>(sys::call(SYS_getuid));
