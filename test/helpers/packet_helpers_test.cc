@@ -319,9 +319,7 @@ TEST_P(SkbHelpers, of_the_network_stack) {
 INSTANTIATE_TEST_SUITE_P(Types, SkbHelpers,
                          testing::Values(ProgType::kSchedCls, ProgType::kLwtXmit, ProgType::kLwtIn,
                                          ProgType::kCgroupSkb, ProgType::kSocketFilter),
-                         [](const auto& of) {
-                           return "type_" + std::to_string(static_cast<int>(of.param));
-                         });
+                         [](const auto& of) { return "type_" + std::to_string(static_cast<int>(of.param)); });
 
 }  // namespace
 }  // namespace portolan::helper

@@ -192,5 +192,39 @@ TEST_F(TextHelpers, comparisons_are_the_kernels) {
   }
 }
 
+struct ReadCase {
+  std::uint32_t helper = 0, size = 0;
+  bool is_bad = false;
+};
+constexpr std::uint32_t kReadBytes = 64;
+constexpr std::uint64_t kNowhere = 0xffff'f000'0000'0000;  // for a kernel, too
+
+conformance::Bytecode& call_probe_read(conformance::Bytecode& code, void* context) {
+  const auto& one = *static_cast<ReadCase*>(context);
+  for (std::uint32_t at = 0; at < kReadBytes; at += 8)
+    code.set64(1, 0x5555'5555'5555'5555).store(code.kDouble, 6, 8 + static_cast<std::int32_t>(at), 1);
+  code.move(1, 6).add(1, 8).set(2, static_cast<std::int32_t>(one.size)).move(3, 7).add(3, kString);
+  if (one.is_bad) code.set64(3, kNowhere);
+  return code.call(static_cast<std::int32_t>(one.helper)).store(code.kDouble, 6, 0, 0);
+}
+
+TEST_F(TextHelpers, probe_reads_are_the_kernels) {
+  for (int round = 0; round < 500 && !HasFailure(); ++round) {
+    std::memset(text_, 0, sizeof text_);
+    for (std::uint64_t length = below(60), i = 0; i < length; ++i)
+      text_[kString + i] = static_cast<char>(1 + below(255));
+    ReadCase one{below(2) == 0 ? 113u : 115u, static_cast<std::uint32_t>(below(kReadBytes + 1)),
+                 below(8) == 0};
+    const std::vector<std::byte> kernel = execute(call_probe_read, &one);
+    char here[kReadBytes];
+    std::memset(here, 0x55, sizeof here);
+    const std::int64_t result =
+        world_.call(one.helper == 113 ? "probe_read_kernel" : "probe_read_kernel_str", here, one.size,
+                    one.is_bad ? kNowhere : reinterpret_cast<std::uintptr_t>(text_ + kString));
+    EXPECT_EQ(result, load_unaligned<std::int64_t>(kernel.data())) << one.helper << " of " << one.size;
+    EXPECT_EQ(0, std::memcmp(here, kernel.data() + 8, sizeof here)) << one.helper << " of " << one.size;
+  }
+}
+
 }  // namespace
 }  // namespace portolan::helper
