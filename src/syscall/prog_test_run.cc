@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/clock.h"
+#include "sync/call_epoch.h"
 #include "syscall/program_system.h"
 #include "syscall/statistics.h"
 #include "syscall/test_run.h"
 #include "vm/prepare.h"
 
 namespace portolan::syscall {
+namespace {
+
+// One that the shim has put off until this call is over.
+bool signal_is_pending() { return sync::this_thread_epoch->signals_put_off.load_relaxed() != 0; }
+
+}  // namespace
 
 Result<long> prog_test_run(const Call& call) {
   const abi::TestAttr& attr = call.attr.test;
@@ -44,7 +51,10 @@ Result<TestRun::Outcome> TestRun::run(void* context) const {
   const std::uint32_t repeat = std::max(attr.repeat, 1u);
   std::uint64_t result = 0;
   const std::uint64_t begin = monotonic_ns();
-  for (std::uint32_t i = 0; i < repeat; ++i) result = runner.run(*executable, program.id(), context);
+  for (std::uint32_t i = 0; i < repeat; ++i) {
+    if (i != 0 && signal_is_pending()) return fail(EINTR);
+    result = runner.run(*executable, program.id(), context);
+  }
   const std::uint64_t spent = monotonic_ns() - begin;
   if (counts) program.count_runs(repeat, spent);
   return Outcome{static_cast<std::uint32_t>(result),
