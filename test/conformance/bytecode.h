@@ -55,6 +55,14 @@ class Bytecode {
     jumps_.push_back({insns_.size(), label});
     return raw(code, left, 0, 0, right);
   }
+  Bytecode& jump_to(std::uint8_t code, int left, int right, int label) {
+    jumps_.push_back({insns_.size(), label});
+    return raw(code, left, right, 0, 0);
+  }
+  Bytecode& call_to(int label) {
+    jumps_.push_back({insns_.size(), label});
+    return raw(0x85, 0, 1, 0, 0);
+  }
   Bytecode& function(int to, int label) {
     jumps_.push_back({insns_.size(), label});
     return wide(to, 4, 0);
@@ -65,7 +73,7 @@ class Bytecode {
     for (const Jump& one : jumps_) {
       const auto distance =
           static_cast<std::int32_t>(places_.at(one.label)) - static_cast<std::int32_t>(one.at) - 1;
-      if (insns_[one.at].code == 0x18) {
+      if (insns_[one.at].code == 0x18 || insns_[one.at].code == 0x85) {
         insns_[one.at].imm = distance;
       } else {
         PORTOLAN_ASSERT(distance >= INT16_MIN && distance <= INT16_MAX);

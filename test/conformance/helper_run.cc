@@ -6,9 +6,9 @@
 #include <algorithm>
 
 #include "base/assert.h"
-#include "btf_blob.h"
 #include "helper_ops.h"
 #include "observe.h"
+#include "program_types.h"
 #include "world.h"
 
 namespace portolan::conformance {
@@ -17,32 +17,11 @@ namespace {
 constexpr std::uint32_t kResultsSize = 500 * kResultBytes;
 constexpr std::uint32_t kXdp = 6;
 
-struct FuncInfo {
-  std::uint32_t insn, type;
-};
-
-// u32, u64, the types of the maps, and a function of each shape.
-struct Types {
-  std::vector<std::byte> blob;
-  std::uint32_t main_function, callback;
-};
-Types program_types() {
-  BtfBlob blob;
-  blob.add_int("int", 4, true).add_int("u64", 8);
-  const std::uint32_t name = blob.add_name("x");
-  constexpr std::uint32_t kFunc = 12u << 24, kFuncProto = 13u << 24;
-  blob.add_raw({0, kFuncProto | 1, 1, name, 2});
-  blob.add_raw({blob.add_name("main_program"), kFunc | 1, 3});
-  blob.add_raw({0, kFuncProto | 4, 2, name, 2, name, 2, name, 2, name, 2});
-  blob.add_raw({blob.add_name("callback"), kFunc, 5});
-  return {blob.bytes(), 4, 6};
-}
-
 // One backend's half.
 class Side {
  public:
   explicit Side(Backend& backend) : backend_(backend) {
-    types_fd_ = load_btf(program_types().blob);
+    types_fd_ = load_btf(program_types());
     map_types_fd_ = load_btf(map_types_btf());
   }
   ~Side() {
@@ -116,9 +95,8 @@ class Side {
     return static_cast<int>(fd);
   }
   long load(const HelperProgram& program, std::string* log) {
-    const Types types = program_types();
-    std::vector<FuncInfo> functions{{0, types.main_function}};
-    for (std::uint32_t start : program.functions) functions.push_back({start, types.callback});
+    std::vector<FuncInfo> functions{{0, kMainFunction}};
+    for (std::uint32_t start : program.functions) functions.push_back({start, kStaticFunction});
     std::vector<char> text(log == nullptr ? 0 : 4 << 20);
     static const char license[] = "GPL";
     Attr attr;

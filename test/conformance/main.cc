@@ -11,6 +11,7 @@
 #include "cases.h"
 #include "compare.h"
 #include "helper_ops.h"
+#include "verdicts.h"
 
 namespace portolan::conformance {
 namespace {
@@ -21,6 +22,7 @@ struct CommandLine {
   bool random = false;
   bool programs = false;
   bool contexts = false;
+  VerdictRun verdicts{0, 0, false};
   bool tally = false;
 };
 
@@ -34,6 +36,8 @@ struct CommandLine {
       "  --ops N            operations for each seed (10000)\n"
       "  --programs         random sequences of helper calls, inside programs\n"
       "  --contexts         every access to the context of each type of program\n"
+      "  --verdicts N       N random programs, valid and nearly so, from the first of --seeds on\n"
+      "  --verbose          with --verdicts: what only the kernel lets pass, too\n"
       "  --backend both|kernel|portolan (both)\n"
       "            kernel-twice       tests this program itself\n"
       "            libc               by libc's symbols, for a run under `portolan run`\n"
@@ -87,6 +91,10 @@ CommandLine parse(int argc, char** argv) {
       line.run.transcript = true;
     } else if (option == "--programs") {
       line.programs = true;
+    } else if (option == "--verdicts") {
+      line.verdicts.programs = number(value());
+    } else if (option == "--verbose") {
+      line.verdicts.verbose = true;
     } else if (option == "--contexts") {
       line.contexts = true;
     } else if (option == "--tally") {
@@ -141,7 +149,7 @@ int random_run(const CommandLine& line, Backend* kernel, Backend* portolan) {
 int main(int argc, char** argv) {
   using namespace portolan::conformance;
   ::testing::InitGoogleTest(&argc, argv);  // takes its own options out
-  const CommandLine line = parse(argc, argv);
+  CommandLine line = parse(argc, argv);
   std::string why;
   std::unique_ptr<Backend> kernel, portolan;
   if (line.backend != "portolan" && line.backend != "libc") {
@@ -158,6 +166,12 @@ int main(int argc, char** argv) {
     }
   }
   if (kernel == nullptr && portolan == nullptr) return 0;
+  if (line.verdicts.programs != 0) {
+    line.verdicts.first_seed = line.random ? line.run.first_seed : 0;
+    if (kernel != nullptr) return compare_verdicts(*kernel, *portolan, line.verdicts) == 0 ? 0 : 1;
+    fmt::print("nothing to compare with\n");
+    return 0;
+  }
   if (line.contexts) {
     if (kernel != nullptr) return compare_contexts(*kernel, *portolan) == 0 ? 0 : 1;
     fmt::print("nothing to compare with\n");

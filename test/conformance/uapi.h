@@ -115,7 +115,8 @@ inline constexpr Field kProgType{0, 4, "prog_type"}, kInsnCnt{4, 4, "insn_cnt"},
 }  // namespace load
 namespace test {
 inline constexpr Field kProgFd{0, 4, "prog_fd"}, kRetval{4, 4, "retval"}, kDataSizeIn{8, 4, "data_size_in"},
-    kDataIn{16, 8, "data_in"}, kRepeat{32, 4, "repeat"};
+    kDataSizeOut{12, 4, "data_size_out"}, kDataIn{16, 8, "data_in"}, kDataOut{24, 8, "data_out"},
+    kRepeat{32, 4, "repeat"}, kCtxSizeIn{40, 4, "ctx_size_in"}, kCtxIn{48, 8, "ctx_in"};
 }  // namespace test
 
 inline constexpr unsigned kAttrSize = 168;       // sizeof(union bpf_attr) of the newest header
