@@ -130,7 +130,8 @@ std::vector<Call> calls_of_packets() {
     calls.push_back(std::move(call));
   };
   add("plain", [](Call&) {});
-  for (const std::size_t size : {0, 1, 13, 14, 15, 33, 34, 53, 54, 3519, 3520, 3712, 3713, 4000, 4096})
+  for (const std::size_t size :
+       {0u, 1u, 13u, 14u, 15u, 33u, 34u, 53u, 54u, 3519u, 3520u, 3712u, 3713u, 4000u, 4096u})
     for (const int type : {0x0800, 0x86dd, 0x0806, 0x0100})
       add(fmt::format("{} bytes of type {:#x}", size, type), [&](Call& call) {
         call.data = packet_of(type, std::max<std::size_t>(size, 14));
@@ -346,7 +347,7 @@ TEST_F(TestRunOnBoth, syscall_programs) {
     calls.push_back(std::move(call));
   };
   add("plain", [](Call&) {});
-  for (const std::size_t size : {0, 1, 15, 16, 17, 4096, 65535, 65536})
+  for (const std::size_t size : {0u, 1u, 15u, 16u, 17u, 4096u, 65535u, 65536u})
     add(fmt::format("{} bytes", size), [&](Call& call) { call.context = counting(size); });
   add("data", [](Call& call) { call.gives_data = true; });
   add("data size", [](Call& call) { call.attr.data_size_in = 5; });
@@ -379,7 +380,7 @@ TEST_F(TestRunOnBoth, raw_tracepoint_programs) {
     calls.push_back(std::move(call));
   };
   add("plain", [](Call&) {});
-  for (const std::size_t size : {0, 1, 15, 16, 17, 96, 97, 104})
+  for (const std::size_t size : {0u, 1u, 15u, 16u, 17u, 96u, 97u, 104u})
     add(fmt::format("{} bytes", size), [&](Call& call) { call.context = counting(size); });
   add("data", [](Call& call) { call.gives_data = true; });
   add("context out", [](Call& call) { call.takes_context = true; });
