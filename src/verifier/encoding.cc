@@ -3,7 +3,7 @@
 // does not use.
 #include "verifier/encoding.h"
 
-#include "isa/insn.h"
+#include "isa/operation.h"
 #include "verifier/refuse.h"
 
 namespace portolan::verifier {
@@ -19,14 +19,20 @@ class Encoding {
  public:
   Encoding(const abi::Insn& insn, btf::Log* log) : insn_(insn), log_(log) {}
 
-  Result<void> check(const abi::Insn* next) const {
-    if (insn_.dst() >= isa::kRegisters) return refuse(log_, EINVAL, "R{} is invalid", insn_.dst());
+  // Whether there is such an instruction.
+  Result<void> check_opcode(const abi::Insn* next) const {
+    if (isa::is_wide(insn_)) return load_immediate(next);
+    return isa::is_valid_opcode(insn_.code) ? Result<void>{} : unknown();
+  }
+  // Whether the fields that it does not use are zero.
+  Result<void> check_fields() const {
     const bool is_load_immediate = isa::is_wide(insn_);
+    if (insn_.dst() >= isa::kRegisters) return refuse(log_, EINVAL, "R{} is invalid", insn_.dst());
     if (!is_load_immediate && insn_.src() >= isa::kRegisters)
       return refuse(log_, EINVAL, "R{} is invalid", insn_.src());
     switch (isa::class_of(insn_)) {
       case Class::kLd:
-        return is_load_immediate ? load_immediate(next) : load_packet();
+        return is_load_immediate ? Result<void>{} : load_packet();
       case Class::kLdx:
         return load();
       case Class::kSt:
@@ -163,12 +169,14 @@ class Encoding {
 
 }  // namespace
 
-Result<void> check_encoding(std::span<const abi::Insn> insns, btf::Log* log) {
+Result<void> check_opcodes(std::span<const abi::Insn> insns, btf::Log* log) {
   for (std::size_t at = 0; at < insns.size(); ++at) {
-    TRY(Encoding(insns[at], log).check(at + 1 < insns.size() ? &insns[at + 1] : nullptr));
+    TRY(Encoding(insns[at], log).check_opcode(at + 1 < insns.size() ? &insns[at + 1] : nullptr));
     if (isa::is_wide(insns[at])) ++at;
   }
   return {};
 }
+
+Result<void> check_fields(const abi::Insn& insn, btf::Log* log) { return Encoding(insn, log).check_fields(); }
 
 }  // namespace portolan::verifier

@@ -8,7 +8,9 @@
 
 namespace portolan::verifier {
 
-// EINVAL: there is no such instruction, or a field that must be zero is not.
-Result<void> check_encoding(std::span<const abi::Insn> insns, btf::Log* log);
+// EINVAL: an instruction that there is not.
+Result<void> check_opcodes(std::span<const abi::Insn> insns, btf::Log* log);
+// EINVAL: a field that must be zero is not. Only of instructions that some path comes to, as in the kernel.
+Result<void> check_fields(const abi::Insn& insn, btf::Log* log);
 
 }  // namespace portolan::verifier

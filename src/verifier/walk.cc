@@ -3,6 +3,7 @@
 
 #include "isa/disassemble.h"
 #include "isa/insn.h"
+#include "verifier/encoding.h"
 
 namespace portolan::verifier {
 
@@ -65,9 +66,10 @@ Result<void> Walk::follow_path() {
     if (structure_.is_prune_point[at_]) {
       if (TRY(was_seen())) return {};
     }
-    facts_.insns[at_].seen = true;
     const abi::Insn& insn = program_.insns[at_];
     log_insn();
+    if (!facts_.insns[at_].seen) TRY(check_fields(insn, log_));
+    facts_.insns[at_].seen = true;
     const std::uint32_t before = at_;
     const Next next = TRY(step());
     if (next == Next::kEnd) return {};

@@ -574,11 +574,13 @@ class Maker {
     }
     // for_each: map, key, value, what was given; bpf_loop: index, what was given
     const int given = callee.is_loop ? 2 : 4;
+    // What adds up in it stays small, so that the checks of many rounds come to an end.
     code_.load(Bytecode::kDouble, 5, given, 0);
     if (callee.is_loop)
-      code_.raw(0x0f, 5, 1, 0, 0);
+      code_.move(0, 1);
     else
-      code_.load(Bytecode::kWord, 0, 3, 0).raw(0x0f, 5, 0, 0, 0);
+      code_.load(Bytecode::kWord, 0, 3, 0);
+    code_.raw(0x57, 0, 0, 0, 255).raw(0x4f, 5, 0, 0, 0).raw(0x57, 5, 0, 0, 255);
     code_.store(Bytecode::kDouble, given, 0, 5).set(0, callee.is_loop && dice_.one_in(4) ? 1 : 0).exit();
   }
   void arithmetic_on_two() {
