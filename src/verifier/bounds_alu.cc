@@ -16,33 +16,37 @@ struct Arithmetic {
   static constexpr unsigned kBits = sizeof(U) * 8;
 
   static void add(R& a, const R& b) {
-    if (__builtin_add_overflow(a.smin, b.smin, &a.smin) | __builtin_add_overflow(a.smax, b.smax, &a.smax))
-      a.forget_signed();
+    const bool below = __builtin_add_overflow(a.smin, b.smin, &a.smin);
+    const bool above = __builtin_add_overflow(a.smax, b.smax, &a.smax);
+    if (below || above) a.forget_signed();
     // If both ends wrap around, everything between them does.
     const bool low = __builtin_add_overflow(a.umin, b.umin, &a.umin);
     const bool high = __builtin_add_overflow(a.umax, b.umax, &a.umax);
     if (low != high) a.forget_unsigned();
   }
   static void subtract(R& a, const R& b) {
-    if (__builtin_sub_overflow(a.smin, b.smax, &a.smin) | __builtin_sub_overflow(a.smax, b.smin, &a.smax))
-      a.forget_signed();
+    const bool below = __builtin_sub_overflow(a.smin, b.smax, &a.smin);
+    const bool above = __builtin_sub_overflow(a.smax, b.smin, &a.smax);
+    if (below || above) a.forget_signed();
     const bool low = __builtin_sub_overflow(a.umin, b.umax, &a.umin);
     const bool high = __builtin_sub_overflow(a.umax, b.umin, &a.umax);
     if (low != high) a.forget_unsigned();
   }
   static void multiply(R& a, const R& b) {
     S products[4];
-    if (__builtin_mul_overflow(a.smax, b.smax, &products[0]) |
-        __builtin_mul_overflow(a.smax, b.smin, &products[1]) |
-        __builtin_mul_overflow(a.smin, b.smax, &products[2]) |
-        __builtin_mul_overflow(a.smin, b.smin, &products[3])) {
+    const S lefts[] = {a.smin, a.smax}, rights[] = {b.smin, b.smax};
+    bool overflows = false;
+    for (int i = 0; i < 4; ++i)
+      if (__builtin_mul_overflow(lefts[i / 2], rights[i % 2], &products[i])) overflows = true;
+    if (overflows) {
       a.forget_signed();
     } else {
       a.smin = *std::min_element(products, products + 4);
       a.smax = *std::max_element(products, products + 4);
     }
-    if (__builtin_mul_overflow(a.umax, b.umax, &a.umax) | __builtin_mul_overflow(a.umin, b.umin, &a.umin))
-      a.forget_unsigned();
+    const bool high = __builtin_mul_overflow(a.umax, b.umax, &a.umax);
+    const bool low = __builtin_mul_overflow(a.umin, b.umin, &a.umin);
+    if (high || low) a.forget_unsigned();
   }
   // The unsigned range of a bitwise result has been found; it is the signed one too if it does not cross.
   static void follow_unsigned(R& a) {

@@ -13,8 +13,6 @@ using isa::Class;
 using isa::Jump;
 
 constexpr std::int32_t kMostPacketOffset = 0xffff;
-constexpr std::size_t kMostPending = 8192;
-
 // Whether the pointer is certainly none to nothing.
 bool is_never_null(const RegState& reg) {
   if (reg.maybe_null) return false;
@@ -134,8 +132,7 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
     default:
       break;
   }
-  if (pending_.size() >= kMostPending)
-    return refuse(E2BIG, "The sequence of {} jumps is too complex.", kMostPending);
+  if (pending_.size() >= kMostPending) return too_many_jumps();
 
   State jumped = state_;
   State& fallen = state_;
@@ -175,9 +172,11 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
 
 // Either way may be taken; the way back is taken only so often, which the interpreter counts.
 Result<Walk::Next> Walk::may_goto(const abi::Insn& insn) {
+  if (pending_.size() >= kMostPending) return too_many_jumps();
   State again = state_;
   ++again.may_goto_depth;
-  widen_from_last_visit(again, at_);
+  // This visit is a checkpoint already: the last one is before it.
+  widen_from_last_visit(again, at_, state_.parent->state.parent);
   push(std::move(again), at_ + 1);
   at_ = static_cast<std::uint32_t>(target_of(insn, at_));
   return Next::kJumped;

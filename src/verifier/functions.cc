@@ -11,7 +11,6 @@ namespace portolan::verifier {
 namespace {
 
 constexpr std::uint32_t kForEachMapElem = 164;
-constexpr std::size_t kMostPending = 8192;
 
 // Types by which a global function says that it takes the context.
 bool is_context_struct(const btf::Btf& btf, const btf::Type& type, abi::ProgType program) {
@@ -222,8 +221,7 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
 Result<void> Walk::enter_callback(const CallMeta& meta) {
   if (state_.frames.size() >= isa::kMaxFrames)
     return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size());
-  if (pending_.size() >= kMostPending)
-    return refuse(E2BIG, "The sequence of {} jumps is too complex.", kMostPending);
+  if (pending_.size() >= kMostPending) return too_many_jumps();
   State inside = state_;
   ++inside.callback_rounds;
   enter(inside, meta.callback, true);
@@ -267,7 +265,7 @@ Result<Walk::Next> Walk::leave_function() {
     if (state_.lock.map != nullptr) return refuse(EINVAL, "callback must not return with a lock held");
     state_.frames.pop_back();
     at_ = callsite;
-    widen_from_last_visit(state_, callsite);
+    widen_from_last_visit(state_, callsite, state_.parent);
     return Next::kJumped;
   }
   state_.frames.pop_back();

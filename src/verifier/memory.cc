@@ -221,7 +221,10 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       break;
     case RegType::kCtx:
       loaded = TRY(context_value(reg, base, offset, size, kind));
-      if (is_signed) return refuse(EACCES, "BPF_LDX with sign extension of the context is not allowed");
+      if (is_signed) {
+        if (!loaded.is_scalar()) return refuse(EACCES, "invalid bpf_context access off={} size={}", offset, size);
+        loaded = number_of(size, true);
+      }
       break;
     case RegType::kStack:
       TRY(check_stack_bounds(base, reg, offset, size, kind, true));

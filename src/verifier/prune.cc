@@ -231,8 +231,8 @@ void Walk::start_from_checkpoint(Checkpoint& checkpoint) {
 }
 
 // Numbers that have changed since the last time round may be anything: so the rounds come to an end.
-void Walk::widen_from_last_visit(State& state, std::uint32_t insn) {
-  const Checkpoint* last = state.parent;
+void Walk::widen_from_last_visit(State& state, std::uint32_t insn, const Checkpoint* from) {
+  const Checkpoint* last = from;
   while (last != nullptr && (last->insn != insn || last->state.frames.size() != state.frames.size()))
     last = last->state.parent;
   if (last == nullptr) return;

@@ -118,8 +118,16 @@ Result<void> rewrite(Draft& draft, const Replacement& replacement) {
     }
     facts.resize(insns.size(), draft.facts[at]);  // of the second half, where there is one: the same
   }
-  for (const auto& [place, target] : aimed)
+  const auto is_gone = [&](std::uint32_t target) {
+    for (const SourceSubprogram& one : draft.subprograms)
+      if (one.start == target)
+        return moves.start[target] == (one.end < count ? moves.start[one.end] : insns.size());
+    return target >= count;
+  };
+  for (const auto& [place, target] : aimed) {
+    if (is_function_load(insns[place]) && is_gone(target)) return fail(EFAULT);  // as the kernel has it
     TRY(aim(insns[place], std::int64_t{moves.start[target]} - place - 1));
+  }
   const auto end = static_cast<std::uint32_t>(insns.size());
   move_functions(draft, moves, end);
   move_lines(draft, moves, end);

@@ -55,6 +55,9 @@ class Walk {
   std::unexpected<Errno> refuse(int error, fmt::format_string<Args...> format, Args&&... args) {
     return verifier::refuse(log_, error, format, std::forward<Args>(args)...);
   }
+  std::unexpected<Errno> too_many_jumps() {
+    return refuse(ENOMEM, "The sequence of {} jumps is too complex.", kMostPending + 1);
+  }
   void log_insn();
   void log_state(std::uint16_t registers);
   void log_path(std::uint32_t from, std::uint32_t to);
@@ -62,7 +65,8 @@ class Walk {
   // --- prune.cc
   Result<bool>
   was_seen();  // a state that allows as much was here before; else this one may become a checkpoint
-  void widen_from_last_visit(State& state, std::uint32_t insn);
+  // `from`: where to look for that visit, backwards.
+  void widen_from_last_visit(State& state, std::uint32_t insn, const Checkpoint* from);
   // The program's safety has been seen to depend on this number.
   void depend_on(const RegState& number) {
     if (number.is_scalar()) depend_on(number.from);
@@ -143,6 +147,8 @@ class Walk {
   Result<void> leave_program();
   Result<void> set_global_arguments(State& state, const Function& function);
   void enter(State& state, std::uint32_t function, bool is_callback);
+
+  static constexpr std::size_t kMostPending = 8192;  // paths that are put off
 
   const UnverifiedProgram& program_;
   Structure& structure_;
