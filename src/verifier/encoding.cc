@@ -22,7 +22,8 @@ class Encoding {
   // Whether there is such an instruction.
   Result<void> check_opcode(const abi::Insn* next) const {
     if (isa::is_wide(insn_)) return load_immediate(next);
-    return isa::is_valid_opcode(insn_.code) ? Result<void>{} : unknown();
+    if (!isa::is_valid_opcode(insn_.code)) return unknown();
+    return isa::class_of(insn_) == Class::kLdx && insn_.imm != 0 ? reserved("BPF_LDX") : Result<void>{};
   }
   // Whether the fields that it does not use are zero.
   Result<void> check_fields() const {
@@ -79,7 +80,7 @@ class Encoding {
     const Mode mode = isa::mode_of(insn_);
     if (mode != Mode::kMem && !(mode == Mode::kMemSx && isa::size_of(insn_) != Size::kDouble))
       return unknown();
-    return insn_.imm != 0 ? reserved("BPF_LDX") : Result<void>{};
+    return {};
   }
   Result<void> store() const {
     const Mode mode = isa::mode_of(insn_);

@@ -222,7 +222,8 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
     case RegType::kCtx:
       loaded = TRY(context_value(reg, base, offset, size, kind));
       if (is_signed) {
-        if (!loaded.is_scalar()) return refuse(EACCES, "invalid bpf_context access off={} size={}", offset, size);
+        if (!loaded.is_scalar())
+          return refuse(EACCES, "invalid bpf_context access off={} size={}", offset, size);
         loaded = number_of(size, true);
       }
       break;

@@ -279,8 +279,9 @@ class Maker {
       }
     }
     code_.move(to, pointer).raw(0x0f, to, index, 0, 0);
+    at(to) = {};
     if (value.map != kConstants && dice_.one_in(2)) {
-      code_.store(Bytecode::kByte, to, 0, number_reg() == to ? index : number_reg());
+      code_.store(Bytecode::kByte, to, 0, index);
       at(to) = {};
     } else {
       code_.load(Bytecode::kByte, to, to, 0);

@@ -78,7 +78,9 @@ class Side {
       attr.set(load::kLogLevel, 1).set(load::kLogSize, text.size());
       attr.set(load::kLogBuf, reinterpret_cast<std::uint64_t>(text.data()));
     }
+    const auto start = std::chrono::steady_clock::now();
     const long fd = backend_.bpf(kProgLoad, attr.bytes.data(), kAttrSize);
+    loading_ += std::chrono::steady_clock::now() - start;
     if (log != nullptr) *log = text.data();
     return fd;
   }
@@ -105,7 +107,7 @@ class Side {
     return seen;
   }
 
-  Backend& backend() { return backend_; }
+  double seconds_of_loading() const { return std::chrono::duration<double>(loading_).count(); }
 
  private:
   int load_btf(const std::vector<std::byte>& blob) {
@@ -170,6 +172,7 @@ class Side {
   }
 
   Backend& backend_;
+  std::chrono::steady_clock::duration loading_{};
   int types_fd_ = -1, map_types_fd_ = -1;
   std::vector<int> maps_;
 };
@@ -215,7 +218,8 @@ std::size_t compare_verdicts(Backend& kernel, Backend& portolan, const VerdictRu
   ::sched_setaffinity(0, sizeof one, &one);  // per-CPU values are those of the CPU that the program runs on
   const auto start = std::chrono::steady_clock::now();
   Side theirs(kernel), ours(portolan);
-  std::size_t both = 0, neither = 0, only_ours = 0, only_theirs = 0, gave_up = 0, ran = 0, differ = 0;
+  std::size_t both = 0, neither = 0, only_ours = 0, only_theirs = 0, gave_up = 0, bugs = 0, ran = 0,
+              differ = 0;
   std::map<std::string, std::size_t> reasons;
   for (std::uint64_t seed = options.first_seed; seed < options.first_seed + options.programs; ++seed) {
     const RandomProgram program = random_program(seed);
@@ -234,8 +238,10 @@ std::size_t compare_verdicts(Backend& kernel, Backend& portolan, const VerdictRu
       }
     } else if (expected < 0 && got < 0) {
       ++neither;
-    } else if (got >= 0 && expected == -E2BIG) {
-      ++gave_up;
+    } else if (got >= 0 && (expected == -E2BIG || expected == -ENOMEM)) {
+      ++gave_up;  // it looks at the rounds of a loop one by one where Portolan takes them together
+    } else if (got >= 0 && expected == -EFAULT) {
+      ++bugs;  // "verifier bug": a callback that is never called is thrown away, and then missed
     } else if (got >= 0) {
       if (++only_ours <= 5) {
         std::string log;
@@ -263,8 +269,9 @@ std::size_t compare_verdicts(Backend& kernel, Backend& portolan, const VerdictRu
   fmt::print("{} programs in {:.1f} s: {} pass both, {} neither\n", options.programs, took.count(), both,
              neither);
   fmt::print(
-      "{} only Portolan lets pass, and {} more on which the kernel gave up after a million instructions\n",
-      only_ours, gave_up);
+      "{} only Portolan lets pass; besides, on {} the kernel gave up and on {} it reported a bug of its "
+      "verifier\n",
+      only_ours, gave_up, bugs);
   fmt::print("{} only the kernel lets pass: {:.3f} % of what it does\n", only_theirs, share);
   fmt::print("{} ran on both, {} differently\n", ran, differ);
   return only_ours + differ;
