@@ -221,7 +221,7 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
 Result<void> Walk::enter_callback(const CallMeta& meta) {
   if (state_.frames.size() >= isa::kMaxFrames)
     return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size());
-  if (pending_.size() >= kMostPending) return too_many_jumps();
+  if (pending_.size() >= kMostPending || state_.callback_rounds >= kMostPending) return too_many_jumps();
   State inside = state_;
   ++inside.callback_rounds;
   enter(inside, meta.callback, true);

@@ -172,9 +172,9 @@ Result<bool> Walk::was_seen() {
     // What never helps only costs time.
     ++old.misses;
     const std::uint32_t patience = old.branches != 0 ? 64 : 3;
-    if (!calls_back && !may_go && old.misses > old.hits * patience + patience) {
+    if (old.misses > old.hits * patience + patience) {
       old.is_listed = false;
-      if (old.branches != 0) retired_.push_back(std::move(list[i]));
+      if (old.branches != 0) retired_.emplace(&old, std::move(list[i]));
       list.erase(list.begin() + static_cast<std::ptrdiff_t>(i));
       --states_now_;
       --i;

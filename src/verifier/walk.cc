@@ -142,7 +142,7 @@ bool Walk::pop() {
 void Walk::finish_path(Checkpoint* parent) {
   while (parent != nullptr && --parent->branches == 0) {
     Checkpoint* const next = parent->state.parent;
-    if (!parent->is_listed) std::erase_if(retired_, [&](const auto& one) { return one.get() == parent; });
+    if (!parent->is_listed) retired_.erase(parent);
     parent = next;
   }
 }

@@ -167,7 +167,8 @@ class Walk {
   };
   std::vector<Pending> pending_;
   std::vector<std::vector<std::unique_ptr<Checkpoint>>> checkpoints_;  // by instruction
-  std::vector<std::unique_ptr<Checkpoint>> retired_;
+  std::unordered_map<const Checkpoint*, std::unique_ptr<Checkpoint>>
+      retired_;  // not listed, but on unfinished paths
   std::vector<bool> called_;
   std::uint32_t insns_walked_ = 0, jumps_walked_ = 0;
   std::uint32_t insns_at_checkpoint_ = 0, jumps_at_checkpoint_ = 0;
