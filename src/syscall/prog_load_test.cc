@@ -37,24 +37,27 @@ TEST_F(ProgLoad, a_probe_of_two_instructions_has_the_kernels_tag) {
   EXPECT_NE(info.load_time, 0u);
 }
 
-TEST_F(ProgLoad, what_is_not_a_straight_line_is_rejected_with_a_reason) {
+TEST_F(ProgLoad, what_could_do_harm_is_rejected_with_a_reason) {
   const struct {
     std::vector<abi::Insn> insns;
     long expected;
     const char* reason;
   } rows[] = {{{kExit}, -EACCES, "R0 !read_ok"},
-              {{kZero}, -EINVAL, "not an exit"},
+              {{kZero}, -EINVAL, "last insn is not an exit or jmp"},
               {{kZero, kExit, kExit}, -EINVAL, "unreachable insn 2"},
-              {{kZero, {0x05, 0, 0, 0}, kExit}, -EINVAL, "opcode 05"},
-              {{{0xbf, 0xa0, 0, 0}, kExit}, -EACCES, "R0 leaks addr"},
+              {{kZero, {0x05, 0, -2, 0}, kExit}, -EINVAL, "unreachable insn 2"},
+              {{kZero, {0x05, 0, -1, 0}}, -EINVAL, "infinite loop detected"},
+              {{{0x79, 0x10, 0, 0}, kExit}, -EACCES, "invalid bpf_context access off=0 size=8"},
+              {{{0x79, 0xa0, 0, 0}, kExit}, -EACCES, "invalid read from stack R10 off=0 size=8"},
+              {{{0x79, 0x10, 0, 0}, kExit}, -EACCES, "invalid bpf_context access"},
               {{{0xb7, 0x0a, 0, 0}, kExit}, -EACCES, "frame pointer is read only"},
               {{{0xb7, 0x0f, 0, 0}, kExit}, -EINVAL, "R15 is invalid"},
               {{kZero, {0x37, 0, 0, 0}, kExit}, -EINVAL, "div by zero"},
               {{kZero, {0x67, 0, 0, 64}, kExit}, -EINVAL, "invalid shift 64"},
-              {{kZero, {0x85, 0, 0, 1}, kExit}, -EINVAL, "opcode 85"}};
+              {{kZero, {0x85, 0, 0, 9999}, kExit}, -EINVAL, "invalid func unknown#9999"}};
   for (const auto& row : rows) {
     SCOPED_TRACE(row.reason);
-    char log[512] = "";
+    char log[2048] = "";
     abi::Attr attr{};
     attr.prog_load.log_buf = address(log);
     attr.prog_load.log_size = sizeof log;
@@ -71,7 +74,28 @@ TEST_F(ProgLoad, a_log_that_does_not_fit_is_enospc_and_keeps_its_end) {
   attr.prog_load.log_size = sizeof log;
   attr.prog_load.log_level = 1;
   EXPECT_EQ(load({kZero, kExit}, attr), -ENOSPC);
-  EXPECT_STREQ(log, " insns\n");
+  EXPECT_STREQ(log, "read 0\n");
+}
+
+TEST_F(ProgLoad, a_bound_map_lives_as_long_as_the_program_and_is_among_its_ids) {
+  const long program = load({kZero, kExit}), map = create({});
+  ASSERT_GE(program, 0);
+  ASSERT_GE(map, 0);
+  abi::Attr bind{};
+  bind.prog_bind_map = {static_cast<std::uint32_t>(program), static_cast<std::uint32_t>(map), 0};
+  EXPECT_EQ(call(kProgBindMap, bind), 0);
+  EXPECT_EQ(call(kProgBindMap, bind), 0);  // once more changes nothing
+  bind.prog_bind_map.flags = 1;
+  EXPECT_EQ(call(kProgBindMap, bind), -EINVAL);
+  std::uint32_t ids[4] = {};
+  abi::ProgInfo info{};
+  info.nr_map_ids = 4;
+  info.map_ids = address(ids);
+  abi::Attr ask{};
+  ask.info = {static_cast<std::uint32_t>(program), sizeof info, address(&info)};
+  ASSERT_EQ(call(kObjGetInfoByFd, ask), 0);
+  EXPECT_EQ(info.nr_map_ids, 1u);
+  EXPECT_NE(ids[0], 0u);
 }
 
 }  // namespace

@@ -114,10 +114,6 @@ Result<void> Walk::alu(const abi::Insn& insn) {
     bounds = Bounds{};  // signed division: nothing is known of the result
   else
     compute(op, is_wide, bounds, right.bounds);
-  if (insn.off != 0 && !is_wide) {
-    bounds.narrow = {};
-    bounds.zero_extend();
-  }
   const Dependencies from_both = left.from | right.from;
   left = RegState::unknown();
   left.bounds = bounds;

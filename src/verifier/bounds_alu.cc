@@ -176,17 +176,37 @@ bool is_shift(Alu op) { return op == Alu::kLsh || op == Alu::kRsh || op == Alu::
 
 }  // namespace
 
-void compute(Alu op, bool is_wide, Bounds& dst, const Bounds& src) {
-  if (is_shift(op)) {
-    const bool is_known = is_wide ? src.is_constant() : src.is_narrow_constant();
-    const std::uint64_t by = is_wide ? src.value() : src.narrow_value();
-    if (is_known && by < (is_wide ? 64u : 32u))
-      shift(op, is_wide, dst, static_cast<unsigned>(by));
-    else
-      dst = Bounds{};
-  } else {
-    compute_plain(op, dst, src);
+namespace {
+
+// What the kernel does not work out; of such a result it forgets even that its upper half is zero.
+bool is_unknown(Alu op, bool is_wide, const Bounds& src) {
+  switch (op) {
+    case Alu::kAdd:
+    case Alu::kSub:
+    case Alu::kMul:
+    case Alu::kAnd:
+    case Alu::kOr:
+    case Alu::kXor:
+      return false;
+    default:
+      break;
   }
+  if (!is_shift(op)) return true;
+  const bool is_known = is_wide ? src.is_constant() : src.is_narrow_constant();
+  return !is_known || (is_wide ? src.value() >= 64 : src.narrow_value() >= 32);
+}
+
+}  // namespace
+
+void compute(Alu op, bool is_wide, Bounds& dst, const Bounds& src) {
+  if (is_unknown(op, is_wide, src)) {
+    dst = Bounds{};
+    return;
+  }
+  if (is_shift(op))
+    shift(op, is_wide, dst, static_cast<unsigned>(is_wide ? src.value() : src.narrow_value()));
+  else
+    compute_plain(op, dst, src);
   if (is_wide)
     dst.sync();
   else

@@ -23,6 +23,8 @@ class Encoding {
   Result<void> check_opcode(const abi::Insn* next) const {
     if (isa::is_wide(insn_)) return load_immediate(next);
     if (!isa::is_valid_opcode(insn_.code)) return unknown();
+    if (insn_.code == isa::kCallCode && insn_.src() == static_cast<std::uint8_t>(abi::PseudoCall::kKfunc))
+      return refuse(log_, EINVAL, "functions of the kernel are not supported: #{}", insn_.imm);
     return isa::class_of(insn_) == Class::kLdx && insn_.imm != 0 ? reserved("BPF_LDX") : Result<void>{};
   }
   // Whether the fields that it does not use are zero.
