@@ -62,4 +62,30 @@ agree "the C++ program" "$typed"
 [[ $dumped == "$want" ]] || { echo "bpftool's dump does not agree with find ($want): $dumped" >&2; exit 1; }
 echo "find, the libbpf program's two maps, bpftool's dump and the C++ program's two maps agree: $want"
 
+say "an XDP program, loaded by a libbpf program that knows nothing of all this, counts the packets of a capture"
+capture=$here/flow_counter/traffic.pcap
+counted=$(show "$programs/flow_counter" --pcap "$capture" --top 1000 --pin "$bpffs/flows")
+head -n 9 <<<"$counted"
+echo "…"
+tail -n 1 <<<"$counted"
+
+say "bpftool, another process, prints the flows that are left pinned, with their BTF types"
+dump=$(bpftool map dump pinned "$bpffs/flows/flows")
+head -n 16 <<<"$dump"
+echo "…"
+dumped=$(awk '$1 == "\"packets\":" { sub(",", "", $2); n += $2 } $1 == "\"bytes\":" { s += $2 } END { printf "%d packets, %d bytes", n, s }' <<<"$dump")
+echo "bpftool's dump: $dumped"
+
+say "the same capture, counted without eBPF"
+want=$("$here/flow_counter/count_flows.py" "$capture")
+head -n 4 <<<"$want"
+echo "…"
+if [[ $(head -n -1 <<<"${counted#*$'\n'}") != "$want" ]]; then
+  echo "flow_counter does not agree with count_flows.py:" >&2
+  diff <(head -n -1 <<<"${counted#*$'\n'}") - <<<"$want" >&2
+  exit 1
+fi
+[[ $(sed -n 2p <<<"$want") == *"$dumped" ]] || { echo "bpftool's dump does not agree: $dumped" >&2; exit 1; }
+echo "flow_counter's map, bpftool's dump of it and count_flows.py agree, flow by flow"
+
 show rm -r "$bpffs"

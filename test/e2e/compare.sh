@@ -19,7 +19,7 @@ golden=$here/golden/$name.txt
 # Only what must differ: ids, addresses (printed as hashes by the kernel), what the kernel itself pays for a map, and the
 # two files that it puts into each bpf file system. The ids of BTF types stay.
 normalise() {
-  sed -E \
+  sed -E -e "s#$here/##g" \
     -e 's/^[0-9]+: (hash|array|percpu_hash|percpu_array)( |$)/ID: \1\2/' \
     -e 's/^[0-9]+: (name |size )/ID: \1/' \
     -e '/^            "id"/!s/"id": ?[0-9]+,("type"|"size"|"name"|$)/"id":ID,\1/g' \
