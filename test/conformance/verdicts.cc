@@ -200,6 +200,12 @@ std::string tail(const std::string& log, std::size_t most) {
   return log.substr(log.size() - std::min(log.size(), most));
 }
 
+// How often may_goto goes round is a matter of time in the kernel.
+bool goes_by_time(const RandomProgram& program) {
+  return std::any_of(program.insns.begin(), program.insns.end(),
+                     [](const Bytecode::Insn& insn) { return insn.code == 0xe5; });
+}
+
 void print_program(const RandomProgram& program) {
   for (std::size_t i = 0; i < program.insns.size(); ++i) {
     const Bytecode::Insn& insn = program.insns[i];
@@ -226,7 +232,7 @@ std::size_t compare_verdicts(Backend& kernel, Backend& portolan, const VerdictRu
     const long expected = theirs.load(program, nullptr), got = ours.load(program, nullptr);
     if (expected >= 0 && got >= 0) {
       ++both;
-      if (!program.is_tampered) {
+      if (!program.is_tampered && !goes_by_time(program)) {
         ++ran;
         const std::string there = theirs.run(program, static_cast<int>(expected));
         const std::string here = ours.run(program, static_cast<int>(got));
