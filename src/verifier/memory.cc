@@ -175,7 +175,7 @@ Result<RegState> Walk::map_constant(const RegState& reg, std::int32_t offset, st
 }
 
 Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size, Access kind, int to,
-                          bool is_signed, const RegState* stored) {
+                          bool is_signed, const RegState* stored, bool is_atomic) {
   const RegState reg = state_.reg(base);
   InsnFacts& facts = facts_.insns[at_];
   if (reg.maybe_null) return refuse(EACCES, "R{} invalid mem access '{}_or_null'", base, name_of(reg.type));
@@ -186,12 +186,15 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
   facts.accesses_context = is_context;
 
   RegState loaded = number_of(size, is_signed);
-  const bool always_aligned = reg.type == RegType::kStack || is_context;
+  const bool always_aligned = reg.type == RegType::kStack || is_context || is_atomic;
   if (always_aligned || (program_.flags & abi::prog_flag::kStrictAlignment) != 0) {
     // The Ethernet header lies so that what follows it is aligned.
     const std::int64_t shift = reg.type == RegType::kPacket ? 2 : 0;
     const Tnum place = reg.bounds.bits + Tnum::constant(static_cast<std::uint64_t>(reg.off + offset + shift));
-    const char* const what = reg.type == RegType::kStack ? "stack " : is_context ? "context " : "";
+    const char* const what = reg.type == RegType::kStack      ? "stack "
+                             : is_context                     ? "context "
+                             : reg.type == RegType::kMapValue ? "value "
+                                                              : "";
     if (!place.is_aligned(size))
       return refuse(EACCES, "misaligned {}access off ({:#x}; {:#x})+{}+{} size {}", what,
                     reg.bounds.bits.value, reg.bounds.bits.mask, reg.off, offset, size);
@@ -286,8 +289,9 @@ Result<void> Walk::atomic(const abi::Insn& insn) {
     if (reg.type == RegType::kCtx || reg.is_packet())
       return refuse(EACCES, "BPF_ATOMIC {} R{} {} is not allowed", loads ? "loads from" : "stores into", base,
                     name_of(reg.type));
-    if (loads) return access(base, insn.off, size, Access::kRead, static_cast<int>(other), false);
-    return access(base, insn.off, size, Access::kWrite, -1, false, &state_.reg(other));
+    if (loads)
+      return access(base, insn.off, size, Access::kRead, static_cast<int>(other), false, nullptr, true);
+    return access(base, insn.off, size, Access::kWrite, -1, false, &state_.reg(other), true);
   }
   TRY(check_readable(insn.src()));
   TRY(check_readable(insn.dst()));
@@ -303,8 +307,8 @@ Result<void> Walk::atomic(const abi::Insn& insn) {
     result = insn.src();
   if (result > 0) TRY(check_writable(static_cast<unsigned>(result)));
   // Read first, then written: the place must allow both. What is loaded may have been anything.
-  TRY(access(insn.dst(), insn.off, size, Access::kRead, -1, false));
-  TRY(access(insn.dst(), insn.off, size, Access::kWrite, -1, false));
+  TRY(access(insn.dst(), insn.off, size, Access::kRead, -1, false, nullptr, true));
+  TRY(access(insn.dst(), insn.off, size, Access::kWrite, -1, false, nullptr, true));
   if (result >= 0) state_.reg(static_cast<unsigned>(result)) = number_of(size, false);
   return {};
 }

@@ -99,7 +99,7 @@ class Walk {
   // --- memory.cc: `to`: the register that a load writes, or -1; `stored`: what a store writes, if that is
   // known
   Result<void> access(unsigned base, std::int32_t offset, std::uint32_t size, Access kind, int to,
-                      bool is_signed, const RegState* stored = nullptr);
+                      bool is_signed, const RegState* stored = nullptr, bool is_atomic = false);
   Result<void> load(const abi::Insn& insn);
   Result<void> store(const abi::Insn& insn);
   Result<void> atomic(const abi::Insn& insn);
