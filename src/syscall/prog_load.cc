@@ -143,8 +143,10 @@ Result<long> prog_load(const Call& call) {
   attributes.btf_id = checked->btf_id;
   object::Draft draft = TRY(verifier::draft_program(call.runtime, checked->program, attributes));
   const std::vector<object::Edge> edges = edges_of(*checked, attributes);
+  auto executable = TRY(vm::Executable::create(checked->program));
   auto published = TRY(call.runtime.publish(std::move(draft), edges, shm::Access::kReadWrite));
-  TRY(vm::adopt(*static_cast<verifier::Program*>(published.view), checked->program));
+  // Where it cannot be kept, the first run verifies again.
+  (void)static_cast<verifier::Program*>(published.view)->adopt(std::move(executable), checked->program.maps());
   return TRY(call.caller.install_fd(std::move(published.fd)));
 }
 
