@@ -131,6 +131,8 @@ Result<long> prog_load(const Call& call) {
   attributes.load_time_ns = boottime_ns();
   attributes.created_by_uid = static_cast<std::uint32_t>(sys::call(SYS_getuid));
   attributes.tag = verifier::tag_of(program.insns);
+  const auto sha256 = verifier::digest_of(program.insns);
+  program.sha256 = sha256.data();
   TRY(copy_name(attributes.name, attr.prog_name));
   program.name = attributes.name;
 
@@ -146,7 +148,8 @@ Result<long> prog_load(const Call& call) {
   auto executable = TRY(vm::Executable::create(checked->program));
   auto published = TRY(call.runtime.publish(std::move(draft), edges, shm::Access::kReadWrite));
   // Where it cannot be kept, the first run verifies again.
-  (void)static_cast<verifier::Program*>(published.view)->adopt(std::move(executable), checked->program.maps());
+  (void)static_cast<verifier::Program*>(published.view)
+      ->adopt(std::move(executable), checked->program.maps());
   return TRY(call.caller.install_fd(std::move(published.fd)));
 }
 

@@ -6,7 +6,7 @@
 
 namespace portolan::verifier {
 
-Tag tag_of(std::span<const abi::Insn> insns) {
+std::array<std::byte, 32> digest_of(std::span<const abi::Insn> insns) {
   map::Sha256 hash;
   bool is_second_half = false;
   for (abi::Insn insn : insns) {
@@ -17,10 +17,14 @@ Tag tag_of(std::span<const abi::Insn> insns) {
     is_second_half = names_map;
     hash.add(std::as_bytes(std::span(&insn, 1)));
   }
-  std::byte digest[map::Sha256::kSize];
-  hash.finish(digest);
+  std::array<std::byte, map::Sha256::kSize> digest;
+  hash.finish(digest.data());
+  return digest;
+}
+
+Tag tag_of(std::span<const abi::Insn> insns) {
   Tag tag;
-  std::memcpy(tag.bytes, digest, sizeof tag.bytes);
+  std::memcpy(tag.bytes, digest_of(insns).data(), sizeof tag.bytes);
   return tag;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <array>
 #include <span>
 
 #include "abi/insn.h"
@@ -14,5 +15,7 @@ struct Tag {
   std::byte bytes[abi::kTagSize];
 };
 Tag tag_of(std::span<const abi::Insn> insns);
+// All of it.
+std::array<std::byte, 32> digest_of(std::span<const abi::Insn> insns);
 
 }  // namespace portolan::verifier

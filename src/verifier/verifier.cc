@@ -59,6 +59,7 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
   Facts facts;
   facts.insns.resize(program.insns.size());
   TRY(resolve_maps(program, maps, facts, log));
+  program.sha256 = nullptr;  // it was for the maps, and may not live as long as the program
   TRY(check_flow(program, structure, log));
   TRY(check_type(program, log));
   find_live_registers(program, structure);
