@@ -148,7 +148,7 @@ class Encoding {
         return {};
       case Jump::kExit:
         if (is_narrow || by_register) return unknown();
-        if (insn_.imm != 0 || insn_.registers != 0 || insn_.off != 0) return reserved("BPF_EXIT");
+        if (insn_.imm != 0 || insn_.registers != 0) return reserved("BPF_EXIT");
         return {};
       case Jump::kJa:
         if (by_register) return unknown();
