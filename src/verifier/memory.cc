@@ -306,10 +306,10 @@ Result<void> Walk::atomic(const abi::Insn& insn) {
   else if ((insn.imm & isa::atomic::kFetch) != 0)
     result = insn.src();
   if (result > 0) TRY(check_writable(static_cast<unsigned>(result)));
-  // Read first, then written: the place must allow both. What is loaded may have been anything.
-  TRY(access(insn.dst(), insn.off, size, Access::kRead, -1, false, nullptr, true));
+  // Read first, then written, with what was loaded in its register: the place must allow both, and still be
+  // pointed at.
+  TRY(access(insn.dst(), insn.off, size, Access::kRead, result, false, nullptr, true));
   TRY(access(insn.dst(), insn.off, size, Access::kWrite, -1, false, nullptr, true));
-  if (result >= 0) state_.reg(static_cast<unsigned>(result)) = number_of(size, false);
   return {};
 }
 
