@@ -27,6 +27,7 @@ inline constexpr std::uint32_t kMaxPerCpuValueSize = 32u << 10;
 // Hash types: key and value together must be less than what kmalloc gives, without the kernel's own 48 bytes
 // of an element (E2BIG). Arrays: a value must fit an int (E2BIG).
 inline constexpr std::uint32_t kMaxHashElementSize = (4u << 20) - 48;
+inline constexpr std::uint32_t kMaxKmallocSize = 4u << 20;  // of a value that the kernel allocates whole
 inline constexpr std::uint32_t kMaxArrayValueSize = 0x7fff'ffff;
 inline constexpr std::uint32_t kMaxLpmData = 256;  // bytes of an LPM trie key without its prefix length
 inline constexpr std::uint32_t kMaxTailCalls = 33;

@@ -71,7 +71,11 @@ U64 map_pop_elem(Run&, U64 map_arg, U64 value_arg, U64, U64, U64) {
 }
 
 U64 map_peek_elem(Run&, U64 map_arg, U64 value_arg, U64, U64, U64) {
-  return take_value(at<Map>(map_arg), value_arg, &Map::peek_elem);
+  Map& map = at<Map>(map_arg);
+  if (!map.peek_reads_value()) return take_value(map, value_arg, &Map::peek_elem);
+  Staged room;
+  const auto value = room.take(value_arg, map.value_size());
+  return value ? outcome(map.peek_elem(*value)) : negative(value.error().value);
 }
 
 }  // namespace portolan::helper::functions

@@ -38,7 +38,7 @@ inline void clear(std::uint64_t address, std::uint64_t size) {
 // A key or value as maps want them: 8-aligned, with zeros up to the next multiple of 8. EFAULT, ENOMEM.
 class Staged {
  public:
-  Result<const std::byte*> take(std::uint64_t address, std::uint32_t size) {
+  Result<std::byte*> take(std::uint64_t address, std::uint32_t size) {
     std::byte* const room = TRY(scratch_.take(size));
     if (size % 8 != 0) std::memset(room + size / 8 * 8, 0, 8);
     if (!portolan_fault_copy(room, bytes_at(address), size)) return fail(EFAULT);

@@ -2,9 +2,11 @@
 #include "map/family.h"
 
 #include "map/array.h"
+#include "map/bloom.h"
 #include "map/hash.h"
 #include "map/percpu_array.h"
 #include "map/percpu_hash.h"
+#include "map/queue_stack.h"
 
 namespace portolan::map {
 namespace {

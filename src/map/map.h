@@ -103,6 +103,8 @@ class Map : public object::View {
   virtual Result<void> push_elem(const std::byte* value, std::uint64_t flags);
   virtual Result<void> pop_elem(std::byte* value);
   virtual Result<void> peek_elem(std::byte* value);
+  // Whether peek_elem, and with it a lookup, asks for the value that it is given.
+  virtual bool peek_reads_value() const { return false; }
   virtual Result<void> redirect(std::uint64_t key, std::uint64_t flags);
   // How generated code finds a value without a call. kNone: by a call.
   struct InlineLookup {

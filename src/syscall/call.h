@@ -3,6 +3,7 @@
 #pragma once
 #include "abi/attr.h"
 #include "map/map.h"
+#include "map/scratch.h"
 #include "object/runtime.h"
 #include "syscall/caller.h"
 
@@ -40,6 +41,17 @@ template <class C>
 inline Result<MapFd> map_of(const CallOf<C>& call, std::uint32_t fd) {
   const object::Target target = TRY(call.target(fd, object::Kind::kMap));
   return MapFd{static_cast<map::Map*>(target.view), target.access};
+}
+
+// The key at `address` in the caller's memory, staged in `room`. EINVAL: a key for a map that has none.
+template <class C>
+inline Result<const std::byte*> stage_key(const CallOf<C>& call, const map::Map& map, std::uint64_t address,
+                                          map::Scratch& room) {
+  if (map.key_size() == 0 && address != 0) [[unlikely]]
+    return fail(EINVAL);
+  std::byte* const key = TRY(room.take(map.key_size()));
+  TRY(call.caller.copy_in(key, address, map.key_size()));
+  return key;
 }
 
 // BPF_F_RDONLY and BPF_F_WRONLY as the mode of an fd (bpf_get_file_flag). EINVAL: both.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "map/scratch.h"
 #include "syscall/call.h"
 
 namespace portolan::syscall {
@@ -10,8 +9,7 @@ Result<long> map_delete_elem(const CallOf<C>& call) {
   const MapFd at = TRY(map_of(call, attr.map_fd));
   if (!at.can_write()) return fail(EPERM);
   map::Scratch room;
-  std::byte* const key = TRY(room.take(at.map->key_size()));
-  TRY(call.caller.copy_in(key, attr.key, at.map->key_size()));
+  const std::byte* const key = TRY(stage_key(call, *at.map, attr.key, room));
   TRY(at.map->delete_elem(key));
   return 0;
 }

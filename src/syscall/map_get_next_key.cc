@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "map/scratch.h"
 #include "syscall/call.h"
 
 namespace portolan::syscall {
@@ -11,11 +10,7 @@ Result<long> map_get_next_key(const CallOf<C>& call) {
   if (!at.can_read()) return fail(EPERM);
   map::Scratch key_room, next_room;
   const std::byte* key = nullptr;
-  if (attr.key != 0) {
-    std::byte* const staged = TRY(key_room.take(at.map->key_size()));
-    TRY(call.caller.copy_in(staged, attr.key, at.map->key_size()));
-    key = staged;
-  }
+  if (attr.key != 0) key = TRY(stage_key(call, *at.map, attr.key, key_room));
   std::byte* const next = TRY(next_room.take(at.map->key_size()));
   TRY(at.map->get_next_key(key, next));
   TRY(call.caller.copy_out(attr.next_key, next, at.map->key_size()));

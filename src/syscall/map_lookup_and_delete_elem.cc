@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "map/scratch.h"
 #include "syscall/call.h"
 
 namespace portolan::syscall {
@@ -14,8 +13,7 @@ Result<long> map_lookup_and_delete_elem(const Call& call) {
   if (!at.can_read() || !at.can_write()) return fail(EPERM);
   TRY(at.map->check_op_flags(attr.flags, kLock));
   map::Scratch key_room, value_room;
-  std::byte* const key = TRY(key_room.take(at.map->key_size()));
-  TRY(call.caller.copy_in(key, attr.key, at.map->key_size()));
+  const std::byte* const key = TRY(stage_key(call, *at.map, attr.key, key_room));
   const std::uint64_t length = at.map->value_bytes();
   std::byte* const value = TRY(value_room.take(length));
   TRY(at.map->lookup_and_delete_elem(key, value, attr.flags));

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "map/scratch.h"
 #include "syscall/call.h"
 
 namespace portolan::syscall {
@@ -18,10 +17,15 @@ Result<long> map_lookup_elem(const CallOf<C>& call) {
   if (attr.flags != 0) [[unlikely]]
     TRY(at.map->check_op_flags(attr.flags, kLock | kCpu));
   map::Scratch key_room, value_room;
-  std::byte* const key = TRY(key_room.take(at.map->key_size()));
-  TRY(call.caller.copy_in(key, attr.key, at.map->key_size()));
+  const std::byte* const key = TRY(stage_key(call, *at.map, attr.key, key_room));
   const std::uint64_t length = at.map->value_bytes(attr.flags);
   std::byte* const value = TRY(value_room.take(length));
+  if (at.map->peek_reads_value()) [[unlikely]] {
+    std::memset(value + length, 0, round_up(length, 8) - length);
+    TRY(call.caller.copy_in(value, attr.value, length));
+    TRY(at.map->lookup_elem_sys_only(key, value, attr.flags));
+    return 0;
+  }
   TRY(at.map->lookup_elem_sys_only(key, value, attr.flags));
   TRY(call.caller.copy_out(attr.value, value, length));
   return 0;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "map/scratch.h"
 #include "syscall/call.h"
 
 namespace portolan::syscall {
@@ -11,8 +10,7 @@ Result<long> map_update_elem(const CallOf<C>& call) {
   if (!at.can_write()) return fail(EPERM);
   if (attr.flags != 0) TRY(at.map->check_op_flags(attr.flags, ~std::uint64_t{0}));
   map::Scratch key_room, value_room;
-  std::byte* const key = TRY(key_room.take(at.map->key_size()));
-  TRY(call.caller.copy_in(key, attr.key, at.map->key_size()));
+  const std::byte* const key = TRY(stage_key(call, *at.map, attr.key, key_room));
   const std::uint64_t length = at.map->value_bytes(attr.flags);
   std::byte* const value = TRY(value_room.take(length));
   std::memset(value + length, 0, round_up(length, 8) - length);

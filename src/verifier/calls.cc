@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "isa/insn.h"
+#include "verifier/map_helpers.h"
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
@@ -33,26 +34,6 @@ enum Helper : std::uint32_t {
   kLoop = 181,
   kMapLookupPercpu = 195,
 };
-
-bool is_hash_or_array(abi::MapType type) {
-  using enum abi::MapType;
-  return type == kHash || type == kArray || type == kPerCpuHash || type == kPerCpuArray;
-}
-
-// As check_map_func_compatibility, both ways.
-bool fits(abi::MapType type, std::uint32_t helper) {
-  using enum abi::MapType;
-  switch (helper) {
-    case kMapPush:
-    case kMapPop:
-    case kMapPeek:
-      return !is_hash_or_array(type);
-    case kMapLookupPercpu:
-      return type == kPerCpuHash || type == kPerCpuArray;
-    default:
-      return true;
-  }
-}
 
 }  // namespace
 
@@ -116,7 +97,7 @@ Result<void> Walk::check_map_allows(const CallMeta& meta) {
   if (meta.map == nullptr) return {};
   const auto type = static_cast<abi::MapType>(meta.map->spec().type);
   const std::uint32_t id = meta.prototype->id;
-  if (!fits(type, id))
+  if (!may_be_given(id, type))
     return refuse(EINVAL, "cannot pass map_type {} into func {}#{}", meta.map->spec().type,
                   meta.prototype->name, id);
   const bool writes = id == kMapUpdate || id == kMapDelete || id == kMapPush || id == kMapPop;
@@ -185,7 +166,8 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
     case Arg::kMapValue:
       if (is_null) return {};
       if (meta.map == nullptr) return refuse(EACCES, "invalid map_ptr to access map->value");
-      return check_memory(number, meta.map->value_size(), kind, false, meta);
+      return check_memory(number, meta.map->value_size(), meta.map->peek_reads_value() ? Access::kRead : kind,
+                          false, meta);
     case Arg::kMem:
       if ((argument.flags & arg_flag::kFixed) == 0 || is_null) return {};  // with the size that follows
       TRY(check_memory(number, argument.fixed_size, kind, false, meta));

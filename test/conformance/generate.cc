@@ -89,14 +89,19 @@ Operation Generator::create(int slot, bool plain) {
   operation.slot = slot;
   Shape map;
   map.type = options_.types[dice_.below(options_.types.size())];
-  map.key_size = map.is_hash()
+  map.key_size = !has_keys(map.type) ? 0
+                 : map.is_hash()
                      ? static_cast<std::uint32_t>(dice_.of({1, 2, 3, 4, 4, 5, 7, 8, 8, 8, 12, 16, 33, 64}))
                      : 4;
   map.value_size = static_cast<std::uint32_t>(dice_.of({1, 2, 3, 4, 5, 7, 8, 8, 8, 12, 16, 24, 33, 64, 100}));
   map.max_entries = number_of_entries();
   if (map.is_hash() && dice_.one_in(2)) map.flags |= kNoPrealloc;
   if (map.is_hash() && dice_.one_in(4)) map.flags |= kZeroSeed;
-  if (!map.is_hash() && dice_.one_in(8)) map.flags |= map.type == kArray && dice_.one_in(2) ? kInnerMap : 0u;
+  if (map.type == kArray && dice_.one_in(16)) map.flags |= kInnerMap;
+  if (map.type == kBloomFilter) {
+    map.flags |= kZeroSeed;  // so that both make the same mistakes
+    if (dice_.one_in(2)) operation.attr.set(create::kMapExtra, dice_.below(16));
+  }
   if (dice_.one_in(8))
     map.flags |= static_cast<std::uint32_t>(dice_.of({kReadOnly, kWriteOnly, kReadOnlyProg, kWriteOnlyProg}));
   if (map.type == kArray && dice_.one_in(options_.with_mappings ? 2 : 6)) map.flags |= kMmapable;

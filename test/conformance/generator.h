@@ -58,9 +58,10 @@ class Generator {
   }
 
   // --- contents
-  Content key(int slot) {
+  Content key(int slot) { return key_of_size(slot, shape(slot).key_size); }
+  Content key_of_size(int slot, std::size_t size) {
     const Shape& map = shape(slot);
-    Content bytes(map.key_size);
+    Content bytes(size);
     std::uint32_t number = dice_.below(map.max_entries + map.max_entries / 4 + 2);
     if (dice_.one_in(100)) number = static_cast<std::uint32_t>(dice_.of({~0u, 1u << 31, 1u << 16, 0xffff}));
     for (std::size_t i = 0; i < bytes.size(); ++i)
@@ -72,6 +73,10 @@ class Generator {
     const std::uint64_t word = dice_.bits();
     for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>((word >> (i % 8 * 8)) + i / 8);
     return bytes;
+  }
+  Content value(int slot) {
+    if (shape(slot).type != kBloomFilter) return fill(shape(slot).user_value_size());
+    return key_of_size(slot, shape(slot).value_size);  // few, so that some have been added
   }
   std::uint64_t element_flags() {
     if (dice_.percent(70)) return kAny;
@@ -93,11 +98,12 @@ class Generator {
     const Shape& map = shape(slot);
     const bool from_start = command == kGetNextKey && dice_.one_in(3);
     operation.buffers.push_back(buffer(element::kKey, key(slot)));
-    if (from_start) operation.buffers.back().place = Place::kNull;
+    const bool has_none = !has_keys(map.type) && !dice_.one_in(30);
+    if (from_start || has_none) operation.buffers.back().place = Place::kNull;
     if (command == kGetNextKey) {
       operation.buffers.push_back(buffer(element::kValue, fill(map.key_size)));
     } else if (command != kDelete) {
-      operation.buffers.push_back(buffer(element::kValue, fill(map.user_value_size())));
+      operation.buffers.push_back(buffer(element::kValue, value(slot)));
     }
     const bool takes_flags = command == kUpdate || dice_.one_in(10);
     if (takes_flags && (command != kDelete || dice_.one_in(10)))

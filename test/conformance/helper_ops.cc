@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kKeyAt = -64, kValueAt = -192, kSumAt = -208;
 constexpr std::int32_t kMapLookup = 1, kMapUpdate = 2, kMapDelete = 3, kSpinLock = 93, kSpinUnlock = 94,
-                       kForEachElem = 164, kMapLookupPercpu = 195;
+                       kForEachElem = 164, kMapLookupPercpu = 195, kMapPush = 87, kMapPop = 88, kMapPeek = 89;
 constexpr std::uint8_t kIfEqual = 0x15, kGoto = 0x05;
 
 std::vector<std::byte> random_bytes(Dice& dice, std::size_t size) {
@@ -30,6 +30,11 @@ ProgramMap random_map(Dice& dice, std::uint32_t type) {
   map.type = type;
   map.max_entries = dice.one_in(4) ? 1 : 1 + dice.below(dice.percent(80) ? 24 : 150);
   map.value_size = static_cast<std::uint32_t>(dice.of({1, 3, 4, 8, 12, 16, 20, 24, 40, 64, 100}));
+  if (!has_keys(type)) {
+    map.key_size = 0;
+    if (type == kBloomFilter) map.flags = kZeroSeed;
+    return map;
+  }
   if (map.is_hash()) {
     map.key_size = static_cast<std::uint32_t>(dice.of({1, 2, 3, 4, 4, 5, 8, 8, 12, 16, 24}));
     if (dice.one_in(2)) map.flags = kNoPrealloc;
@@ -54,7 +59,10 @@ std::vector<std::byte> random_key(Dice& dice, const ProgramMap& map) {
 }
 
 bool fits(HelperVerb verb, const ProgramMap& map) {
+  if ((verb >= HelperVerb::kPush) == has_keys(map.type)) return false;
   switch (verb) {
+    case HelperVerb::kPop:
+      return map.type != kBloomFilter;
     case HelperVerb::kLookupPercpu:
       return map.is_per_cpu();
     case HelperVerb::kLockedAdd:
@@ -78,10 +86,18 @@ HelperOp random_op(Dice& dice, const std::vector<ProgramMap>& maps) {
   do {
     op.verb = static_cast<HelperVerb>(dice.below(kHelperVerbs));
     const bool is_walk = op.verb >= HelperVerb::kForEach && op.verb <= HelperVerb::kForEachDelete;
-    if (is_walk && !dice.one_in(12)) op.verb = dice.percent(60) ? HelperVerb::kUpdate : HelperVerb::kLookup;
+    if (!has_keys(map.type))
+      op.verb = static_cast<HelperVerb>(static_cast<unsigned>(HelperVerb::kPush) + dice.below(3));
+    else if (is_walk && !dice.one_in(12))
+      op.verb = dice.percent(60) ? HelperVerb::kUpdate : HelperVerb::kLookup;
   } while (!fits(op.verb, map));
   op.key = random_key(dice, map);
   op.value = random_bytes(dice, map.value_size);
+  if (map.type == kBloomFilter)
+    for (std::size_t i = 0; i < op.value.size(); ++i) op.value[i] = std::byte{0};
+  if (map.type == kBloomFilter) op.value[0] = static_cast<std::byte>(dice.below(map.max_entries * 2));
+  if (op.verb == HelperVerb::kPush && dice.percent(30))
+    op.flags = dice.of({kNoExist, kExist, kExist, 3, kLock, ~0ull});
   if (op.verb == HelperVerb::kUpdate && dice.percent(40))
     op.flags =
         dice.of({kNoExist, kExist, kNoExist, kExist, 3, kLock, kLock | kExist, 8, 16, 1ull << 32, ~0ull});
@@ -133,6 +149,19 @@ class Compiler {
       case HelperVerb::kDelete:
         map_arguments().call(kMapDelete);
         return keep_r0();
+      case HelperVerb::kPush:
+        put_bytes(kValueAt, op.value);
+        value_arguments().set64(3, op.flags).call(kMapPush);
+        return keep_r0();
+      case HelperVerb::kPop:
+      case HelperVerb::kPeek:
+        put_bytes(kValueAt, op.value);
+        value_arguments().call(op.verb == HelperVerb::kPop ? kMapPop : kMapPeek);
+        keep_r0();
+        code_.move(6, 10).add(6, kValueAt);
+        add_up(6, 8, 0);
+        code_.store(Bytecode::kDouble, 9, result_ + 8, 8);
+        return;
       case HelperVerb::kForEach:
       case HelperVerb::kForEachStore:
       case HelperVerb::kForEachDelete:
@@ -160,6 +189,7 @@ class Compiler {
     return value;
   }
   Bytecode& map_arguments() { return code_.map(1, fds_[op_->map]).move(2, 10).add(2, kKeyAt); }
+  Bytecode& value_arguments() { return code_.map(1, fds_[op_->map]).move(2, 10).add(2, kValueAt); }
   void put_bytes(int at, const std::vector<std::byte>& bytes) {
     for (std::size_t i = 0; i < bytes.size();) {
       const std::size_t left = bytes.size() - i;
@@ -238,9 +268,19 @@ class Compiler {
 }  // namespace
 
 std::string to_text(const HelperOp& op, const ProgramMap& map) {
-  static constexpr const char* kNames[] = {
-      "lookup", "store",    "atomic add",        "lookup_percpu",      "update",
-      "delete", "for_each", "for_each, storing", "for_each, deleting", "locked add"};
+  static constexpr const char* kNames[] = {"lookup",
+                                           "store",
+                                           "atomic add",
+                                           "lookup_percpu",
+                                           "update",
+                                           "delete",
+                                           "for_each",
+                                           "for_each, storing",
+                                           "for_each, deleting",
+                                           "locked add",
+                                           "push",
+                                           "pop",
+                                           "peek"};
   std::string bytes;
   for (std::byte byte : op.key) bytes += fmt::format("{:02x}", static_cast<unsigned>(byte));
   return fmt::format("{} key {} flags {:#x} number {} on {} {}/{} x {} flags {:#x}{}",
@@ -253,8 +293,9 @@ HelperSequence generate_helper_ops(std::uint64_t seed, std::size_t operations) {
   constexpr std::size_t kMost = 500;  // operations of one program
   Dice dice(seed);
   HelperSequence sequence;
-  const std::uint32_t types[] = {kHash, kArray, kPerCpuHash, kPerCpuArray};
-  for (std::uint32_t i = 0; i < 4; ++i) sequence.maps.push_back(random_map(dice, types[(i + seed) % 4]));
+  constexpr std::size_t kTypes = std::size(kRandomTypes);
+  for (std::size_t i = 0; i < 4; ++i)
+    sequence.maps.push_back(random_map(dice, kRandomTypes[(i + seed) % kTypes]));
   while (operations != 0) {
     const std::size_t count = std::min<std::size_t>(operations, 1 + dice.below(kMost));
     operations -= count;

@@ -17,8 +17,8 @@ namespace portolan::conformance {
 struct ProgramMap {
   std::uint32_t type = 0, key_size = 4, value_size = 8, max_entries = 1, flags = 0;
   bool is_locked = false;  // the value is kLockedValue of btf_blob.h, with a bpf_spin_lock
-  bool is_hash() const { return type == kHash || type == kPerCpuHash; }
-  bool is_per_cpu() const { return type == kPerCpuHash || type == kPerCpuArray; }
+  bool is_hash() const { return is_hash_type(type); }
+  bool is_per_cpu() const { return is_per_cpu_type(type); }
 };
 
 enum class HelperVerb : std::uint8_t {
@@ -32,8 +32,11 @@ enum class HelperVerb : std::uint8_t {
   kForEachStore,  // writes to each
   kForEachDelete,
   kLockedAdd,  // between bpf_spin_lock and bpf_spin_unlock
+  kPush,
+  kPop,
+  kPeek,  // and what the value is
 };
-inline constexpr std::uint32_t kHelperVerbs = 10;
+inline constexpr std::uint32_t kHelperVerbs = 13;
 
 struct HelperOp {
   HelperVerb verb = HelperVerb::kLookup;

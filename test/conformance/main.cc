@@ -27,30 +27,29 @@ struct CommandLine {
 };
 
 [[noreturn]] void usage(std::string_view wrong) {
-  fmt::print(
-      stderr,
-      "conformance: {}\n"
-      "usage: conformance                          hand-written cases\n"
-      "       conformance --seeds FIRST..LAST      random sequences\n"
-      "  --type hash|array|percpu_hash|percpu_array|all   types of the maps (all); btf: BTF_LOAD only\n"
-      "  --ops N            operations for each seed (10000)\n"
-      "  --programs         random sequences of helper calls, inside programs\n"
-      "  --contexts         every access to the context of each type of program\n"
-      "  --verdicts N       N random programs, valid and nearly so, from the first of --seeds on\n"
-      "  --verbose          with --verdicts: what only the kernel lets pass, too\n"
-      "  --backend both|kernel|portolan (both)\n"
-      "            kernel-twice       tests this program itself\n"
-      "            libc               by libc's symbols, for a run under `portolan run`\n"
-      "  --transcript       one backend: print each operation and what came of it\n"
-      "  --tally            how often each command ended in each way\n"
-      "  --no-shrink        print a failing sequence's length only as it is\n",
-      wrong);
+  fmt::print(stderr,
+             "conformance: {}\n"
+             "usage: conformance                          hand-written cases\n"
+             "       conformance --seeds FIRST..LAST      random sequences\n"
+             "  --type NAME|all    type of the maps, by bpftool's name (all); btf: BTF_LOAD only\n"
+             "  --ops N            operations for each seed (10000)\n"
+             "  --programs         random sequences of helper calls, inside programs\n"
+             "  --contexts         every access to the context of each type of program\n"
+             "  --verdicts N       N random programs, valid and nearly so, from the first of --seeds on\n"
+             "  --verbose          with --verdicts: what only the kernel lets pass, too\n"
+             "  --backend both|kernel|portolan (both)\n"
+             "            kernel-twice       tests this program itself\n"
+             "            libc               by libc's symbols, for a run under `portolan run`\n"
+             "  --transcript       one backend: print each operation and what came of it\n"
+             "  --tally            how often each command ended in each way\n"
+             "  --no-shrink        print a failing sequence's length only as it is\n",
+             wrong);
   std::exit(2);
 }
 
 std::vector<std::uint32_t> types_named(std::string_view name) {
   std::vector<std::uint32_t> types;
-  for (const std::uint32_t type : {kHash, kArray, kPerCpuHash, kPerCpuArray})
+  for (const std::uint32_t type : kRandomTypes)
     if (name == "all" || name == map_type_name(type)) types.push_back(type);
   if (types.empty() && name != "btf") usage(fmt::format("no map type \"{}\"", name));
   return types;

@@ -91,6 +91,12 @@ std::string_view map_type_name(std::uint32_t type) {
       return "percpu_hash";
     case kPerCpuArray:
       return "percpu_array";
+    case kQueue:
+      return "queue";
+    case kStack:
+      return "stack";
+    case kBloomFilter:
+      return "bloom_filter";
   }
   return "other";
 }

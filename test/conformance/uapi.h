@@ -36,8 +36,25 @@ enum Command : unsigned {
 };
 std::string_view command_name(unsigned command);
 
-enum MapType : std::uint32_t { kHash = 1, kArray = 2, kPerCpuHash = 5, kPerCpuArray = 6 };
+enum MapType : std::uint32_t {
+  kHash = 1,
+  kArray = 2,
+  kPerCpuHash = 5,
+  kPerCpuArray = 6,
+  kQueue = 22,
+  kStack = 23,
+  kBloomFilter = 30,
+};
+// Those that random sequences are about.
+inline constexpr std::uint32_t kRandomTypes[] = {kHash,  kArray, kPerCpuHash, kPerCpuArray,
+                                                 kQueue, kStack, kBloomFilter};
 std::string_view map_type_name(std::uint32_t type);
+// Whether elements come in no order of theirs.
+constexpr bool is_hash_type(std::uint32_t type) { return type == kHash || type == kPerCpuHash; }
+constexpr bool is_per_cpu_type(std::uint32_t type) { return type == kPerCpuHash || type == kPerCpuArray; }
+constexpr bool has_keys(std::uint32_t type) {
+  return type != kQueue && type != kStack && type != kBloomFilter;
+}
 
 enum MapFlags : std::uint32_t {
   kNoPrealloc = 1u << 0,

@@ -13,8 +13,8 @@ namespace portolan::conformance {
 
 struct Shape {
   std::uint32_t type = 0, id = 0, key_size = 0, value_size = 0, max_entries = 0, flags = 0;
-  bool is_hash() const { return type == kHash || type == kPerCpuHash; }
-  bool is_per_cpu() const { return type == kPerCpuHash || type == kPerCpuArray; }
+  bool is_hash() const { return is_hash_type(type); }
+  bool is_per_cpu() const { return is_per_cpu_type(type); }
   // Of a value as system calls see it.
   std::size_t user_value_size() const;
 };
