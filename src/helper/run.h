@@ -27,6 +27,7 @@ struct Run {
   std::uint32_t program_type;    // abi::ProgType
   std::uint32_t program_id;
   SystemCalls* system = nullptr;  // nullptr: none
+  std::uint32_t tail_calls = 0;   // that have been made
 };
 
 }  // namespace portolan::helper

@@ -55,7 +55,8 @@ TEST(Helpers, functions_that_look_into_the_context_go_to_programs_that_have_it) 
     const Prototype& prototype = *find(id);
     const std::string_view name = prototype.name;
     if (prototype.function == nullptr || prototype.args[0].kind != Arg::kCtx) continue;
-    if (name == "bpf_get_socket_cookie" || name == "bpf_get_socket_uid") continue;  // do not look
+    if (name == "bpf_get_socket_cookie" || name == "bpf_get_socket_uid" || name == "bpf_tail_call")
+      continue;  // do not look
     for (std::uint32_t type = 1; type < abi::kProgTypeEnd; ++type) {
       if (!is_available(prototype, static_cast<ProgType>(type), false)) continue;
       const bool is_xdp = static_cast<ProgType>(type) == ProgType::kXdp;

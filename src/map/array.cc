@@ -126,9 +126,9 @@ Result<void> ArrayMap::get_hash(std::byte* sha256) const {
 }
 
 // Inner maps of one size may be looked up by generated code, unless each was made for any size.
-bool ArrayMap::meta_equal(const Map& other) const {
-  if (!Map::meta_equal(other)) return false;
-  return spec().has(kInnerMap) || max_entries() == other.max_entries();
+bool ArrayMap::meta_equal(const MapSpec& meta) const {
+  if (!Map::meta_equal(meta)) return false;
+  return spec().has(kInnerMap) || max_entries() == meta.max_entries;
 }
 
 std::uint64_t ArrayMap::mem_usage() const { return state().size() + user_pages().size(); }

@@ -37,7 +37,7 @@ class ArrayMap final : public ArrayBase {
   Result<void> update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) override;
   Result<void> mmap(std::uint64_t offset, std::uint64_t length) const override;
   Result<void> get_hash(std::byte* sha256) const override;
-  bool meta_equal(const Map& other) const override;
+  bool meta_equal(const MapSpec& meta) const override;
   std::uint64_t mem_usage() const override;
   std::byte* lookup_elem(const std::byte* key, std::uint32_t cpu) override;
   Result<void> update_elem(const std::byte* key, const std::byte* value, std::uint64_t flags,

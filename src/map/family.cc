@@ -2,10 +2,13 @@
 #include "map/family.h"
 
 #include "map/array.h"
+#include "map/array_of_maps.h"
 #include "map/bloom.h"
 #include "map/hash.h"
+#include "map/hash_of_maps.h"
 #include "map/percpu_array.h"
 #include "map/percpu_hash.h"
+#include "map/prog_array.h"
 #include "map/queue_stack.h"
 
 namespace portolan::map {
@@ -15,8 +18,9 @@ using namespace abi::map_flag;
 using enum abi::MapType;
 
 template <class T, std::uint32_t kFlags, std::uint32_t kSince>
-constexpr Family kFamily = {kFlags | kAccessFlags, kSince, T::alloc_check, T::layout, T::format, T::attach,
-                            T::kCheckBtf};
+constexpr Family kFamily = {
+    kFlags | kAccessFlags, kSince,      T::alloc_check, T::layout, T::format, T::attach,
+    T::kCheckBtf,          T::kIsOfMaps};
 
 // The offset of the payload is the runtime's, and has passed its checks; all that follows has passed
 // nobody's.
@@ -32,6 +36,7 @@ Result<std::unique_ptr<object::View>> attach_checked(object::Mapped mapped) {
         spec.fields[i].size > spec.value_size - spec.fields[i].offset)
       return fail(EINVAL);
   if (!family->alloc_check(spec, kNoNumaNode)) return fail(EINVAL);
+  if (family->is_of_maps != (header->inner.type != 0)) return fail(EINVAL);
   const Result<Layout> layout = family->layout(spec);
   const std::uint64_t begin = family_offset(mapped.payload_offset);
   if (!layout || begin > mapped.state.size() || layout->size > mapped.state.size() - begin ||
@@ -80,14 +85,15 @@ bool flags_are_allowed(const MapSpec& spec) {
   return (spec.map_flags & (kRdonlyProg | kWronlyProg)) != (kRdonlyProg | kWronlyProg);
 }
 
-Result<object::Draft> draft_map(object::Runtime& runtime, const MapSpec& spec) {
+Result<object::Draft> draft_map(object::Runtime& runtime, const MapSpec& spec, const MapSpec* inner) {
   const Family* family = find_family(spec.type);
   if (family == nullptr) return fail(EINVAL);
   const Layout layout = TRY(family->layout(spec));
   const std::uint64_t own = round_up(sizeof(MapHeader), 64);
-  object::Draft draft =
-      TRY(runtime.draft(object::Kind::kMap, own + layout.size, own + layout.reserved, layout.user_bytes, 1));
+  object::Draft draft = TRY(runtime.draft(object::Kind::kMap, own + layout.size, own + layout.reserved,
+                                          layout.user_bytes, layout.max_edges));
   family->format(draft.state, family_offset(draft.payload_offset), spec);
+  if (inner != nullptr) draft.state.at<MapHeader>(draft.payload_offset)->inner = *inner;
   set_types(draft, spec);
   return draft;
 }

@@ -17,6 +17,7 @@ struct Layout {
   std::uint64_t size = 0;
   std::uint64_t reserved = 0;  // of them, from the beginning
   std::uint64_t user_bytes = 0;
+  std::uint32_t max_edges = 1;  // BTF, and what the map refers to
 };
 
 // What a type asks of its BTF beyond the sizes; nullptr: nothing, but then there must be a key's type.
@@ -31,6 +32,7 @@ struct Family {
   void (*format)(const shm::Region& state, std::uint64_t offset, const MapSpec& spec);
   Result<std::unique_ptr<Map>> (*attach)(object::Mapped mapped, MapHeader* header);
   CheckBtf check_btf;
+  bool is_of_maps;  // created with an inner_map_fd
 };
 
 // nullptr: no such type (yet).
@@ -41,8 +43,9 @@ const char* type_name(std::uint32_t type);  // nullptr: no such type
 bool flags_are_allowed(const MapSpec& spec);
 
 // A map that nobody can see yet: publish() makes it one. Flags and sizes have passed alloc_check. E2BIG,
-// ENOMEM.
-Result<object::Draft> draft_map(object::Runtime& runtime, const MapSpec& spec);
+// ENOMEM. `inner`: of a map of maps, what the inner ones must be like; else nullptr.
+Result<object::Draft> draft_map(object::Runtime& runtime, const MapSpec& spec,
+                                const MapSpec* inner = nullptr);
 // The BTF that was given with it, before it is published.
 void set_types(object::Draft& draft, const MapSpec& spec);
 

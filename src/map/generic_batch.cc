@@ -66,6 +66,7 @@ Result<void> Map::generic_update_batch(const BatchCall& call) {
   for (; done < attr.count; ++done) {
     status = call.memory.copy_in(key, attr.keys + std::uint64_t{done} * key_size(), key_size());
     if (status) status = call.memory.copy_in(value, attr.values + done * length, length);
+    if (status && takes_fds()) call.memory.resolve_fd_in(value);
     if (status) status = update_elem_copy(key, value, attr.elem_flags);
     if (!status) break;
   }

@@ -69,12 +69,12 @@ Result<void> HashBase::get_next_key(const std::byte* key, std::byte* next_key) {
 Result<void> HashBase::delete_elem(const std::byte* key) {
   const Result<sync::Actor> actor = runtime().actor();  // used where it lies: a copy costs a stall
   if (!actor) return fail(actor.error());
-  return table_.erase(*actor, key);
+  return erase(*actor, key, nullptr);
 }
 
 Result<void> HashBase::lookup_and_delete_elem(const std::byte* key, std::byte* value, std::uint64_t) {
   const sync::Actor actor = TRY(runtime().actor());
-  TRY(table_.erase(actor, key, value));
+  TRY(erase(actor, key, value));
   if (has_fields()) clear_all_fields(value);
   return {};
 }
@@ -101,7 +101,7 @@ Result<void> HashBase::walk_batch(const BatchCall& call, bool take) {
   while (done < attr.count) {
     more = table_.next(cursor, key, take ? nullptr : value);
     if (!more) break;
-    if (take && !table_.erase(actor, key, value)) continue;  // somebody else took it
+    if (take && !erase(actor, key, value)) continue;  // somebody else took it
     if (has_fields()) clear_all_fields(value);
     TRY(call.memory.copy_out(attr.keys + std::uint64_t{done} * key_size(), key, key_size()));
     TRY(call.memory.copy_out(attr.values + done * value_length, value + value_offset, value_length));

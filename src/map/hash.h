@@ -34,6 +34,10 @@ class HashBase : public Map {
   // EINVAL: what lies in the region is not the table that the spec describes.
   static Result<void> attachable(object::Mapped& mapped, const MapSpec& spec, std::uint32_t value_bytes);
   virtual void clear_all_fields(std::byte* value) const = 0;
+  // `value` nullptr: not wanted. ENOENT.
+  virtual Result<void> erase(const sync::Actor& actor, const std::byte* key, std::byte* value) {
+    return table_.erase(actor, key, value);
+  }
 
   ds::HashTable& mutable_table() { return table_; }
 

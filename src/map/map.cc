@@ -59,7 +59,6 @@ Result<void> Map::delete_batch(const BatchCall&) { return fail(kEnotsupp); }
 Result<void> Map::mmap(std::uint64_t, std::uint64_t) const { return fail(kEnotsupp); }
 std::uint32_t Map::poll() const { return 0x8; }  // EPOLLERR
 Result<std::uint32_t> Map::fd_get_ptr(int) { return fail(EINVAL); }
-Result<std::uint32_t> Map::fd_sys_lookup_elem(std::uint32_t) const { return fail(kEnotsupp); }
 Result<void> Map::get_hash(std::byte*) const { return fail(EINVAL); }
 std::byte* Map::lookup_elem(const std::byte*, std::uint32_t) { return nullptr; }
 std::byte* Map::lookup_percpu_elem(const std::byte*, std::uint32_t) { return nullptr; }
@@ -76,8 +75,8 @@ Result<std::uint64_t> Map::for_each_callback(Visit, void*, std::uint64_t, std::u
   return fail(EINVAL);
 }
 
-bool Map::meta_equal(const Map& other) const {
-  const MapSpec &a = spec_, &b = other.spec_;
+bool Map::meta_equal(const MapSpec& meta) const {
+  const MapSpec &a = spec_, &b = meta;
   if (a.type != b.type || a.key_size != b.key_size || a.value_size != b.value_size ||
       a.map_flags != b.map_flags || a.field_count != b.field_count)
     return false;
@@ -119,7 +118,8 @@ std::string Map::show_fdinfo() const {
 std::string Map::where() const { return fmt::format("map {}", id()); }
 
 void Map::check(shm::Findings& findings) const {
-  if (header_->magic != kMapMagic || std::memcmp(&header_->spec, &spec_, sizeof spec_) != 0)
+  if (header_->magic != kMapMagic || std::memcmp(&header_->spec, &spec_, sizeof spec_) != 0 ||
+      std::memcmp(&header_->inner, &inner_, sizeof inner_) != 0)
     findings.corrupt(where(), "its attributes have changed");
   if (header_->frozen.load_relaxed() > 1) findings.corrupt(where(), "it is neither frozen nor not");
 }

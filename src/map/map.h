@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "btf/btf.h"
 #include "map/kernel_version.h"
+#include "map/program_view.h"
 #include "map/spec.h"
 #include "map/user_memory.h"
 #include "object/runtime.h"
@@ -37,7 +38,10 @@ class Map : public object::View {
       : View(std::move(mapped)),
         header_(header),
         spec_(header->spec),
+        inner_(header->inner),
         cpu_flags_(runtime().kernel_version() >= kCpuFlagsSince) {}
+
+  static constexpr bool kIsOfMaps = false;  // those that are say so in their class
 
   // --- what the map is
   const MapSpec& spec() const { return spec_; }
@@ -45,6 +49,8 @@ class Map : public object::View {
   std::uint32_t value_size() const { return spec_.value_size; }
   std::uint32_t max_entries() const { return spec_.max_entries; }
   bool has_fields() const { return spec_.field_count != 0; }
+  // What the maps in a map of maps are like (inner_map_meta); nullptr: it holds none.
+  const MapSpec* inner_spec() const { return inner_.type != 0 ? &inner_ : nullptr; }
   virtual bool is_per_cpu() const { return false; }
   // Of a value as system calls see it, in bytes (bpf_map_value_size).
   std::uint64_t value_bytes(std::uint64_t flags = 0) const {
@@ -81,10 +87,13 @@ class Map : public object::View {
   virtual Result<void> mmap(std::uint64_t offset, std::uint64_t length) const;
   virtual std::uint32_t poll() const;  // EPOLL* bits
   // Maps of fds (programs, other maps): an fd comes in, an id goes out.
+  virtual bool takes_fds() const { return false; }
+  // The id of what the fd stands for, if this map may hold it. EBADF, EINVAL.
   virtual Result<std::uint32_t> fd_get_ptr(int fd);
-  virtual void fd_put_ptr(std::uint32_t) {}
-  virtual Result<std::uint32_t> fd_sys_lookup_elem(std::uint32_t) const;
-  virtual bool meta_equal(const Map& other) const;  // may `other` take this one's place as an inner map
+  // Whether there may be an inner map of this type.
+  virtual bool may_be_inner() const { return true; }
+  // Whether this map may be an inner one where `meta` is what they are like. Call it if may_be_inner().
+  virtual bool meta_equal(const MapSpec& meta) const;
   virtual Result<void> get_hash(std::byte* sha256) const;
   virtual std::uint64_t mem_usage() const;  // bytes of the files
   virtual bool has_seq_show() const { return false; }
@@ -92,7 +101,7 @@ class Map : public object::View {
   // no such thing, or the map no BTF.
   Result<std::string> seq_show();
   // /proc/self/fdinfo/N, as the kernel writes it, without the lines of any file.
-  std::string show_fdinfo() const;
+  virtual std::string show_fdinfo() const;
 
   // --- ops of programs, which run on a vCPU
   // Where the value lies, or nullptr. It may be recycled under the program, but stays memory.
@@ -106,6 +115,10 @@ class Map : public object::View {
   // Whether peek_elem, and with it a lookup, asks for the value that it is given.
   virtual bool peek_reads_value() const { return false; }
   virtual Result<void> redirect(std::uint64_t key, std::uint64_t flags);
+  // Maps of programs: whether such a one may be in it, or use it; what tail calls go to, nullptr for none.
+  virtual bool contains_programs() const { return false; }
+  virtual bool takes_program(const ProgramTraits&) { return false; }
+  virtual ProgramView* program_at(std::uint32_t) { return nullptr; }
   // How generated code finds a value without a call. kNone: by a call.
   struct InlineLookup {
     enum class Way : std::uint8_t { kNone, kArray, kPerCpuArray } way = Way::kNone;
@@ -140,6 +153,7 @@ class Map : public object::View {
   // room up to the next multiple of 8.
   void copy_around_fields(std::byte* to, const std::byte* value) const;
   std::string where() const;  // "map 7"
+  MapHeader& header() const { return *header_; }
   virtual Result<void> show_key(const btf::Btf& btf, const std::byte* key, std::string& out) const;
 
   // Batches by way of the single operations (generic_map_*_batch).
@@ -150,6 +164,7 @@ class Map : public object::View {
  private:
   MapHeader* header_;
   MapSpec spec_;
+  MapSpec inner_;
   bool cpu_flags_;
 };
 

@@ -6,7 +6,7 @@
 
 #include "abi/limits.h"
 #include "abi/map_flags.h"
-#include "sync/atomic.h"
+#include "sync/robust_lock.h"
 
 namespace portolan::map {
 
@@ -63,13 +63,18 @@ struct MapSpec {
 };
 static_assert(std::is_trivially_copyable_v<MapSpec>);
 
-inline constexpr std::uint64_t kMapMagic = 0x31'5041'4d4c'5450ull;  // "PTLMAP1"
+inline constexpr std::uint64_t kMapMagic = 0x32'5041'4d4c'5450ull;  // "PTLMAP2"
 
 // At the beginning of the payload; the family's own bytes follow, 64-aligned.
 struct MapHeader {
   std::uint64_t magic;
   MapSpec spec;
+  MapSpec inner;                       // of maps of maps: what the inner ones must be like; type 0: none
   sync::Atomic<std::uint32_t> frozen;  // 0, then 1 for good
+  // Of maps that refer to objects.
+  sync::Atomic<std::uint32_t> place_hint;  // where a free place may be
+  sync::RobustLock references_lock;
+  sync::Atomic<std::uint64_t> owner_traits;  // of prog arrays: what their programs are like; 0: not known yet
 };
 
 }  // namespace portolan::map

@@ -58,6 +58,28 @@ Result<void> Runtime::remove_edge(View& from, Edge to) {
   return {};
 }
 
+Result<std::uint32_t> Runtime::replace_edge(View& from, std::uint32_t place, Edge to) {
+  if (!is_kind(number(to.kind))) return fail(EINVAL);
+  const sync::Actor self = TRY(actor());
+  return impl_->locked(self, [&]() -> Result<std::uint32_t> {
+    if (!impl_->still_lives(from) || (to.id != 0 && !impl_->find(to.kind, to.id))) return fail(ENOENT);
+    const Edges edges = edges_in(from.state());
+    if (place >= edges.count) return fail(EINVAL);
+    const std::uint64_t before = edges.words[place].load_relaxed();
+    if (to.id != 0) impl_->count_referrer(to, +1);
+    // The commit; read by programs through edge_places(), by others through the file.
+    edges.words[place].store_release(to.id != 0 ? edge_word(to) : 0);
+    if (before == 0) return 0;
+    impl_->count_referrer(edge_of_word(before), -1);
+    return edge_of_word(before).id;
+  });
+}
+
+std::span<const sync::Atomic<std::uint64_t>> Runtime::edge_places(const View& view) {
+  const Edges edges = edges_in(view.state());
+  return {edges.words, edges.count};
+}
+
 Result<std::vector<Edge>> Runtime::edges_of(const View& view) {
   const sync::Actor self = TRY(actor());
   return impl_->locked(self, [&]() -> Result<std::vector<Edge>> {

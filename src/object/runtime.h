@@ -196,7 +196,13 @@ class Runtime {
   // `from`'s max_edges are taken. remove: ENOENT if there is no such edge; settles the target.
   Result<void> add_edge(View& from, Edge to);
   Result<void> remove_edge(View& from, Edge to);
+  // Puts an edge into one of `from`'s max_edges places, or takes it away (id 0); the id that was there
+  // before, 0 for none, which the caller settles when nobody can be using it any more. ENOENT if either is
+  // gone, EINVAL: no such place.
+  Result<std::uint32_t> replace_edge(View& from, std::uint32_t place, Edge to);
   Result<std::vector<Edge>> edges_of(const View& view);
+  // The places themselves, to be read without a lock: kind << 32 | id, 0 for none. Outside data.
+  static std::span<const sync::Atomic<std::uint64_t>> edge_places(const View& view);
 
   // --- liveness
   void forget_fd(int fd);  // the fd was or will be closed or replaced: drops it from the cache

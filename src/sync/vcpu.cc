@@ -159,6 +159,12 @@ void VcpuTable::leave(std::uint32_t vcpu) {
   slot.nesting.store_relaxed(nesting);
 }
 
+bool VcpuTable::is_inside(const Actor& actor) const {
+  for (const VcpuSlot& slot : slots_)
+    if (slot.owner.load_relaxed() == actor.self.word()) return slot.nesting.load_relaxed() != 0;
+  return false;
+}
+
 std::uint32_t VcpuTable::reclaim_dead(const Actor& actor) {
   std::uint32_t reclaimed = 0;
   for (VcpuSlot& slot : slots_) {

@@ -37,6 +37,9 @@ class VcpuTable {
   void enter(std::uint32_t vcpu);
   void leave(std::uint32_t vcpu);
 
+  // Whether the calling thread is inside a program.
+  bool is_inside(const Actor& actor) const;
+
   // Frees the vCPUs whose owner has died; how many there were.
   std::uint32_t reclaim_dead(const Actor& actor);
 

@@ -14,8 +14,6 @@ class Caller : public map::UserMemory {
  public:
   // A string with its NUL: its length; `size` when it is longer. EFAULT.
   virtual Result<std::size_t> copy_in_string(char* to, std::uint64_t from, std::size_t size) = 0;
-  // The number by which the runtime's own process knows the caller's fd, valid for this call. EBADF.
-  virtual Result<int> resolve_fd(int callers_fd) = 0;
   // Gives the caller an fd; the number the caller sees.
   virtual Result<int> install_fd(UniqueFd fd) = 0;
 };

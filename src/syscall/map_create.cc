@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "map/array_of_maps.h"
 #include "map/family.h"
 #include "map/value_types.h"
 #include "syscall/call.h"
@@ -89,6 +90,11 @@ Result<long> map_create(const Call& call) {
   if (family == nullptr || call.runtime.kernel_version() < family->since) return fail(EINVAL);
   map::MapSpec spec = spec_of(call.runtime, attr);
   TRY(family->alloc_check(spec, (attr.map_flags & kNumaNode) != 0 ? attr.numa_node : map::kNoNumaNode));
+  map::MapSpec inner;
+  if (family->is_of_maps) {
+    const object::Target example = TRY(call.target(attr.inner_map_fd, object::Kind::kMap));
+    inner = TRY(map::inner_template(static_cast<map::Map&>(*example.view)));
+  }
   if (attr.map_ifindex != 0) return fail(EINVAL);  // there is no device to offload to
   if ((attr.map_flags & kTokenFd) != 0) {
     const int token = TRY(call.caller.resolve_fd(attr.map_token_fd));
@@ -96,7 +102,7 @@ Result<long> map_create(const Call& call) {
     return fail(EINVAL);  // nothing is a token
   }
   spec.map_flags &= ~kFileFlags;  // they are the fd's
-  object::Draft draft = TRY(map::draft_map(call.runtime, spec));
+  object::Draft draft = TRY(map::draft_map(call.runtime, spec, family->is_of_maps ? &inner : nullptr));
   TRY(copy_name(spec.name, attr.map_name));
   TRY(add_types(call, attr, *family, spec));
   TRY(add_exclusive_program(call, attr, spec));

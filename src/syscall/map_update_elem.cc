@@ -15,6 +15,8 @@ Result<long> map_update_elem(const CallOf<C>& call) {
   std::byte* const value = TRY(value_room.take(length));
   std::memset(value + length, 0, round_up(length, 8) - length);
   TRY(call.caller.copy_in(value, attr.value, length));
+  if (at.map->takes_fds()) [[unlikely]]
+    call.caller.resolve_fd_in(value);
   TRY(at.map->update_elem_copy(key, value, attr.flags));
   return 0;
 }

@@ -86,7 +86,13 @@ Result<Checked> check(const Call& call, verifier::UnverifiedProgram program, btf
     log->print("CO-RE relocations are not applied here: have them applied by the loader\n");
     return fail(EINVAL);
   }
-  return Checked{TRY(verifier::verify(std::move(program), maps, log)), btf_id, std::move(listed)};
+  const map::ProgramTraits traits = verifier::traits_of(static_cast<std::uint32_t>(program.type),
+                                                        program.expected_attach_type, program.flags);
+  Checked checked{TRY(verifier::verify(std::move(program), maps, log)), btf_id, std::move(listed)};
+  // Of the arrays that it makes tail calls through, it must be such as their programs are.
+  for (map::Map* map : checked.program.maps())
+    if (map->contains_programs() && !map->takes_program(traits)) return fail(EINVAL);
+  return checked;
 }
 
 // Listed maps first, as the kernel counts them; each once.

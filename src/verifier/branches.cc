@@ -63,7 +63,7 @@ void Walk::settle_null(State& state, std::uint32_t id, bool is_null) {
     }
     reg.maybe_null = false;
     // Which lock is held is told by the id of the value that it lies in.
-    if (reg.map == nullptr || !reg.map->spec().has_field(map::FieldKind::kSpinLock)) reg.id = 0;
+    if (reg.map == nullptr || !reg.map->has_field(map::FieldKind::kSpinLock)) reg.id = 0;
   });
 }
 

@@ -17,22 +17,19 @@ constexpr std::uint64_t kMostVariable = std::uint64_t{1} << 29;
 
 // Helpers that the checks below know by number.
 enum Helper : std::uint32_t {
-  kMapLookup = 1,
   kMapUpdate = 2,
   kMapDelete = 3,
-  kProbeRead = 4,
   kSmpProcessorId = 8,
+  kTailCall = 12,
   kProbeReadStr = 45,
   kMapPush = 87,
   kMapPop = 88,
-  kMapPeek = 89,
   kSpinLock = 93,
   kSpinUnlock = 94,
   kProbeReadUserStr = 114,
   kProbeReadKernelStr = 115,
   kForEachMapElem = 164,
   kLoop = 181,
-  kMapLookupPercpu = 195,
 };
 
 }  // namespace
@@ -84,6 +81,9 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
     case kLoop:
       TRY(enter_callback(meta));
       break;
+    case kTailCall:
+      TRY(leave_by_tail_call());
+      break;
     default:
       break;
   }
@@ -95,14 +95,13 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
 
 Result<void> Walk::check_map_allows(const CallMeta& meta) {
   if (meta.map == nullptr) return {};
-  const auto type = static_cast<abi::MapType>(meta.map->spec().type);
+  const auto type = static_cast<abi::MapType>(meta.map->type);
   const std::uint32_t id = meta.prototype->id;
   if (!may_be_given(id, type))
-    return refuse(EINVAL, "cannot pass map_type {} into func {}#{}", meta.map->spec().type,
-                  meta.prototype->name, id);
+    return refuse(EINVAL, "cannot pass map_type {} into func {}#{}", meta.map->type, meta.prototype->name,
+                  id);
   const bool writes = id == kMapUpdate || id == kMapDelete || id == kMapPush || id == kMapPop;
-  if (writes && meta.map->spec().has(abi::map_flag::kRdonlyProg))
-    return refuse(EACCES, "write into map forbidden");
+  if (writes && meta.map->has(abi::map_flag::kRdonlyProg)) return refuse(EACCES, "write into map forbidden");
   return {};
 }
 
@@ -162,11 +161,11 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
       return {};
     case Arg::kMapKey:
       if (meta.map == nullptr) return refuse(EACCES, "invalid map_ptr to access map->key");
-      return check_memory(number, meta.map->key_size(), kind, false, meta);
+      return check_memory(number, meta.map->key_size, kind, false, meta);
     case Arg::kMapValue:
       if (is_null) return {};
       if (meta.map == nullptr) return refuse(EACCES, "invalid map_ptr to access map->value");
-      return check_memory(number, meta.map->value_size(), meta.map->peek_reads_value() ? Access::kRead : kind,
+      return check_memory(number, meta.map->value_size, peek_reads_value(*meta.map) ? Access::kRead : kind,
                           false, meta);
     case Arg::kMem:
       if ((argument.flags & arg_flag::kFixed) == 0 || is_null) return {};  // with the size that follows
@@ -221,7 +220,7 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
       return check_packet(number, reg, 0, size, zero_is_fine);
     case RegType::kMapKey:
       if (kind == Access::kWrite) return refuse(EACCES, "R{} cannot write into map_key", number);
-      return check_region(number, reg, 0, size, reg.map->key_size(), zero_is_fine);
+      return check_region(number, reg, 0, size, reg.map->key_size, zero_is_fine);
     case RegType::kMapValue:
       return check_map_value(number, reg, 0, size, kind, zero_is_fine);
     case RegType::kMem:
@@ -266,17 +265,14 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
 // A string that ends, in memory that nobody can write.
 Result<void> Walk::check_constant_string(unsigned number) {
   const RegState& reg = state_.reg(number);
-  if (!reg.map->spec().has(abi::map_flag::kRdonlyProg) || !reg.map->is_frozen())
+  const ReadOnlyCopy* const copy = read_only_copy(reg);
+  if (!reg.map->has(abi::map_flag::kRdonlyProg) || (reg.is_direct && copy == nullptr))
     return refuse(EACCES, "R{} does not point to a readonly map'", number);
   if (!reg.bounds.is_constant()) return refuse(EACCES, "R{} is not a constant address'", number);
   if (!reg.is_direct) return refuse(EACCES, "R{} is not the address of a variable", number);
   TRY(check_map_value(number, reg, 0, 1, Access::kRead, false));
-  const std::int64_t at = reg.off + static_cast<std::int64_t>(reg.bounds.value());
-  for (const ReadOnlyCopy& copy : facts_.read_only_copies) {
-    if (facts_.maps[copy.map] != reg.map) continue;
-    const auto begin = copy.bytes.begin() + at;
-    if (std::find(begin, copy.bytes.end(), std::byte{0}) != copy.bytes.end()) return {};
-  }
+  const auto begin = copy->bytes.begin() + (reg.off + static_cast<std::int64_t>(reg.bounds.value()));
+  if (std::find(begin, copy->bytes.end(), std::byte{0}) != copy->bytes.end()) return {};
   return refuse(EINVAL, "string is not zero-terminated");
 }
 
@@ -286,7 +282,7 @@ Result<void> Walk::spin_lock(unsigned number, bool takes) {
   if (!reg.bounds.is_constant())
     return refuse(EINVAL, "R{} doesn't have constant offset. bpf_spin_lock has to be at the constant offset",
                   number);
-  const map::MapSpec& spec = reg.map->spec();
+  const map::MapSpec& spec = *reg.map;
   const map::ValueField* lock = nullptr;
   for (std::uint32_t i = 0; i < spec.field_count; ++i)
     if (spec.fields[i].kind == map::FieldKind::kSpinLock) lock = &spec.fields[i];
@@ -312,12 +308,14 @@ void Walk::set_result(const CallMeta& meta) {
       result = RegState{};
       return;
     case Ret::kMapValueOrNull:
-    case Ret::kMapValue:
-      result = RegState::pointer(RegType::kMapValue);
-      result.map = meta.map;
+    case Ret::kMapValue: {
+      const map::MapSpec* const inner = inner_map(*meta.map);
+      result = RegState::pointer(inner != nullptr ? RegType::kMap : RegType::kMapValue);
+      result.map = inner != nullptr ? inner : meta.map;
       result.maybe_null = meta.prototype->ret == Ret::kMapValueOrNull;
       result.id = new_id();
       return;
+    }
     case Ret::kMemOrNull:
     case Ret::kOtherOrNull:
       result = RegState::number(0);  // no helper that is here gives any

@@ -274,6 +274,26 @@ Result<Walk::Next> Walk::leave_function() {
   return Next::kJumped;
 }
 
+// The function ends with whatever the other program returns, after it has done to the packet what it liked.
+Result<void> Walk::leave_by_tail_call() {
+  if (state_.frames.size() == 1) return {};
+  if (pending_.size() >= kMostPending) return too_many_jumps();
+  State here = state_;
+  const std::uint32_t at = at_;
+  clobber_caller_saved();
+  state_.reg(0) = RegState::unknown();
+  forget_packet_pointers();
+  if (state_.frame().is_callback) {
+    state_.reg(0).bounds.wide = {0, 1, 0, 1};
+    state_.reg(0).bounds.sync();
+  }
+  TRY(leave_function());
+  push(std::move(state_), at_);
+  state_ = std::move(here);
+  at_ = at;
+  return {};
+}
+
 Result<void> Walk::leave_program() {
   if (state_.lock.map != nullptr)
     return refuse(EINVAL, "BPF_EXIT instruction in {} cannot be used inside bpf_spin_lock-ed region",

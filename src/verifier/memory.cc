@@ -108,7 +108,7 @@ Result<void> Walk::check_region(unsigned number, const RegState& reg, std::int64
 
 Result<void> Walk::check_map_value(unsigned number, const RegState& reg, std::int32_t offset,
                                    std::uint64_t size, Access kind, bool zero_is_fine) {
-  const map::MapSpec& spec = reg.map->spec();
+  const map::MapSpec& spec = *reg.map;
   if (kind == Access::kWrite && spec.has(abi::map_flag::kRdonlyProg))
     return refuse(EACCES, "write into map forbidden, value_size={} off={} size={}", spec.value_size,
                   reg.off + offset, size);
@@ -162,16 +162,27 @@ Result<RegState> Walk::context_value(const RegState& reg, unsigned number, std::
   return number_of(size, false);
 }
 
+const ReadOnlyCopy* Walk::read_only_copy(const RegState& reg) const {
+  for (const ReadOnlyCopy& copy : facts_.read_only_copies)
+    if (&facts_.maps[copy.map]->spec() == reg.map) return &copy;
+  return nullptr;
+}
+
 // Of a map that nobody can change any more, the bytes themselves.
 Result<RegState> Walk::map_constant(const RegState& reg, std::int32_t offset, std::uint32_t size) const {
   const std::int64_t at = static_cast<std::int64_t>(reg.bounds.value()) + reg.off + offset;
-  for (const ReadOnlyCopy& copy : facts_.read_only_copies)
-    if (facts_.maps[copy.map] == reg.map && static_cast<std::size_t>(at) + size <= copy.bytes.size()) {
-      std::uint64_t value = 0;
-      std::memcpy(&value, copy.bytes.data() + at, size);
-      return RegState::number(value);
-    }
-  return fail(ENOENT);
+  const ReadOnlyCopy* const copy = read_only_copy(reg);
+  if (copy == nullptr || static_cast<std::size_t>(at) + size > copy->bytes.size()) return fail(ENOENT);
+  std::uint64_t value = 0;
+  std::memcpy(&value, copy->bytes.data() + at, size);
+  return RegState::number(value);
+}
+
+// What the maps in it are like; nullptr: it holds values.
+const map::MapSpec* Walk::inner_map(const map::MapSpec& spec) const {
+  for (const map::Map* map : facts_.maps)
+    if (&map->spec() == &spec) return map->inner_spec();
+  return nullptr;
 }
 
 Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size, Access kind, int to,
@@ -202,11 +213,11 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
   switch (reg.type) {
     case RegType::kMapKey:
       if (kind == Access::kWrite) return refuse(EACCES, "write to change key R{} not allowed", base);
-      TRY(check_region(base, reg, offset, size, reg.map->key_size(), false));
+      TRY(check_region(base, reg, offset, size, reg.map->key_size, false));
       break;
     case RegType::kMapValue:
       TRY(check_map_value(base, reg, offset, size, kind, false));
-      facts.may_fault |= reg.map->spec().has(abi::map_flag::kMmapable);
+      facts.may_fault |= reg.map->has(abi::map_flag::kMmapable);
       if (kind == Access::kRead && reg.is_direct && reg.bounds.is_constant()) {
         if (const Result<RegState> constant = map_constant(reg, offset, size)) {
           loaded = *constant;
@@ -343,11 +354,11 @@ Result<void> Walk::load_immediate(const abi::Insn& insn) {
       return {};
     case abi::PseudoLoad::kMapIdx:
       reg = RegState::pointer(RegType::kMap);
-      reg.map = facts_.maps[static_cast<std::size_t>(insn.imm)];
+      reg.map = &facts_.maps[static_cast<std::size_t>(insn.imm)]->spec();
       return {};
     case abi::PseudoLoad::kMapIdxValue:
       reg = RegState::pointer(RegType::kMapValue);
-      reg.map = facts_.maps[static_cast<std::size_t>(insn.imm)];
+      reg.map = &facts_.maps[static_cast<std::size_t>(insn.imm)]->spec();
       reg.off = high.imm;
       reg.is_direct = true;
       return {};

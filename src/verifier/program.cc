@@ -15,6 +15,7 @@
 
 #include <new>
 
+#include "abi/prog_flags.h"
 #include "isa/insn.h"
 #include "map/btf_object.h"
 
@@ -129,7 +130,12 @@ class OwnMaps final : public MapSource {
 }  // namespace
 
 Program::Program(object::Mapped mapped, Stored* stored)
-    : View(std::move(mapped)), stored_(stored), attributes_(stored->attributes) {}
+    : ProgramView(std::move(mapped)), stored_(stored), attributes_(stored->attributes) {}
+map::ProgramTraits traits_of(std::uint32_t type, std::uint32_t expected_attach_type, std::uint32_t flags) {
+  return {type, expected_attach_type, (flags & abi::prog_flag::kSleepable) != 0,
+          (flags & abi::prog_flag::kXdpHasFrags) != 0};
+}
+
 Program::~Program() { delete adopted_.load_relaxed(); }
 
 Result<std::vector<std::uint32_t>> Program::map_ids() {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "abi/limits.h"
+#include "map/program_view.h"
 #include "object/runtime.h"
 #include "verifier/program_tag.h"
 #include "verifier/verifier.h"
@@ -31,18 +32,24 @@ class Prepared {
   virtual ~Prepared() = default;
 };
 
+// By type, attach type and BPF_F_* of PROG_LOAD.
+map::ProgramTraits traits_of(std::uint32_t type, std::uint32_t expected_attach_type, std::uint32_t flags);
+
 // Runs since statistics were switched on, of all processes.
 struct RunCounts {
   std::uint64_t runs, ns;
 };
 
-class Program final : public object::View {
+class Program final : public map::ProgramView {
  public:
   struct Stored;  // its bytes in the region
   Program(object::Mapped mapped, Stored* stored);
   ~Program() override;
 
   const ProgramAttributes& attributes() const { return attributes_; }
+  map::ProgramTraits traits() const override {
+    return traits_of(attributes_.type, attributes_.expected_attach_type, attributes_.flags);
+  }
   // What runs, as info shows it: references to maps by id. They lie in a region: for show, not to be run.
   std::span<const abi::Insn> shown_insns() const { return shown_insns_; }
   std::span<const abi::FuncInfo> func_info() const { return func_info_; }  // at shown_insns()

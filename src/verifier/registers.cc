@@ -50,9 +50,9 @@ std::string to_text(const RegState& reg) {
   }
   if (reg.id != 0) add(fmt::format("id={}", reg.id));
   if (reg.map != nullptr) {
-    const std::string_view name(reg.map->spec().name);
-    add(name.empty() ? fmt::format("ks={},vs={}", reg.map->key_size(), reg.map->value_size())
-                     : fmt::format("map={},ks={},vs={}", name, reg.map->key_size(), reg.map->value_size()));
+    const std::string_view name(reg.map->name);
+    add(name.empty() ? fmt::format("ks={},vs={}", reg.map->key_size, reg.map->value_size)
+                     : fmt::format("map={},ks={},vs={}", name, reg.map->key_size, reg.map->value_size));
   }
   if (!reg.is_scalar() && reg.off != 0) add(fmt::format("off={}", reg.off));
   if (reg.type == RegType::kPacket || reg.type == RegType::kPacketMeta) add(fmt::format("r={}", reg.range));

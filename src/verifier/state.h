@@ -40,8 +40,8 @@ struct RegState {
   std::uint16_t range = 0;    // kPacket…: bytes from the base (with its variable part) that are there
   std::uint32_t id = 0;  // the same number, pointer-or-NULL, or variable part as other registers of this id
   std::int32_t off = 0;
-  std::uint32_t mem_size = 0;  // kMem: bytes; kFunc: the subprogram
-  map::Map* map = nullptr;     // kMap, kMapKey, kMapValue
+  std::uint32_t mem_size = 0;         // kMem: bytes; kFunc: the subprogram
+  const map::MapSpec* map = nullptr;  // kMap, kMapKey, kMapValue; by address, as inner maps have none yet
   Bounds bounds = Bounds::constant(0);
   Dependencies from;  // of numbers
 
@@ -94,7 +94,7 @@ struct Frame {
 };
 
 struct Lock {
-  const map::Map* map = nullptr;  // nullptr: none is held
+  const map::MapSpec* map = nullptr;  // nullptr: none is held
   std::uint32_t id = 0;
   friend bool operator==(const Lock&, const Lock&) = default;
 };

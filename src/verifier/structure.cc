@@ -258,7 +258,7 @@ void find_live_registers(const UnverifiedProgram& program, Structure& structure)
 }
 
 Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure& structure, btf::Log* log) {
-  constexpr std::uint32_t kUnit = 16;
+  constexpr std::uint32_t kUnit = 16, kMostBelowTailCall = 256;
   struct Active {
     std::size_t function;
     std::uint32_t at;
@@ -288,6 +288,10 @@ Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure
           if (one.function == callee)
             return refuse(log, EINVAL, "recursive call from {}() to {}()", function.name,
                           structure.functions[callee].name);
+        if (structure.functions[callee].has_tail_call && depth >= kMostBelowTailCall)
+          return refuse(
+              log, EACCES,
+              "tail_calls are not allowed when call stack of previous frames is {} bytes. Too large", depth);
         depth += size_of(callee);
         if (depth > isa::kStackBytes)
           return refuse(log, EACCES, "combined stack size of {} calls is {}. Too large", chain.size() + 1,

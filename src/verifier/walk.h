@@ -17,8 +17,7 @@ namespace portolan::verifier {
 // What a helper call has said about itself so far, argument by argument.
 struct CallMeta {
   const helper::Prototype* prototype = nullptr;
-  map::Map* map = nullptr;
-  std::uint32_t map_id = 0;  // of the register that gave it
+  const map::MapSpec* map = nullptr;
   std::uint32_t callback = 0;
   std::uint64_t size = 0;  // of the memory that is returned
   std::int64_t most = 0;   // the largest size that was given
@@ -114,6 +113,8 @@ class Walk {
   Result<void> check_fixed(const RegState& reg, unsigned number);
   Result<RegState> context_value(const RegState& reg, unsigned number, std::int32_t offset,
                                  std::uint32_t size, Access kind);
+  const ReadOnlyCopy* read_only_copy(const RegState& reg) const;
+  const map::MapSpec* inner_map(const map::MapSpec& spec) const;
   Result<RegState> map_constant(const RegState& reg, std::int32_t offset, std::uint32_t size) const;
 
   // --- stack.cc
@@ -144,6 +145,7 @@ class Walk {
   Result<void> call_global(const Function& callee, std::uint32_t number);
   Result<void> enter_callback(const CallMeta& meta);
   Result<Next> leave_function();
+  Result<void> leave_by_tail_call();
   Result<void> leave_program();
   Result<void> set_global_arguments(State& state, const Function& function);
   void enter(State& state, std::uint32_t function, bool is_callback);

@@ -24,6 +24,8 @@ bool is_jump(const abi::Insn& insn) {
   return isa::jump_of(insn) != isa::Jump::kCall && isa::jump_of(insn) != isa::Jump::kExit;
 }
 
+constexpr std::int32_t kTailCall = 12;  // bpf_tail_call
+
 }  // namespace
 
 Result<std::unique_ptr<const Executable>> Executable::create(const verifier::VerifiedProgram& program) {
@@ -60,7 +62,9 @@ Result<void> Executable::prepare(const void* const* handlers) {
     if (operation == Operation::kNone || insn.dst() >= kRegisters || insn.src() >= kRegisters)
       return fail(EINVAL);
     code_[at] = TRY(prepare_one(at));
-    code_[at].handler = handlers[handler_index(operation, parts_.notes[at].may_fault)];
+    const bool is_tail_call = operation == Operation::call_helper && insn.imm == kTailCall;
+    code_[at].handler =
+        handlers[is_tail_call ? kTailCallHandler : handler_index(operation, parts_.notes[at].may_fault)];
     if (!isa::is_wide(insn)) continue;
     if (++at == code_.size()) return fail(EINVAL);
     code_[at].handler = handlers[handler_index(Operation::kNone, false)];

@@ -11,6 +11,8 @@
 
 namespace portolan::vm {
 
+inline constexpr std::size_t kTailCallHandler = 2 * isa::kOperations;
+
 struct Code {
   const void* handler;  // where in the interpreter its operation is carried out
   union {

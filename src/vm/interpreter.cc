@@ -8,6 +8,7 @@
 #include "base/fault_copy.h"
 #include "helper/packet.h"
 #include "sync/program_atomics.h"
+#include "vm/prepare.h"
 
 // Labels are values here: each handler ends with a jump of its own to the next, which the CPU predicts by
 // where it stands.
@@ -61,13 +62,13 @@ template <class Memory>
 u64 Execution<Memory>::run() {
   Registers registers{};
   registers[1] = reinterpret_cast<std::uintptr_t>(run_.context);
-  return start(executable_.main(), registers);
+  return start(executable_->main(), registers);
 }
 
 template <class Memory>
 u64 Execution<Memory>::call_back(u64 function, u64 a, u64 b, u64 c, u64 d, u64 e) {
   Registers registers{0, a, b, c, d, e};
-  return start(executable_.function(function), registers);
+  return start(executable_->function(function), registers);
 }
 
 template <class Memory>
@@ -176,8 +177,9 @@ template <class Memory>
 #define COMPARE_EXCHANGE(name, ...) &&name##_if_there,
 #define OTHER(name, ...) &&name,
 #include "isa/opcodes.def"
+        &&tail_call,
     };
-    static_assert(std::size(table) == 2 * isa::kOperations);
+    static_assert(std::size(table) == kTailCallHandler + 1);
     *handlers = table;
     return 0;
   }
@@ -326,6 +328,23 @@ call_helper:
   r[0] = at->function(self->run_, r[1], r[2], r[3], r[4], r[5]);
   NEXT;
 
+tail_call: {
+  const Executable* const next = self->tail_target(r[2], static_cast<u32>(r[3]));
+  if (next == nullptr) NEXT;
+  if (self->depth_ == 1) {
+    // Nothing is to come back to: the program is left for the other one.
+    self->executable_ = next;
+    self->depth_ = 0;
+    const Executable::Function main = next->main();
+    r[isa::kFramePointer] = self->push_frame(main.stack_bytes);
+    at = main.code;
+    goto * at->handler;
+  }
+  // A function that makes one ends with what the other program returns.
+  r[0] = self->run_nested(*next, r[1]);
+  goto exit_;
+}
+
 call_function: {
   const u64 frame_pointer = self->push_frame(static_cast<u32>(at->off));
   Frame& frame = self->frames_[self->depth_ - 1];
@@ -345,6 +364,29 @@ exit_: {
   at = frame.resume;
   goto * at->handler;
 }
+}
+
+// What a tail call goes on as; nullptr: there is none, or it was one too many.
+template <class Memory>
+const Executable* Execution<Memory>::tail_target(u64 map, u32 index) {
+  if (run_.tail_calls >= abi::kMaxTailCalls) return nullptr;
+  map::ProgramView* const view = pointer<map::Map>(map)->program_at(index);
+  if (view == nullptr) return nullptr;
+  const auto target = executable_of(static_cast<verifier::Program&>(*view));
+  // The map's region is outside data: whatever it says, contexts must be of one kind.
+  if (!target || (*target)->type() != executable_->type()) return nullptr;
+  ++run_.tail_calls;
+  return *target;
+}
+
+template <class Memory>
+[[gnu::noinline]] u64 Execution<Memory>::run_nested(const Executable& executable, u64 context) {
+  Execution nested(executable, run_, memory_);
+  Registers registers{};
+  registers[1] = context;
+  const u64 result = nested.start(executable.main(), registers);
+  run_.program = this;
+  return result;
 }
 
 template <class Memory>

@@ -36,7 +36,7 @@ template <class Memory>
 class Execution final : public map::ProgramInvoker {
  public:
   Execution(const Executable& executable, helper::Run& run, Memory memory)
-      : executable_(executable), run_(run), memory_(memory) {
+      : executable_(&executable), run_(run), memory_(memory) {
     run.program = this;
   }
   // The main program on run.context; R0.
@@ -44,7 +44,8 @@ class Execution final : public map::ProgramInvoker {
   std::uint64_t call_back(std::uint64_t function, std::uint64_t a, std::uint64_t b, std::uint64_t c,
                           std::uint64_t d, std::uint64_t e) override;
 
-  // By operation; those of instructions that may fault follow, kOperations further on.
+  // By operation; those of instructions that may fault follow, kOperations further on, and the tail call
+  // last.
   static const void* const* handlers();
 
  private:
@@ -58,6 +59,8 @@ class Execution final : public map::ProgramInvoker {
   static std::uint64_t interpret(Execution* self, const Code* at, Registers& r, const void* const** handlers);
   std::uint64_t start(Executable::Function function, Registers& registers);
   std::uint64_t push_frame(std::uint32_t stack_bytes);
+  const Executable* tail_target(std::uint64_t map, std::uint32_t index);
+  std::uint64_t run_nested(const Executable& executable, std::uint64_t context);
   template <class T>
   bool load_packet(std::uint64_t context, std::int32_t offset, std::uint64_t* value) const;
   template <class T>
@@ -72,7 +75,7 @@ class Execution final : public map::ProgramInvoker {
   void* place(std::uint64_t address);
   bool is_there(std::uint64_t address, std::uint32_t bytes);
 
-  const Executable& executable_;
+  const Executable* executable_;  // another one after a tail call
   helper::Run& run_;
   [[no_unique_address]] Memory memory_;
   std::uint32_t depth_ = 0;  // frames in use

@@ -54,6 +54,38 @@ long Case::call_back(unsigned command, Attr& attr, unsigned size) {
   return backend_->bpf(command, attr.bytes.data(), size);
 }
 
+long Case::load(std::uint32_t type, const std::vector<Bytecode::Insn>& insns,
+                const std::function<void(Attr&)>& edit) {
+  static const char license[] = "GPL";
+  Attr attr;
+  attr.set(load::kProgType, type).set(load::kInsnCnt, insns.size());
+  attr.set(load::kInsns, reinterpret_cast<std::uint64_t>(insns.data()));
+  attr.set(load::kLicense, reinterpret_cast<std::uint64_t>(license));
+  if (edit) edit(attr);
+  return keep(call(kProgLoad, attr));
+}
+
+int Case::program(std::uint32_t type, const std::vector<Bytecode::Insn>& insns) {
+  const long fd = load(type, insns);
+  if (fd >= 0) return static_cast<int>(fd);
+  std::vector<char> log(1 << 16);
+  load(type, insns, [&](Attr& attr) {
+    attr.set(load::kLogLevel, 1).set(load::kLogSize, log.size());
+    attr.set(load::kLogBuf, reinterpret_cast<std::uint64_t>(log.data()));
+  });
+  ADD_FAILURE() << result_text(fd) << " " << log.data();
+  return -1;
+}
+
+long Case::run(int program) {
+  const Data packet(64);
+  Attr attr;
+  attr.set(test::kProgFd, static_cast<std::uint64_t>(program)).set(test::kDataSizeIn, packet.size());
+  attr.set(test::kDataIn, reinterpret_cast<std::uint64_t>(packet.data())).set(test::kRepeat, 1);
+  const long ran = call_back(kProgTestRun, attr);
+  return ran < 0 ? ran : static_cast<long>(attr.get(test::kRetval));
+}
+
 int Case::keep(long fd) {
   if (fd >= 0) fds_.push_back(static_cast<int>(fd));
   return static_cast<int>(fd);

@@ -11,6 +11,7 @@
 #include "arena.h"
 #include "backend.h"
 #include "btf_blob.h"
+#include "bytecode.h"
 #include "observe.h"
 #include "uapi.h"
 #include "world.h"
@@ -62,6 +63,11 @@ class Case : public ::testing::TestWithParam<std::string> {
   long erase(int fd, const Data& key);
   long next(int fd, const Data* key, Data* following);
   long freeze(int fd);
+  // Programs: the fd, closed after the test, or -errno; and a run on 64 bytes of packet: R0, or -errno.
+  long load(std::uint32_t type, const std::vector<Bytecode::Insn>& insns,
+            const std::function<void(Attr&)>& edit = {});
+  int program(std::uint32_t type, const std::vector<Bytecode::Insn>& insns);  // must load
+  long run(int program);
   long info(int fd, Data* details);
   std::uint32_t id(int fd);
   long pin(int fd, const std::string& path, std::uint32_t flags = 0);

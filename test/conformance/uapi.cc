@@ -91,6 +91,12 @@ std::string_view map_type_name(std::uint32_t type) {
       return "percpu_hash";
     case kPerCpuArray:
       return "percpu_array";
+    case kProgArray:
+      return "prog_array";
+    case kArrayOfMaps:
+      return "array_of_maps";
+    case kHashOfMaps:
+      return "hash_of_maps";
     case kQueue:
       return "queue";
     case kStack:

@@ -39,8 +39,11 @@ std::string_view command_name(unsigned command);
 enum MapType : std::uint32_t {
   kHash = 1,
   kArray = 2,
+  kProgArray = 3,
   kPerCpuHash = 5,
   kPerCpuArray = 6,
+  kArrayOfMaps = 12,
+  kHashOfMaps = 13,
   kQueue = 22,
   kStack = 23,
   kBloomFilter = 30,
