@@ -83,6 +83,9 @@ void tame_attr(const Arena& arena, const World& world, std::uint8_t tweaks, abi:
     case Command::kBtfLoad:
       tame(arena, attr.btf_load.btf);
       return tame(arena, attr.btf_load.btf_log_buf);
+    case Command::kProgTestRun:
+      attr.test.repeat %= 8;  // a long run is no find
+      [[fallthrough]];
     default:
       // Every 8-byte word that could be an address.
       for (std::uint64_t& word : attr.words)

@@ -7,6 +7,7 @@
 
 #include "abi/map_flags.h"
 #include "abi/map_type.h"
+#include "base/assert.h"
 #include "fuzz/world.h"
 #include "helper/packet.h"
 #include "isa/disassemble.h"
@@ -18,24 +19,42 @@ namespace {
 
 constexpr std::size_t kMostInsns = 64;
 
-// The maps that programs may name: an array, one per CPU, and a hash.
+// The maps that programs may name: an array, one per CPU, a hash, a queue, a bloom filter, an array of maps
+// that holds the first, and an array of programs.
 class Maps final : public verifier::MapSource {
  public:
   explicit Maps(World& world) : world_(world) {
     fds_[0] = world.make_map(static_cast<std::uint32_t>(abi::MapType::kArray), 4, 48, 4, 0);
     fds_[1] = world.make_map(static_cast<std::uint32_t>(abi::MapType::kPerCpuArray), 4, 16, 2, 0);
     fds_[2] = world.make_map(static_cast<std::uint32_t>(abi::MapType::kHash), 8, 24, 8, 0);
+    fds_[3] = world.make_map(static_cast<std::uint32_t>(abi::MapType::kQueue), 0, 16, 4, 0);
+    fds_[4] = world.make_map(static_cast<std::uint32_t>(abi::MapType::kBloomFilter), 0, 8, 4, 0);
+    abi::Attr attr{};
+    attr.map_create.map_type = static_cast<std::uint32_t>(abi::MapType::kArrayOfMaps);
+    attr.map_create.key_size = attr.map_create.value_size = 4;
+    attr.map_create.max_entries = 2;
+    attr.map_create.inner_map_fd = static_cast<std::uint32_t>(fds_[0]);
+    fds_[5] = world.call(abi::Command::kMapCreate, attr);
+    const std::uint32_t key = 1, value = static_cast<std::uint32_t>(fds_[0]);
+    attr = {};
+    attr.elem.map_fd = static_cast<std::uint32_t>(fds_[5]);
+    attr.elem.key = reinterpret_cast<std::uintptr_t>(&key);
+    attr.elem.value = reinterpret_cast<std::uintptr_t>(&value);
+    PORTOLAN_ASSERT(world.call(abi::Command::kMapUpdateElem, attr) == 0);
+    fds_[6] = world.make_map(static_cast<std::uint32_t>(abi::MapType::kProgArray), 4, 4, 2, 0);
+    for (long fd : fds_) PORTOLAN_ASSERT(fd >= 0);
   }
   Result<map::Map*> by_fd(int fd) override { return by_index(static_cast<std::uint32_t>(fd)); }
   Result<map::Map*> by_index(std::uint32_t index) override {
-    const object::Target target = TRY(
-        world_.runtime().target_of_fd(static_cast<int>(fds_[index % std::size(fds_)]), object::Kind::kMap));
+    const object::Target target =
+        TRY(world_.runtime().target_of_fd(static_cast<int>(fds_[index % kMaps]), object::Kind::kMap));
     return static_cast<map::Map*>(target.view);
   }
+  static constexpr std::uint32_t kMaps = 7;
 
  private:
   World& world_;
-  long fds_[3];
+  long fds_[kMaps];
 };
 
 // What a program may touch.
@@ -99,7 +118,7 @@ abi::Insn take_insn(Input& input) {
 // As `insn` would be valid: fields that must be zero are, calls go to helpers or functions, atomic operations
 // exist.
 void tidy(abi::Insn& insn, std::uint8_t choice) {
-  constexpr std::int32_t helpers[] = {1, 1, 1, 2, 3, 5, 7, 8, 87, 88, 26, 44, 65, 54, 164, 181};
+  constexpr std::int32_t helpers[] = {1, 1, 1, 2, 3, 5, 7, 8, 12, 87, 88, 89, 26, 44, 65, 54, 164, 181};
   constexpr std::int32_t atomics[] = {0, 1, 0x40, 0x41, 0x50, 0x51, 0xa0, 0xa1, 0xe1, 0xf1, 0x100, 0x110};
   const auto source = [&](unsigned number) {
     insn.registers = static_cast<std::uint8_t>(insn.dst() | number << 4);
@@ -160,7 +179,7 @@ void append(std::vector<abi::Insn>& insns, Input& input) {
   const auto pseudo = is_value ? abi::PseudoLoad::kMapIdxValue
                       : is_map ? abi::PseudoLoad::kMapIdx
                                : abi::PseudoLoad::kNone;
-  const auto low = is_value ? 0 : is_map ? choice / 4 % 3 : insn.imm;
+  const auto low = is_value ? 0 : is_map ? choice / 4 % static_cast<int>(Maps::kMaps) : insn.imm;
   insns.push_back({0x18, static_cast<std::uint8_t>(insn.dst() | static_cast<unsigned>(pseudo) << 4), 0, low});
   insns.push_back({0, 0, 0, is_value ? choice / 4 % 48 : 0});
 }
@@ -221,6 +240,12 @@ class Execution {
  private:
   // Elements of arrays one by one; a hash's may lie anywhere in it.
   void add_values(map::Map& map) {
+    if (map.contains_programs()) return;
+    if (map.inner_spec() != nullptr) {
+      const std::uint32_t key = 1;
+      return add_values(
+          *reinterpret_cast<map::Map*>(map.lookup_elem(reinterpret_cast<const std::byte*>(&key), 0)));
+    }
     if (map.key_size() != 4) {
       regions_.add(map.payload().data(), map.payload().size());
       return;
@@ -275,6 +300,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   verifier::UnverifiedProgram program = fuzz::take_program(input);
   sync::CallEpoch epoch;
   const Result<verifier::VerifiedProgram> verified = verifier::verify(std::move(program), maps, nullptr);
-  if (verified) fuzz::Execution(world, *verified).run();
+  static struct Tally {
+    unsigned long programs = 0, accepted = 0;
+    ~Tally() { std::fprintf(stderr, "%lu programs, %lu accepted and run\n", programs, accepted); }
+  } tally;
+  ++tally.programs;
+  if (!verified) return 0;
+  ++tally.accepted;
+  fuzz::Execution(world, *verified).run();
   return 0;
 }

@@ -86,13 +86,28 @@ def region_change(stays_open, changes, calls):
     return bytes([stays_open]) + (b"" if stays_open else bytes([len(changes)])) + change + call
 
 
+def captures():
+    """The example's capture, a few packets at a time."""
+    data = (pathlib.Path(__file__).parent.parent / "examples/flow_counter/traffic.pcap").read_bytes()
+    header, at, parts = data[:24], 24, [b""]
+    while at + 16 <= len(data):
+        end = at + 16 + struct.unpack_from("<I", data, at + 8)[0]
+        if len(parts[-1]) + end - at > 2000:
+            parts.append(b"")
+        parts[-1] += data[at:end]
+        at = end
+    return {f"packets{number}": header + part for number, part in enumerate(parts)}
+
+
 def main(folder):
     seeds = {"fuzz_btf": {"all_kinds": bytes([1, 1, 3, 8]) + btf_blob(), "quiet": bytes([0, 1, 1, 4]) + btf_blob()},
              "fuzz_attr": {f"type{kind}_flags{flags:x}": attr_sequence(kind, flags)
-                           for kind, flags in [(1, 0), (1, 1), (2, 0), (2, 0x400), (5, 0), (5, 1), (6, 0)]},
+                           for kind, flags in [(1, 0), (1, 1), (2, 0), (2, 0x400), (5, 0), (5, 1), (6, 0), (3, 0), (22, 0), (23, 0), (30, 0)]},
              "fuzz_region": {f"file{which}_{opened}": region_change(opened, [(which | 0xC0, 64 * n, 2**64 - 1) for n in range(8)],
                                                                     [(n, 16 * n + which % 4) for n in range(11)])
-                             for which in range(4) for opened in (0, 1)}}
+                             for which in range(4) for opened in (0, 1)},
+             "fuzz_pcap": captures(),
+             "fuzz_legacy_elf": {path.stem: path.read_bytes() for path in folder.parent.glob("test/loader/*.bpf.o")}}
     for fuzzer, inputs in seeds.items():
         (folder / fuzzer).mkdir(parents=True, exist_ok=True)
         for name, data in inputs.items():

@@ -27,6 +27,8 @@ enum class Operation : std::uint8_t {
   kPin,
   kFreeze,
   kInfo,
+  kLoad,
+  kTestRun,
 };
 
 // An errno as bpf(2) gives it, and a sentence for people. Cheap to make and to drop: the sentence is put
@@ -39,6 +41,8 @@ class Error {
 
   int code() const { return code_; }  // positive, as in <errno.h>
   Operation operation() const { return operation_; }
+  // What only the place where it happened knew; empty if that is nothing.
+  std::string detail() const { return detail_ == nullptr ? std::string() : *detail_; }
   // "update: no room, all max_entries elements are in use (E2BIG)".
   PORTOLAN_EXPORT std::string message() const;
 

@@ -10,5 +10,6 @@
 #pragma once
 #include "portolan/array.hpp"
 #include "portolan/hash.hpp"
+#include "portolan/object.hpp"
 #include "portolan/percpu.hpp"
 #include "portolan/runtime.hpp"

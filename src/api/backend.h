@@ -4,16 +4,14 @@
 #include <string>
 
 #include "base/result.h"
+#include "loader/system.h"
 #include "object/runtime.h"
 
 namespace portolan::detail {
 
 // Where bpf(2) calls end.
-class Backend {
+class Backend : public loader::System {
  public:
-  virtual ~Backend() = default;
-  virtual long bpf(int command, void* attr, std::uint32_t size) = 0;  // errors as -errno
-  virtual void close_fd(int fd) = 0;
   virtual std::string directory() const = 0;  // empty for the kernel
   virtual std::uint32_t possible_cpus() const = 0;
   // The runtime, when maps are files of this process.

@@ -9,15 +9,17 @@
 #include <cerrno>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace portolan {
 namespace {
 
-constexpr std::array<std::string_view, 16> kOperationNames = {
+constexpr std::array<std::string_view, 18> kOperationNames = {
     "open a runtime", "create a map", "open a pin", "take over an fd", "look up",        "update",
     "erase",          "take",         "iterate",    "look up a batch", "update a batch", "erase a batch",
-    "take a batch",   "pin a map",    "freeze",     "get info",
+    "take a batch",   "pin a map",    "freeze",     "get info",        "load an object", "run a program",
 };
-static_assert(kOperationNames.size() == static_cast<std::size_t>(Operation::kInfo) + 1);
+static_assert(kOperationNames.size() == static_cast<std::size_t>(Operation::kTestRun) + 1);
 
 // What an errno most probably means for an operation, where errno's own text misleads.
 struct Cause {
@@ -52,6 +54,10 @@ constexpr Cause kCauses[] = {
     {Operation::kOpenPin, ENOENT, "nothing is pinned there"},
     {Operation::kPin, EPERM, "the path is not on a bpffs"},
     {Operation::kPin, EEXIST, "the path exists already"},
+    {Operation::kTestRun, EINVAL,
+     "the packet is too short, or this type of program takes no such data, context or flags"},
+    {Operation::kTestRun, kEnotsupp, "programs of this type cannot be run by themselves"},
+    {Operation::kTestRun, ENOSPC, "there is not enough room for what comes out"},
 };
 
 std::string_view cause(Operation operation, int code) {
