@@ -39,6 +39,13 @@ inline constexpr std::uint64_t kAllCpus = 16;  // per-CPU maps: one value for ev
 inline constexpr unsigned kCpuShift = 32;
 }  // namespace element_flag
 
+// Of bpf_ringbuf_output, submit and discard; and what bpf_ringbuf_query is asked for.
+namespace ring_flag {
+inline constexpr std::uint64_t kNoWakeup = 1;
+inline constexpr std::uint64_t kForceWakeup = 2;
+}  // namespace ring_flag
+enum class RingQuery : std::uint64_t { kAvailable = 0, kSize = 1, kConsumer = 2, kProducer = 3 };
+
 // obj.file_flags, besides map_flag::kRdonly and kWronly.
 namespace path_flag {
 inline constexpr std::uint32_t kPathFd = 1u << 14;  // path_fd counts

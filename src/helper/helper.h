@@ -19,6 +19,8 @@ enum class Arg : std::uint8_t {
   kMem,          // bytes: as many as the following argument says, or fixed_size
   kConstSize,    // the size of the memory argument before it, > 0
   kConstSizeOrZero,
+  kAllocSize,    // a constant: the size of the memory that is returned
+  kReserved,     // memory that is given back by the call: a reserved record
   kCtx,          // the program's context
   kSpinLock,     // a bpf_spin_lock in a map value
   kTimer,        // a bpf_timer in a map value

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <vector>
 
+#include "ds/record_ring.h"
 #include "map/program_invoker.h"
 #include "object/runtime.h"
+
+namespace portolan::map {
+class RingBufferMap;
+}
 
 namespace portolan::helper {
 
@@ -28,6 +34,12 @@ struct Run {
   std::uint32_t program_id;
   SystemCalls* system = nullptr;  // nullptr: none
   std::uint32_t tail_calls = 0;   // that have been made
+  // Records that the program has reserved and not given back yet.
+  struct Reserved {
+    map::RingBufferMap* ring;
+    ds::RecordRing::Record record;
+  };
+  std::vector<Reserved> reserved = {};
 };
 
 }  // namespace portolan::helper

@@ -24,6 +24,8 @@ constexpr Argument value{Arg::kMapValue};
 constexpr Argument value_out{Arg::kMapValue, kUninit | kWrites};
 constexpr Argument value_or_null{Arg::kMapValue, kOrNull};
 constexpr Argument any{Arg::kAnything};
+constexpr Argument alloc_size{Arg::kAllocSize};
+constexpr Argument reserved{Arg::kReserved};
 constexpr Argument ctx{Arg::kCtx};
 constexpr Argument mem{Arg::kMem};
 constexpr Argument mem_or_null{Arg::kMem, kOrNull};

@@ -106,7 +106,7 @@ Result<void> ArrayMap::update_elem_copy(const std::byte* key, const std::byte* v
   return write(at, value);
 }
 
-Result<void> ArrayMap::mmap(std::uint64_t offset, std::uint64_t length) const {
+Result<void> ArrayMap::mmap(bool, std::uint64_t offset, std::uint64_t length) const {
   const std::uint64_t size = round_up(array_.stride() * max_entries(), kPageSize);
   if (!spec().has(kMmapable) || offset > size || length > size - offset) return fail(EINVAL);
   return {};

@@ -35,7 +35,7 @@ class ArrayMap final : public ArrayBase {
 
   Result<void> lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags) override;
   Result<void> update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) override;
-  Result<void> mmap(std::uint64_t offset, std::uint64_t length) const override;
+  Result<void> mmap(bool writable, std::uint64_t offset, std::uint64_t length) const override;
   Result<void> get_hash(std::byte* sha256) const override;
   bool meta_equal(const MapSpec& meta) const override;
   std::uint64_t mem_usage() const override;

@@ -35,11 +35,11 @@ Result<void> Map::freeze() {
 Result<void> Map::may_mmap(bool shared, bool writable, std::uint64_t offset, std::uint64_t length) const {
   if (has_fields()) return fail(kEnotsupp);
   // A type without pages says so before anything else is looked at.
-  if (auto known = mmap(offset, length); !known && known.error().value == kEnotsupp) return known;
+  if (auto known = mmap(writable, offset, length); !known && known.error().value == kEnotsupp) return known;
   if (!shared) return fail(EINVAL);
   if (writable && is_frozen()) return fail(EPERM);
   if (writable && spec_.has(abi::map_flag::kRdonlyProg)) return fail(EACCES);
-  return mmap(offset, length);
+  return mmap(writable, offset, length);
 }
 
 // What the kernel answers for types that have no such op.
@@ -56,7 +56,7 @@ Result<void> Map::lookup_batch(const BatchCall&) { return fail(kEnotsupp); }
 Result<void> Map::lookup_and_delete_batch(const BatchCall&) { return fail(kEnotsupp); }
 Result<void> Map::update_batch(const BatchCall&) { return fail(kEnotsupp); }
 Result<void> Map::delete_batch(const BatchCall&) { return fail(kEnotsupp); }
-Result<void> Map::mmap(std::uint64_t, std::uint64_t) const { return fail(kEnotsupp); }
+Result<void> Map::mmap(bool, std::uint64_t, std::uint64_t) const { return fail(kEnotsupp); }
 std::uint32_t Map::poll() const { return 0x8; }  // EPOLLERR
 Result<std::uint32_t> Map::fd_get_ptr(int) { return fail(EINVAL); }
 Result<void> Map::get_hash(std::byte*) const { return fail(EINVAL); }

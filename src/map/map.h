@@ -32,6 +32,8 @@ struct BatchCall {
   }
 };
 
+class RingBufferMap;
+
 class Map : public object::View {
  public:
   Map(object::Mapped mapped, MapHeader* header)
@@ -84,7 +86,7 @@ class Map : public object::View {
   virtual Result<void> delete_batch(const BatchCall& call);
   // mmap(2) of the map's fd: whether it may be. `length` and `offset` in bytes.
   Result<void> may_mmap(bool shared, bool writable, std::uint64_t offset, std::uint64_t length) const;
-  virtual Result<void> mmap(std::uint64_t offset, std::uint64_t length) const;
+  virtual Result<void> mmap(bool writable, std::uint64_t offset, std::uint64_t length) const;
   virtual std::uint32_t poll() const;  // EPOLL* bits
   // Maps of fds (programs, other maps): an fd comes in, an id goes out.
   virtual bool takes_fds() const { return false; }
@@ -115,6 +117,8 @@ class Map : public object::View {
   // Whether peek_elem, and with it a lookup, asks for the value that it is given.
   virtual bool peek_reads_value() const { return false; }
   virtual Result<void> redirect(std::uint64_t key, std::uint64_t flags);
+  // Ring buffers; nullptr: the map is none.
+  virtual RingBufferMap* ring_buffer() { return nullptr; }
   // Maps of programs: whether such a one may be in it, or use it; what tail calls go to, nullptr for none.
   virtual bool contains_programs() const { return false; }
   virtual bool takes_program(const ProgramTraits&) { return false; }

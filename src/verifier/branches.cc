@@ -55,6 +55,7 @@ void Walk::copy_bounds_to_equals(State& state, const RegState& known) {
 }
 
 void Walk::settle_null(State& state, std::uint32_t id, bool is_null) {
+  if (is_null) state.drop_reference(id);  // nothing was given
   state.for_each_reg([&](RegState& reg) {
     if (!reg.maybe_null || reg.id != id) return;
     if (is_null) {

@@ -82,11 +82,13 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
       TRY(enter_callback(meta));
       break;
     case kTailCall:
+      TRY(check_given_back("tail_call"));
       TRY(leave_by_tail_call());
       break;
     default:
       break;
   }
+  if (meta.given_back != 0) give_back(meta.given_back);
   clobber_caller_saved();
   set_result(meta);
   if (prototype->changes_pkt_data) forget_packet_pointers();
@@ -136,6 +138,9 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
       return expect({RegType::kFunc});
     case Arg::kStackOrNull:
       return expect({RegType::kStack});
+    case Arg::kReserved:
+      return expect({RegType::kMem});
+    case Arg::kAllocSize:
     case Arg::kConstSize:
     case Arg::kConstSizeOrZero:
       return expect({RegType::kScalar});
@@ -188,6 +193,13 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
     case Arg::kFunc:
       meta.callback = reg.mem_size;
       return {};
+    case Arg::kAllocSize:
+      if (!reg.bounds.is_constant()) return refuse(EACCES, "R{} is not a known constant'", number);
+      depend_on(reg);
+      meta.size = reg.bounds.value();
+      return {};
+    case Arg::kReserved:
+      return check_reserved(number, meta);
     case Arg::kConstStr:
       return check_constant_string(number);
     default:
@@ -228,7 +240,9 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
         return refuse(EACCES, "R{} cannot write into rdonly_mem", number);
       return check_region(number, reg, 0, size, reg.mem_size, zero_is_fine);
     case RegType::kStack: {
-      if (size == 0 && zero_is_fine) {
+      if (size == 0 && !zero_is_fine)
+        return refuse(EACCES, "R{} invalid zero-sized {}", number, kind == Access::kRead ? "read" : "write");
+      if (size == 0) {
         TRY(check_stack_bounds(number, reg, 0, 0, kind, false));
         return {};
       }
@@ -276,6 +290,41 @@ Result<void> Walk::check_constant_string(unsigned number) {
   return refuse(EINVAL, "string is not zero-terminated");
 }
 
+// The very pointer that was given, to be given back.
+Result<void> Walk::check_reserved(unsigned number, CallMeta& meta) {
+  const RegState& reg = state_.reg(number);
+  if (reg.reference == 0)
+    return refuse(EINVAL, "R{} must be referenced when passed to release function", number);
+  if (reg.off != 0 || !reg.bounds.is_constant() || reg.bounds.value() != 0)
+    return refuse(EINVAL, "R{} must have zero offset when passed to release func or trusted arg to kfunc",
+                  number);
+  for (const Reference& one : state_.references)
+    if (one.id == reg.reference && one.callbacks != state_.callbacks())
+      return refuse(EINVAL, "reference id={} of the caller cannot be released in a callback", one.id);
+  meta.given_back = reg.reference;
+  return {};
+}
+
+// What still points there is a number like any other.
+void Walk::give_back(std::uint32_t reference) {
+  state_.drop_reference(reference);
+  state_.for_each_reg([reference](RegState& reg) {
+    if (reg.reference == reference) reg = RegState::unknown();
+  });
+}
+
+// At an end of the program, or of a callback: what has been given here has been given back.
+Result<void> Walk::check_given_back(const char* what) {
+  bool is_missing = false;
+  for (const Reference& one : state_.references) {
+    if (one.callbacks != state_.callbacks()) continue;
+    (void)refuse(0, "Unreleased reference id={} alloc_insn={}", one.id, one.insn);
+    is_missing = true;
+  }
+  if (is_missing) return refuse(EINVAL, "{} would lead to reference leak", what);
+  return {};
+}
+
 Result<void> Walk::spin_lock(unsigned number, bool takes) {
   const RegState& reg = state_.reg(number);
   const char* const name = takes ? "bpf_spin_lock" : "bpf_spin_unlock";
@@ -317,6 +366,12 @@ void Walk::set_result(const CallMeta& meta) {
       return;
     }
     case Ret::kMemOrNull:
+      result = RegState::pointer(RegType::kMem);
+      result.maybe_null = true;
+      result.mem_size = static_cast<std::uint32_t>(meta.size);
+      result.id = result.reference = new_id();
+      state_.references.push_back({result.reference, at_, state_.callbacks()});
+      return;
     case Ret::kOtherOrNull:
       result = RegState::number(0);  // no helper that is here gives any
       return;

@@ -263,6 +263,7 @@ Result<Walk::Next> Walk::leave_function() {
       return refuse(EINVAL, "At callback return the register R0 has {} should have been in [0, 1]",
                     to_text(result));
     if (state_.lock.map != nullptr) return refuse(EINVAL, "callback must not return with a lock held");
+    TRY(check_given_back("BPF_EXIT instruction in callback"));
     state_.frames.pop_back();
     at_ = callsite;
     widen_from_last_visit(state_, callsite, state_.parent);
@@ -298,6 +299,7 @@ Result<void> Walk::leave_program() {
   if (state_.lock.map != nullptr)
     return refuse(EINVAL, "BPF_EXIT instruction in {} cannot be used inside bpf_spin_lock-ed region",
                   root_ == 0 ? "main prog" : "subprog");
+  TRY(check_given_back("BPF_EXIT instruction in main prog"));
   TRY(check_readable(0));
   const RegState& result = state_.reg(0);
   if (root_ != 0) {

@@ -232,6 +232,7 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       if (kind == Access::kWrite && reg.is_read_only)
         return refuse(EACCES, "R{} cannot write into rdonly_mem", base);
       TRY(check_region(base, reg, offset, size, reg.mem_size, false));
+      facts.may_fault |= reg.reference != 0;  // a record lies in pages that others map
       break;
     case RegType::kCtx:
       loaded = TRY(context_value(reg, base, offset, size, kind));
@@ -334,6 +335,7 @@ Result<void> Walk::load_packet(const abi::Insn& insn) {
   TRY(check_readable(6));
   if (state_.lock.map != nullptr)
     return refuse(EINVAL, "BPF_LD_[ABS|IND] cannot be used inside bpf_spin_lock-ed region");
+  TRY(check_given_back("BPF_LD_[ABS|IND]"));
   if (state_.reg(6).type != RegType::kCtx)
     return refuse(EINVAL, "at the time of BPF_LD_ABS|IND R6 != pointer to skb");
   if (is_indirect) TRY(check_readable(insn.src()));

@@ -47,7 +47,8 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
     case RegType::kMem:
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
              old.is_direct == now.is_direct && old.is_read_only == now.is_read_only &&
-             old.bounds.includes(now.bounds) && ids.match(old.id, now.id);
+             old.bounds.includes(now.bounds) && ids.match(old.id, now.id) &&
+             ids.match(old.reference, now.reference);
     case RegType::kPacket:
     case RegType::kPacketMeta:
       return old.off == now.off && old.range <= now.range && old.bounds.includes(now.bounds) &&
@@ -110,8 +111,8 @@ bool is_same(const StackSlot& a, const StackSlot& b) {
 }
 // Exactly the same: nothing has changed since the last time.
 bool is_same(const State& a, const State& b, std::uint16_t live) {
-  if (a.frames.size() != b.frames.size() || a.lock != b.lock || a.may_goto_depth != b.may_goto_depth ||
-      a.callback_rounds != b.callback_rounds)
+  if (a.frames.size() != b.frames.size() || a.lock != b.lock || a.references != b.references ||
+      a.may_goto_depth != b.may_goto_depth || a.callback_rounds != b.callback_rounds)
     return false;
   for (std::size_t i = 0; i < a.frames.size(); ++i) {
     const Frame &old = a.frames[i], &now = b.frames[i];
@@ -144,6 +145,11 @@ Result<bool> Walk::was_seen() {
     IdPairs ids;
     if (old.lock.map != state_.lock.map) return false;
     if (old.lock.map != nullptr && !ids.match(old.lock.id, state_.lock.id)) return false;
+    if (old.references.size() != state_.references.size()) return false;
+    for (std::size_t i = 0; i < old.references.size(); ++i)
+      if (!ids.match(old.references[i].id, state_.references[i].id) ||
+          old.references[i].callbacks != state_.references[i].callbacks)
+        return false;
     for (std::size_t i = 0; i < old.frames.size(); ++i)
       if (!covers(old.frames[i], state_.frames[i], i, live_in(state_, i), precise, ids)) return false;
     return true;

@@ -40,6 +40,7 @@ struct RegState {
   std::uint16_t range = 0;    // kPacket…: bytes from the base (with its variable part) that are there
   std::uint32_t id = 0;  // the same number, pointer-or-NULL, or variable part as other registers of this id
   std::int32_t off = 0;
+  std::uint32_t reference = 0;        // of what must be given back: Reference::id
   std::uint32_t mem_size = 0;         // kMem: bytes; kFunc: the subprogram
   const map::MapSpec* map = nullptr;  // kMap, kMapKey, kMapValue; by address, as inner maps have none yet
   Bounds bounds = Bounds::constant(0);
@@ -99,11 +100,20 @@ struct Lock {
   friend bool operator==(const Lock&, const Lock&) = default;
 };
 
+// What the program has been given, and must give back before it ends.
+struct Reference {
+  std::uint32_t id;
+  std::uint32_t insn;       // that it was given by
+  std::uint32_t callbacks;  // how deep in callbacks: there it must be given back
+  friend bool operator==(const Reference&, const Reference&) = default;
+};
+
 struct Checkpoint;
 
 struct State {
   std::vector<Frame> frames;
   Lock lock;
+  std::vector<Reference> references;
   std::uint32_t may_goto_depth = 0;
   std::uint32_t callback_rounds = 0;  // callbacks entered so far
   Checkpoint* parent = nullptr;       // where this path has come by
@@ -111,6 +121,14 @@ struct State {
   Frame& frame() { return frames.back(); }
   const Frame& frame() const { return frames.back(); }
   RegState& reg(unsigned number) { return frames.back().regs[number]; }
+  std::uint32_t callbacks() const {
+    std::uint32_t count = 0;
+    for (const Frame& frame : frames) count += frame.is_callback ? 1 : 0;
+    return count;
+  }
+  void drop_reference(std::uint32_t id) {
+    std::erase_if(references, [id](const Reference& one) { return one.id == id; });
+  }
   // Every register and every spilled one, of all frames.
   template <class Body>
   void for_each_reg(Body&& body) {

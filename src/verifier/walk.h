@@ -19,8 +19,9 @@ struct CallMeta {
   const helper::Prototype* prototype = nullptr;
   const map::MapSpec* map = nullptr;
   std::uint32_t callback = 0;
-  std::uint64_t size = 0;  // of the memory that is returned
-  std::int64_t most = 0;   // the largest size that was given
+  std::uint64_t size = 0;        // of the memory that is returned
+  std::uint32_t given_back = 0;  // a reference
+  std::int64_t most = 0;         // the largest size that was given
 };
 
 enum class Access : std::uint8_t { kRead, kWrite };
@@ -136,6 +137,9 @@ class Walk {
   Result<void> check_sized_memory(unsigned number, bool zero_is_fine, Access kind, CallMeta& meta);
   Result<void> check_map_allows(const CallMeta& meta);
   Result<void> check_constant_string(unsigned number);
+  Result<void> check_reserved(unsigned number, CallMeta& meta);
+  void give_back(std::uint32_t reference);
+  Result<void> check_given_back(const char* what);
   Result<void> spin_lock(unsigned number, bool takes);
   void set_result(const CallMeta& meta);
   void forget_packet_pointers();

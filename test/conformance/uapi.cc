@@ -101,6 +101,8 @@ std::string_view map_type_name(std::uint32_t type) {
       return "queue";
     case kStack:
       return "stack";
+    case kRingbuf:
+      return "ringbuf";
     case kBloomFilter:
       return "bloom_filter";
   }

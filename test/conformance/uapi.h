@@ -46,6 +46,7 @@ enum MapType : std::uint32_t {
   kHashOfMaps = 13,
   kQueue = 22,
   kStack = 23,
+  kRingbuf = 27,
   kBloomFilter = 30,
 };
 // Those that random sequences are about.

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// A ring buffer of records for many producers and one consumer, of which any may die at any instruction.
+//
+// Source        the kernel's BPF ring buffer, whose layout and protocol this is: libbpf reads it as it is.
+//
+// Layout        pages (every holder of the fd may map them, the consumer's to write):
+//                 consumer_pos | … to the end of the page
+//                 producer_pos | … to the end of the page
+//                 data, `size` bytes | the same once more, so that a record never breaks at the end
+//               a record: length:30 discarded:1 busy:1 | page:32 | bytes, up to a multiple of 8
+//               control (the runtime's own): lock, producer, pending, dropped, sleepers, reservations {
+//               owner, position } Positions count bytes for ever; where they point is position mod size. The
+//               two halves of the data are different memory here: a record that crosses the end is written on
+//               into the second half, and what lies there is copied to the beginning of the first before the
+//               record is committed, for readers that wrap around.
+//
+// Invariants    I1 producer_pos of the page says what `producer` says, but for a moment under the lock;
+//               I2 a record between the consumer's position and `producer` has a header, busy until it is
+//               committed; I3 a busy record has a reservation with its owner's name; I4 producer -
+//               consumer_pos ≤ size - 1, and producer - pending ≤ size - 1. Nothing in the pages is trusted:
+//               a consumer who writes nonsense loses records.
+//
+// Linearization reserve: the store of `producer`. commit: the store of the header's length without the busy
+// bit, which
+//               pairs with the consumer's acquire load.
+//
+// Progress      reserve blocks while another reserves; commit does not. The consumer waits for the oldest
+// record that is
+//               busy, and as long as its producer lives.
+//
+// Crash table   killed …                                  others see                 who repairs
+//               in reserve, before `producer` is stored    a reservation beyond it    the lock's next owner
+//               frees it before producer_pos is stored              a producer_pos of before   the lock's
+//               next owner stores it between reserve and commit                 a busy record
+//               discard_of_dead, by the owner's name in commit, before the length is stored     a busy record
+//               the same in commit, after it                        the record, and a          the same: a
+//               record that is not busy
+//                                                          reservation                is only freed
+#include "ds/record_ring.h"
+
+#include "base/fault_copy.h"
+
+namespace portolan::ds {
+namespace {
+
+constexpr std::uint32_t kBusy = 1u << 31, kDiscarded = 1u << 30;
+constexpr std::uint64_t kFirstDataPage = 3;  // what the kernel counts from, of its own memory
+
+// The pages may be gone, since whoever has the fd may cut the file short: then everything is zero, and goes
+// nowhere.
+template <class T>
+T read(const std::byte* from) {
+  T value{};
+  if (!portolan_fault_copy(&value, from, sizeof value)) return T{};
+  return value;
+}
+template <class T>
+bool write(std::byte* to, T value) {
+  return portolan_fault_copy(to, &value, sizeof value);
+}
+
+constexpr std::uint64_t bytes_of_record(std::uint64_t size) {
+  return round_up(size + RecordRing::kHeaderBytes, 8);
+}
+
+}  // namespace
+
+std::uint64_t RecordRing::control_size() { return sizeof(Control); }
+
+Result<RecordRing> RecordRing::attach(Bytes control, Bytes pages, std::uint64_t size) {
+  if (size < kPage || (size & (size - 1)) != 0) return fail(EINVAL);
+  if (control.size() < sizeof(Control) || pages.size() < pages_size(size)) return fail(EINVAL);
+  if (reinterpret_cast<std::uintptr_t>(control.data()) % 8 != 0 ||
+      reinterpret_cast<std::uintptr_t>(pages.data()) % kPage != 0)
+    return fail(EINVAL);
+  return RecordRing(control, pages, size);
+}
+
+RecordRing::RecordRing(Bytes control, Bytes pages, std::uint64_t size)
+    : control_(reinterpret_cast<Control*>(control.data())),
+      consumer_page_(pages.data()),
+      producer_page_(pages.data() + kPage),
+      data_(pages.data() + 2 * kPage),
+      size_(size) {}
+
+std::uint64_t RecordRing::producer_position() const {
+  return control_->producer.load_acquire();  // pairs with reserve
+}
+std::uint64_t RecordRing::consumer_position() const { return read<std::uint64_t>(consumer_page_); }
+std::uint64_t RecordRing::dropped() const { return control_->dropped.load_relaxed(); }
+std::uint32_t RecordRing::length_at(std::uint64_t position) const {
+  return read<std::uint32_t>(header_at(position));
+}
+
+void RecordRing::repair() {
+  const std::uint64_t producer = control_->producer.load_relaxed();
+  for (Reservation& one : control_->reservations)
+    if (one.owner.load_relaxed() != 0 && one.position.load_relaxed() >= producer) one.owner.store_relaxed(0);
+  (void)write(producer_page_, producer);
+}
+
+std::optional<std::uint32_t> RecordRing::free_ticket() const {
+  const std::uint32_t hint = control_->ticket_hint.load_relaxed();
+  for (std::uint32_t step = 0; step < kMostReserved; ++step) {
+    const std::uint32_t ticket = (hint + step) % kMostReserved;
+    if (control_->reservations[ticket].owner.load_acquire() == 0) return ticket;  // pairs with commit
+  }
+  return {};
+}
+
+// As far as everything is committed.
+std::uint64_t RecordRing::advance_pending(std::uint64_t producer) {
+  std::uint64_t pending = control_->pending.load_relaxed();
+  if (producer - pending > size_) pending = producer;  // no state of ours
+  while (pending != producer) {
+    const std::uint32_t length = length_at(pending);
+    if ((length & kBusy) != 0) break;
+    const std::uint64_t step = bytes_of_record(length & ~kDiscarded);
+    pending = step > producer - pending ? producer : pending + step;
+  }
+  control_->pending.store_relaxed(pending);
+  return pending;
+}
+
+std::optional<RecordRing::Record> RecordRing::reserve(const sync::Actor& actor, std::uint64_t size) {
+  const std::uint64_t length = bytes_of_record(size);
+  if (size > kMostRecord || length > size_) return {};
+  const std::uint64_t consumer = consumer_position();
+  const sync::RobustGuard guard(control_->lock, actor, [&] { repair(); });
+  const std::uint64_t position = control_->producer.load_relaxed(), end = position + length;
+  const std::uint64_t pending = advance_pending(position);
+  const auto ticket = free_ticket();
+  const std::uint32_t header[2] = {
+      static_cast<std::uint32_t>(size) | kBusy,
+      static_cast<std::uint32_t>(kFirstDataPage + (position & (size_ - 1)) / kPage)};
+  if (end - consumer > size_ - 1 || end - pending > size_ - 1 || !ticket ||
+      !portolan_fault_copy(header_at(position), header, sizeof header)) {
+    control_->dropped.fetch_add_relaxed(1);
+    return {};
+  }
+  Reservation& reservation = control_->reservations[*ticket];
+  reservation.position.store_relaxed(position);
+  reservation.owner.store_release(actor.self.word());  // pairs with discard_of_dead
+  control_->ticket_hint.store_relaxed(*ticket + 1);
+  control_->producer.store_release(end);  // pairs with producer_position
+  (void)write(producer_page_, end);       // on this machine a store after all those before it
+  return Record{header_at(position) + kHeaderBytes, static_cast<std::uint32_t>(size), *ticket, position};
+}
+
+bool RecordRing::finish(std::uint64_t position, std::uint32_t size, bool discard) {
+  std::byte* const header = header_at(position);
+  const std::uint64_t at = position & (size_ - 1), end = at + bytes_of_record(size);
+  if (end > size_) (void)!portolan_fault_copy(data_, data_ + size_, end - size_);
+  sync::fence_release();  // the record is whole; pairs with the consumer's load of its length
+  (void)write(header, size | (discard ? kDiscarded : 0));
+  sync::fence_seq_cst();  // either the consumer sees the record before it sleeps, or its position is seen
+                          // here
+  return (consumer_position() & (size_ - 1)) == at;
+}
+
+bool RecordRing::commit(const Record& record, bool discard) {
+  const bool wakes = finish(record.position, record.size, discard);
+  control_->reservations[record.ticket].owner.store_release(0);  // pairs with free_ticket
+  return wakes;
+}
+
+bool RecordRing::is_held_up() const {
+  const std::uint64_t consumer = consumer_position();
+  return consumer != producer_position() && (length_at(consumer) & kBusy) != 0;
+}
+
+bool RecordRing::discard_of_dead(const sync::Actor& actor) {
+  const sync::RobustGuard guard(control_->lock, actor, [&] { repair(); });
+  bool wakes = false;
+  for (Reservation& one : control_->reservations) {
+    const std::uint64_t owner = one.owner.load_acquire();  // pairs with reserve
+    if (owner == 0 || owner == actor.self.word() || actor.liveness->alive(sync::Owner(owner))) continue;
+    const std::uint64_t position = one.position.load_relaxed(), producer = control_->producer.load_relaxed();
+    const std::uint32_t length = length_at(position);
+    if (producer - position <= size_ && (length & kBusy) != 0)
+      wakes |= finish(position, length & ~(kBusy | kDiscarded), true);
+    one.owner.store_release(0);  // pairs with free_ticket
+  }
+  return wakes;
+}
+
+void RecordRing::add_sleeper() {
+  control_->sleepers.fetch_add_relaxed(1);
+  sync::fence_seq_cst();  // pairs with finish
+}
+void RecordRing::remove_sleeper() { control_->sleepers.fetch_add_relaxed(~0u); }
+bool RecordRing::has_sleepers() const { return control_->sleepers.load_relaxed() != 0; }
+
+void RecordRing::check(const std::string& where, shm::Findings& findings) const {
+  const std::uint64_t producer = control_->producer.load_relaxed(),
+                      pending = control_->pending.load_relaxed();
+  if (producer % 8 != 0 || producer - pending > size_)
+    findings.corrupt(where, "the ring's positions contradict each other");
+  for (const Reservation& one : control_->reservations)
+    if (one.owner.load_relaxed() != 0 && one.position.load_relaxed() % 8 != 0)
+      findings.corrupt(where, "a record is reserved where none begins");
+}
+
+}  // namespace portolan::ds

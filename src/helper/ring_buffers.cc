@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ring buffers. Which memory is a reserved record, the verifier knows; which record it is, the run.
+#include "abi/map_flags.h"
+#include "helper/functions.h"
+#include "helper/memory.h"
+#include "map/ring_buffer.h"
+
+namespace portolan::helper::functions {
+namespace {
+
+using map::RingBufferMap;
+
+RingBufferMap& ring_at(U64 map_arg) { return *at<map::Map>(map_arg).ring_buffer(); }
+
+void end(Run& run, U64 sample, bool discard, U64 flags) {
+  for (auto one = run.reserved.rbegin(); one != run.reserved.rend(); ++one) {
+    if (one->record.bytes != bytes_at(sample)) continue;
+    one->ring->commit(one->record, discard, flags);
+    run.reserved.erase(std::next(one).base());
+    return;
+  }
+}
+
+}  // namespace
+
+U64 ringbuf_reserve(Run& run, U64 map_arg, U64 size, U64 flags, U64, U64) {
+  if (flags != 0) return 0;
+  RingBufferMap& map = ring_at(map_arg);
+  const auto record = map.ring().reserve(run.actor, size);
+  if (!record) return 0;
+  run.reserved.push_back({&map, *record});
+  return reinterpret_cast<std::uintptr_t>(record->bytes);
+}
+
+U64 ringbuf_submit(Run& run, U64 sample, U64 flags, U64, U64, U64) {
+  end(run, sample, false, flags);
+  return 0;
+}
+
+U64 ringbuf_discard(Run& run, U64 sample, U64 flags, U64, U64, U64) {
+  end(run, sample, true, flags);
+  return 0;
+}
+
+U64 ringbuf_output(Run& run, U64 map_arg, U64 data, U64 size, U64 flags, U64) {
+  if ((flags & ~(abi::ring_flag::kNoWakeup | abi::ring_flag::kForceWakeup)) != 0) return negative(EINVAL);
+  RingBufferMap& map = ring_at(map_arg);
+  const auto record = map.ring().reserve(run.actor, size);
+  if (!record) return negative(EAGAIN);
+  // Bytes that cannot be read, or written, leave zeros: the record is there.
+  (void)!portolan_fault_copy(record->bytes, bytes_at(data), size);
+  map.commit(*record, false, flags);
+  return 0;
+}
+
+U64 ringbuf_query(Run&, U64 map_arg, U64 what, U64, U64, U64) {
+  const ds::RecordRing& ring = ring_at(map_arg).ring();
+  switch (static_cast<abi::RingQuery>(what)) {
+    case abi::RingQuery::kAvailable:
+      return ring.available();
+    case abi::RingQuery::kSize:
+      return ring.size();
+    case abi::RingQuery::kConsumer:
+      return ring.consumer_position();
+    case abi::RingQuery::kProducer:
+      return ring.producer_position();
+  }
+  return 0;
+}
+
+}  // namespace portolan::helper::functions
