@@ -8,7 +8,7 @@
 //                 producer_pos | … to the end of the page
 //                 data, `size` bytes | the same once more, so that a record never breaks at the end
 //               a record: length:30 discarded:1 busy:1 | page:32 | bytes, up to a multiple of 8
-//               control (the runtime's own): lock, producer, pending, dropped, sleepers, reservations {
+//               control (the runtime's own): lock, producer, pending, dropped, watch, reservations {
 //               owner, position } Positions count bytes for ever; where they point is position mod size. The
 //               two halves of the data are different memory here: a record that crosses the end is written on
 //               into the second half, and what lies there is copied to the beginning of the first before the
@@ -184,12 +184,17 @@ bool RecordRing::discard_of_dead(const sync::Actor& actor) {
   return wakes;
 }
 
-void RecordRing::add_sleeper() {
-  control_->sleepers.fetch_add_relaxed(1);
-  sync::fence_seq_cst();  // pairs with finish
+void RecordRing::begin_watch() {
+  control_->watch.store_seq_cst(kWatched);  // pairs with gives_wakeup
 }
-void RecordRing::remove_sleeper() { control_->sleepers.fetch_add_relaxed(~0u); }
-bool RecordRing::has_sleepers() const { return control_->sleepers.load_relaxed() != 0; }
+bool RecordRing::gives_wakeup() {
+  std::uint32_t watched = kWatched;
+  return control_->watch.cas_acq_rel(watched, kNotified);  // pairs with begin_watch, take_wakeup
+}
+void RecordRing::take_wakeup() {
+  control_->watch.store_seq_cst(kWatched);  // a record that comes after this look gives another
+  sync::fence_seq_cst();                    // pairs with finish
+}
 
 void RecordRing::check(const std::string& where, shm::Findings& findings) const {
   const std::uint64_t producer = control_->producer.load_relaxed(),

@@ -37,11 +37,10 @@ class RingBufferMap final : public Map {
   // Ends a reservation and wakes who waits, as `flags` (abi::ring_flag) ask.
   void commit(const ds::RecordRing::Record& record, bool discard, std::uint64_t flags);
 
-  // A descriptor that can be waited for; it becomes readable now and then while records come. To wait: add a
-  // sleeper, look whether there are records, wait for this fd, remove the sleeper; drain() when there are
-  // none.
-  Result<UniqueFd> open_wakeup() const;
-  static void drain(int wakeup);
+  // A descriptor that becomes readable when the kernel would wake who polls the map: then take_wakeup() comes
+  // first, and a look at poll() after it. Several such descriptors of a map share its wakeups.
+  Result<UniqueFd> open_wakeup();
+  void take_wakeup(int wakeup);
   // Records of producers that died are given up; who waits for them waits no more.
   void discard_of_dead();
 

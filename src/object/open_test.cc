@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opening a runtime: what is refused and what is said; damaged files; private directories.
+#include <fcntl.h>
+
 #include <fstream>
 #include <random>
 
@@ -40,6 +42,26 @@ TEST_F(Opening, a_directory_that_is_not_there_is_made_only_if_asked) {
   EXPECT_EQ(refusal(fresh), "opened");
   std::filesystem::create_directory(path("empty"));
   EXPECT_NE(refusal(path("empty"), {.create = false}).find("no Portolan runtime"), std::string::npos);
+}
+
+// Somebody has written to the region: two objects get one serial, and the first view must not be used any
+// more.
+TEST_F(Opening, a_serial_that_comes_twice_is_survived) {
+  sync::CallEpoch epoch;
+  const auto region = shm::Region::open(AT_FDCWD, path("control").c_str(), sizeof(Control));
+  ASSERT_TRUE(region);
+  auto& next_serial = region->at<Control>(0)->next_serial;
+  const std::uint64_t serial = next_serial.load_relaxed();
+  auto first = make(Kind::kMap);
+  next_serial.store_relaxed(serial);
+  auto second = make(Kind::kMap);
+  ASSERT_TRUE(first && second);
+  for (const int fd : {first->fd.get(), second->fd.get()}) {
+    runtime_->forget_fd(fd);
+    (void)runtime_->target_of_any_fd(fd);
+    runtime_->forget_fd(fd);
+    (void)runtime_->target_of_any_fd(fd);
+  }
 }
 
 TEST_F(Opening, a_place_that_cannot_be_written_is_named) {

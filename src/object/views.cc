@@ -81,6 +81,12 @@ Result<View*> Runtime::Impl::make_view(Mapped mapped) {
   std::unique_ptr<View> made = TRY(factory(std::move(mapped)));
   PORTOLAN_ASSERT(made->mapped_.serial == serial);
   View* view = made.get();
+  // No serial comes twice, unless somebody has written to the region: the view that had it goes as others do.
+  if (const auto known = views.find(serial); known != views.end()) {
+    std::unique_ptr<View> other = std::move(known->second);
+    views.erase(known);
+    retire(std::move(other));
+  }
   views[serial] = std::move(made);
   by_handle[inode] = view;
   return view;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/sys.h"
+#include "shim/epoll.h"
 #include "shim/session.h"
 
 namespace portolan::shim {
@@ -32,6 +33,7 @@ std::vector<Closing> closings(unsigned first, unsigned last) {
 long close_fd(int fd) {
   if (runtime_if_open() == nullptr) return sys::call(SYS_close, fd);
   if (is_own_fd(fd)) return -EBADF;
+  forget_watches(fd);
   Closing closing(fd);
   const long result = sys::call(SYS_close, fd);
   closing.after_close();
@@ -42,6 +44,7 @@ long dup_onto(int fd, int onto, int flags, bool dup2_rules) {
   if (dup2_rules && fd == onto) return sys::call(SYS_dup2, fd, onto);
   if (runtime_if_open() == nullptr) return sys::call(dup2_rules ? SYS_dup2 : SYS_dup3, fd, onto, flags);
   if (is_own_fd(onto) || is_own_fd(fd)) return -EBADF;
+  forget_watches(onto);
   Closing closing(onto);
   const long result = sys::call(dup2_rules ? SYS_dup2 : SYS_dup3, fd, onto, flags);
   if (result >= 0) closing.after_close();

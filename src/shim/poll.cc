@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // poll(2) of a map's fd: a map without a poll operation shows an error at once, where our file would be
-// ready.
+// ready; a ring buffer waits for records.
 #include <poll.h>
 #include <signal.h>
 #include <time.h>
@@ -8,29 +8,93 @@
 #include <vector>
 
 #include "base/sys.h"
+#include "map/ring_buffer.h"
+#include "shim/epoll.h"
 #include "shim/session.h"
+#include "sync/call_epoch.h"
 
 namespace portolan::shim {
 namespace {
 
 long word(const void* pointer) { return static_cast<long>(reinterpret_cast<std::intptr_t>(pointer)); }
 
-// Calls `wait(fds, at_once)` with the handles taken out, and then says what the kernel says of those.
+// What the kernel says of a map's fd now.
+short say_of_handle(object::Runtime& there, const struct pollfd& one) {
+  const auto target = there.target_of_any_fd(one.fd);
+  if (!target || target->view->kind() != object::Kind::kMap) return POLLERR;
+  return static_cast<short>(static_cast<map::Map*>(target->view)->poll() &
+                            static_cast<unsigned>(one.events | POLLERR | POLLHUP));
+}
+
+struct Wakeup {
+  object::ViewRef ring;
+  UniqueFd fd;
+  map::RingBufferMap& map() const { return *static_cast<map::Map*>(ring.get())->ring_buffer(); }
+};
+
+// What is to be waited for in the place of handles; true: there is something to say at once.
+bool prepare(object::Runtime& there, const struct pollfd* fds, const std::vector<nfds_t>& handles,
+             std::vector<struct pollfd>& others, std::vector<Wakeup>& wakeups) {
+  const sync::CallEpoch epoch;
+  bool at_once = false;
+  for (struct pollfd& one : others) {
+    if (epoll_has_records(one.fd) == 0) continue;
+    one.fd = -1;
+    at_once = true;
+  }
+  for (const nfds_t i : handles) {
+    others[i].fd = -1;
+    at_once |= say_of_handle(there, fds[i]) != 0;
+    const auto target = there.target_of_fd(fds[i].fd, object::Kind::kMap);
+    map::RingBufferMap* const ring = target ? static_cast<map::Map*>(target->view)->ring_buffer() : nullptr;
+    if (ring == nullptr || at_once) continue;
+    if (auto wakeup = ring->open_wakeup()) {
+      others[i] = {wakeup->get(), POLLIN, 0};
+      wakeups.push_back({object::ViewRef(*ring), std::move(*wakeup)});
+    }
+    at_once |= say_of_handle(there, fds[i]) != 0;  // a record that came before anybody watched
+  }
+  return at_once;
+}
+
+// What there is to say after the wait; of how many.
+int tell(object::Runtime& there, struct pollfd* fds, const std::vector<nfds_t>& handles,
+         const std::vector<struct pollfd>& others, const std::vector<Wakeup>& wakeups) {
+  const sync::CallEpoch epoch;
+  for (const Wakeup& one : wakeups) one.map().take_wakeup(one.fd.get());
+  int told = 0;
+  for (nfds_t i = 0; i < others.size(); ++i) {
+    fds[i].revents = others[i].fd == fds[i].fd ? others[i].revents : short{0};
+    if (epoll_has_records(fds[i].fd) != 0) fds[i].revents = static_cast<short>(POLLIN & fds[i].events);
+  }
+  for (const nfds_t i : handles) fds[i].revents = say_of_handle(there, fds[i]);
+  for (nfds_t i = 0; i < others.size(); ++i) told += fds[i].revents != 0 ? 1 : 0;
+  return told;
+}
+
+// Calls `wait(fds, at_once)` with the handles taken out, and then says what the kernel says of those. In the
+// place of a ring buffer without records stands the FIFO that tells of some.
 template <class Wait>
 int poll_around_handles(struct pollfd* fds, nfds_t count, Wait wait) {
   object::Runtime* there = runtime_if_open();
   std::vector<nfds_t> handles;
-  for (nfds_t i = 0; there != nullptr && fds != nullptr && i < count; ++i)
+  bool has_epoll = false;
+  for (nfds_t i = 0; there != nullptr && fds != nullptr && i < count; ++i) {
     if (fds[i].fd >= 0 && there->is_handle(fds[i].fd)) handles.push_back(i);
-  if (handles.empty()) [[likely]]
+    has_epoll |= watches_rings(fds[i].fd);
+  }
+  if (handles.empty() && !has_epoll) [[likely]]
     return static_cast<int>(libc_result(wait(fds, false)));
-  std::vector<struct pollfd> others(fds, fds + count);
-  for (const nfds_t i : handles) others[i].fd = -1;
-  const long ready = wait(others.data(), true);
-  if (ready < 0) return static_cast<int>(libc_result(ready));
-  for (nfds_t i = 0; i < count; ++i) fds[i].revents = others[i].revents;
-  for (const nfds_t i : handles) fds[i].revents = POLLERR;
-  return static_cast<int>(ready) + static_cast<int>(handles.size());
+  for (;;) {
+    std::vector<struct pollfd> others(fds, fds + count);
+    std::vector<Wakeup> wakeups;
+    const bool at_once = prepare(*there, fds, handles, others, wakeups);
+    const long ready = wait(others.data(), at_once);  // outside of any CallEpoch: a thread may sleep for long
+    if (ready < 0) return static_cast<int>(libc_result(ready));
+    const int told = tell(*there, fds, handles, others, wakeups);
+    // Woken for a record that another has read by now: once more, though the time begins anew.
+    if (told != 0 || ready == 0) return told;
+  }
 }
 
 }  // namespace
