@@ -20,11 +20,11 @@ golden=$here/golden/$name.txt
 # two files that it puts into each bpf file system. The ids of BTF types stay.
 normalise() {
   sed -E -e "s#$here/##g" \
-    -e 's/^[0-9]+: (hash|array|percpu_hash|percpu_array)( |$)/ID: \1\2/' \
+    -e 's/^[0-9]+: ((hash|array|percpu_hash|percpu_array|queue|stack|bloom_filter|[a-z]+_of_maps|prog_array|ringbuf)( |$))/ID: \1/' \
     -e 's/^[0-9]+: (name |size )/ID: \1/' \
     -e '/^            "id"/!s/"id": ?[0-9]+,("type"|"size"|"name"|$)/"id":ID,\1/g' \
     -e 's/"btf_id": ?[0-9]+/"btf_id":ID/g' -e 's/\bbtf_id [0-9]+/btf_id ID/g' \
-    -e 's/\bid [0-9]+/id ID/g' -e 's/by id \([0-9]+\)/by id (ID)/g' -e 's/"map_ids": ?\[[0-9, ]+/"map_ids":[IDS/' \
+    -e 's/\bid [0-9]+/id ID/g' -e 's/(inner_map_id: ?|inner_map_id":)[0-9]+/\1ID/' -e 's/(prog_id: ?|prog_id":)[0-9]+/\1ID/' -e 's/by id \([0-9]+\)/by id (ID)/g' -e 's/"map_ids": ?\[[0-9, ]+/"map_ids":[IDS/' \
     -e 's/  map_ids( [0-9]+,?|[0-9]+,?)+/  map_ids IDS/' \
     -e '/^(maps|progs)\.debug$/d' -e 's/0x0{16}/NULL/g' -e 's/0x[0-9a-f]{16}/ADDRESS/g' \
     -e 's/memlock [0-9]+B/memlock N/' -e 's/"bytes_memlock": ?[0-9]+/"bytes_memlock":N/g'

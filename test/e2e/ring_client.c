@@ -144,7 +144,7 @@ static void two_processes(unsigned long records) {
   if (child == 0) {
     struct seen seen = {0};
     struct ring_buffer* rings = ring_buffer__new(fd_of("first"), on_record, &seen, NULL);
-    alarm(120);
+    alarm(60 + (unsigned)(records / 100000));
     // A poll that finds a record still being written gives 0.
     while (rings != NULL && seen.count < records && ring_buffer__poll(rings, 10000) >= 0) continue;
     printf("the consumer saw %lu records, wrong %lu\n", seen.count, seen.wrong);
