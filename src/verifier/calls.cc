@@ -91,7 +91,8 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
   if (meta.given_back != 0) give_back(meta.given_back);
   clobber_caller_saved();
   set_result(meta);
-  if (prototype->changes_pkt_data) forget_packet_pointers();
+  // A tail call that comes back has done nothing.
+  if (prototype->changes_pkt_data && id != kTailCall) forget_packet_pointers();
   return {};
 }
 

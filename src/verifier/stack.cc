@@ -58,7 +58,7 @@ Result<void> Walk::check_stack_bounds(unsigned number, const RegState& reg, std:
     most = range.smax + reg.off + offset;
   }
   const bool is_inside =
-      least >= -kSize && most + static_cast<std::int64_t>(size) <= 0 && (size != 0 || most <= 0);
+      least >= -kSize && most + static_cast<std::int64_t>(size) <= 0 && (size != 0 || most < 0);
   if (!is_inside) {
     if (reg.bounds.is_constant())
       return refuse(EACCES, "invalid {} stack R{} off={} size={}", what, number, least, size);

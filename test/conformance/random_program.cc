@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "dice.h"
+#include "random_statements.h"
 #include "verdicts.h"
 
 namespace portolan::conformance {
@@ -22,7 +23,7 @@ struct Reg {
   int range = 0;              // kPacket: bytes that are there
   bool is_small = false;      // kNumber: 0 … 7
 };
-constexpr int kValueBytes[kVerdictMaps] = {48, 32, 16, 16, 64, 64};
+constexpr int kValueBytes[kVerdictMaps] = {48, 32, 16, 16, 64, 64, 0, 8, 0, 0};
 
 constexpr std::int32_t kLookup = 1, kUpdate = 2, kDelete = 3, kSpinLock = 93, kSpinUnlock = 94,
                        kForEach = 164, kLoop = 181;
@@ -316,6 +317,32 @@ class Maker {
     at(value) = {.kind = Kind::kValue, .map = kLocked};
   }
 
+  void other_maps() {
+    const int kept = saved_reg(), number = number_reg();
+    switch (dice_.below(5)) {
+      case 0:
+        reserve_record(dice_, code_, kept, number == kept ? 10 : number, exit_);
+        at(kept) = {.kind = Kind::kNumber};
+        break;
+      case 1:
+        put_out_record(dice_, code_);
+        break;
+      case 2:
+        use_queue(dice_, code_);
+        break;
+      case 3:
+        look_up_inner(dice_, code_, kept, exit_);
+        at(kept) = {.kind = Kind::kValue, .map = kNumbers};
+        break;
+      default:
+        if (at(6).kind != Kind::kContext) return;
+        call_nobody(dice_, code_);
+        for (Reg& reg : regs_)
+          if (reg.kind == Kind::kPacket || reg.kind == Kind::kPacketEnd) reg = {};
+    }
+    forget_caller_saved();
+  }
+
   // --- packets and contexts
   void context() {
     if (at(6).kind != Kind::kContext) return;
@@ -504,7 +531,7 @@ class Maker {
     for (int i = 0; i < count; ++i) step(depth);
   }
   void step(int depth) {
-    switch (dice_.below(depth < 2 ? 24 : 16)) {
+    switch (dice_.below(depth < 2 ? 29 : 16)) {
       case 0:
         return set_number(reserve_free(scratch_reg()));
       case 1:
@@ -543,6 +570,12 @@ class Maker {
         return look_up();
       case 20:
         return dice_.one_in(2) ? update() : remove();
+      case 24:
+      case 25:
+      case 26:
+      case 27:
+      case 28:
+        return other_maps();
       case 21:
         return locked();
       case 22:

@@ -28,6 +28,10 @@ constexpr MapShape kMaps[kVerdictMaps] = {
     {kArray, 4, 16, 2, 0, true},
     {kArray, 4, 64, 1, kReadOnlyProg, false},
     {kArray, 4, 64, 1, 0, false},
+    {kRingbuf, 0, 0, 1u << 20, 0, false},
+    {kQueue, 0, 8, 3, 0, false},
+    {kArrayOfMaps, 4, 4, 2, 0, false},
+    {kProgArray, 4, 4, 2, 0, false},
 };
 
 class Side {
@@ -38,8 +42,9 @@ class Side {
     for (const MapShape& shape : kMaps) maps_.push_back(create(shape));
     std::vector<std::byte> constants(64);
     for (std::size_t i = 0; i < constants.size(); ++i) constants[i] = static_cast<std::byte>(i * i + 1);
-    const std::uint32_t zero = 0;
+    const std::uint32_t zero = 0, one = 1;
     element(kUpdate, kConstants, &zero, constants.data());
+    element(kUpdate, kOuter, &one, &maps_[kNumbers]);
     Attr freeze;
     freeze.set(element::kMapFd, static_cast<std::uint64_t>(maps_[kConstants]));
     PORTOLAN_ASSERT(backend_.bpf(kFreeze, freeze.bytes.data(), 4) == 0);
@@ -123,6 +128,8 @@ class Side {
         .set(create::kKeySize, shape.key_size)
         .set(create::kMapFlags, shape.flags);
     attr.set(create::kValueSize, shape.value_size).set(create::kMaxEntries, shape.max_entries);
+    if (shape.type == kArrayOfMaps)
+      attr.set(create::kInnerMapFd, static_cast<std::uint64_t>(maps_[kNumbers]));
     if (shape.is_locked)
       attr.set(create::kBtfFd, static_cast<std::uint64_t>(map_types_fd_))
           .set(create::kBtfKeyTypeId, kU32)
@@ -142,8 +149,12 @@ class Side {
   void reset() {
     std::array<std::byte, 4096> zeros{};
     for (std::uint32_t map = 0; map < kVerdictMaps; ++map) {
-      if (map == kConstants) continue;
+      if (map == kConstants || map == kRing || map == kOuter || map == kPrograms) continue;
       std::uint64_t key = 0;
+      if (map == kLine) {
+        while (element(kLookupAndDelete, map, nullptr, &key) == 0) continue;
+        continue;
+      }
       if (map == kTable) {
         while (element(kGetNextKey, map, nullptr, &key) == 0) element(kDelete, map, &key, nullptr);
         for (key = 0; key < 4; ++key) element(kUpdate, map, &key, zeros.data());
@@ -153,6 +164,13 @@ class Side {
     }
   }
   std::string dump(std::uint32_t map) {
+    if (map == kLine) {
+      std::string values;
+      for (std::uint64_t value = 0; element(kLookupAndDelete, map, nullptr, &value) == 0;)
+        values += fmt::format(" {}", value);
+      return values;
+    }
+    if (map == kRing || map == kOuter || map == kPrograms) return {};
     std::array<std::byte, 4096> value{};
     std::vector<std::string> lines;
     const std::size_t size =

@@ -10,7 +10,19 @@
 namespace portolan::conformance {
 
 // What generated programs work on, by number: see verdict_maps().
-enum VerdictMap : std::uint32_t { kNumbers, kTable, kCounters, kLocked, kConstants, kGlobals, kVerdictMaps };
+enum VerdictMap : std::uint32_t {
+  kNumbers,
+  kTable,
+  kCounters,
+  kLocked,
+  kConstants,
+  kGlobals,
+  kRing,
+  kLine,      // a queue
+  kOuter,     // an array of maps, of which one is kNumbers
+  kPrograms,  // that are none
+  kVerdictMaps
+};
 
 struct RandomProgram {
   std::uint32_t type = 0, flags = 0;
