@@ -121,7 +121,9 @@ TEST(BoundedRing, a_death_at_any_store_leaves_all_or_nothing) {
         value[0] = value[1] = n;
         ASSERT_TRUE(ring.push(parent, bytes, WhenFull::kRefuse));
       }
-      if (operation == 3) ASSERT_TRUE(ring.pop(parent, bytes, End::kOldest));
+      if (operation == 3) {
+        ASSERT_TRUE(ring.pop(parent, bytes, End::kOldest));
+      }
       const pid_t process = ::fork();
       if (process == 0) {
         value[0] = value[1] = 9;

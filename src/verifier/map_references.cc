@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "abi/prog_flags.h"
 #include "isa/insn.h"
 #include "map/scratch.h"
 #include "verifier/refuse.h"
@@ -18,6 +19,15 @@ bool is_tracing(abi::ProgType type) {
          type == kRawTracepointWritable;
 }
 
+bool may_sleep_with(abi::MapType type) {
+  using enum abi::MapType;
+  for (const abi::MapType one : {kHash, kLruHash, kArray, kPerCpuHash, kPerCpuArray, kLruPerCpuHash,
+                                 kArrayOfMaps, kHashOfMaps, kRingbuf, kUserRingbuf, kInodeStorage, kSkStorage,
+                                 kTaskStorage, kCgrpStorage, kQueue, kStack, kArena, kInsnArray})
+    if (one == type) return true;
+  return false;
+}
+
 Result<void> check_compatible(const UnverifiedProgram& program, const map::Map& map, btf::Log* log) {
   const map::MapSpec& spec = map.spec();
   if (spec.has_field(map::FieldKind::kSpinLock)) {
@@ -27,6 +37,9 @@ Result<void> check_compatible(const UnverifiedProgram& program, const map::Map& 
   }
   if (spec.has_field(map::FieldKind::kTimer) && is_tracing(program.type))
     return refuse(log, EINVAL, "tracing progs cannot use bpf_timer yet");
+  if ((program.flags & abi::prog_flag::kSleepable) != 0 &&
+      !may_sleep_with(static_cast<abi::MapType>(spec.type)))
+    return refuse(log, EINVAL, "Sleepable programs can only use array, hash, ringbuf and local storage maps");
   if (spec.is_exclusive != 0 && program.sha256 != nullptr &&
       std::memcmp(spec.exclusive_program, program.sha256, sizeof spec.exclusive_program) != 0)
     return refuse(log, EACCES, "program's hash doesn't match map's excl_prog_hash");

@@ -330,7 +330,7 @@ TEST_P(ProgArray, its_programs_are_of_one_kind) {
       attr.set(load::kAttachType, attach_type).set(load::kProgFlags, flags);
     }));
   };
-  constexpr std::uint64_t kXdpAttach = 37, kXdpDevmap = 35, kHasFrags = 32;
+  constexpr std::uint64_t kXdpAttach = 37, kXdpDevmap = 33, kHasFrags = 32;
   EXPECT_ANSWER(0, put(fd, 0, xdp));
   EXPECT_ANSWER(-EINVAL, put(fd, 1, filter));
   EXPECT_ANSWER(-EINVAL, put(fd, 1, with(0, kHasFrags)));
@@ -348,6 +348,33 @@ TEST_P(ProgArray, its_programs_are_of_one_kind) {
   EXPECT_ANSWER(-EACCES,
                 load(kSocketFilter, Bytecode().map(2, refused).set(3, 0).call(kTailCall).exit().finish()));
   EXPECT_ANSWER(0, put(refused, 0, xdp));
+}
+
+// Which maps a program that may sleep can use.
+TEST_P(ProgArray, maps_of_sleepable_programs) {
+  constexpr std::uint32_t kSyscall = 31, kSleepable = 16;
+  const int inner = map({kArray, 4, 8, 2, 0});
+  const struct {
+    int fd;
+    bool may;
+  } rows[] = {{map({kHash, 4, 8, 2, 0}), true},
+              {inner, true},
+              {map({kPerCpuHash, 4, 8, 2, 0}), true},
+              {map({kPerCpuArray, 4, 8, 2, 0}), true},
+              {outer(kArrayOfMaps, inner), true},
+              {outer(kHashOfMaps, inner), true},
+              {map({kQueue, 0, 8, 2, 0}), true},
+              {map({kStack, 0, 8, 2, 0}), true},
+              {map({kRingbuf, 0, 0, 4096, 0}), true},
+              {map({kBloomFilter, 0, 8, 2, 0}), false},
+              {array(), false}};
+  for (const auto& row : rows) {
+    SCOPED_TRACE(&row - rows);
+    const auto insns = Bytecode().map(1, row.fd).set(0, 0).exit().finish();
+    EXPECT_ANSWER(
+        row.may ? 0 : -EINVAL,
+        std::min(load(kSyscall, insns, [](Attr& attr) { attr.set(load::kProgFlags, kSleepable); }), 0l));
+  }
 }
 
 TEST_P(ProgArray, tail_calls_go_on_in_the_other_program) {
@@ -433,7 +460,8 @@ TEST_P(ProgArray, is_emptied_when_its_last_user_goes) {
   const long again = call(kMapGetFdById, Attr().set(by_id::kId, map_id));
   ASSERT_GE(again, 0);
   keep(again);
-  for (int tries = 0; tries < 10000 && run(calls) == 7; ++tries) continue;  // the kernel does it a moment later
+  for (int tries = 0; tries < 10000 && run(calls) == 7; ++tries)
+    continue;  // the kernel does it a moment later
   EXPECT_ANSWER(100, run(calls));
   EXPECT_ANSWER(-ENOENT, held(static_cast<int>(again), 0));
 }

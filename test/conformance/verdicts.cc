@@ -51,6 +51,7 @@ class Side {
   }
   ~Side() {
     for (int fd : maps_) backend_.close(fd);
+    for (const auto& [type, fd] : program_arrays_) backend_.close(fd);
     backend_.close(types_fd_);
     backend_.close(map_types_fd_);
   }
@@ -62,7 +63,8 @@ class Side {
       if (insns[i].code != 0x18) continue;
       const int source = insns[i].registers >> 4;
       const auto map = static_cast<std::uint32_t>(insns[i].imm);
-      if (source == 1 || source == 2) insns[i].imm = map < kVerdictMaps ? maps_[map] : -1;
+      if (source == 1 || source == 2)
+        insns[i].imm = map == kPrograms ? programs_of(program.type) : map < kVerdictMaps ? maps_[map] : -1;
       ++i;
     }
     std::vector<FuncInfo> functions{{0, kMainFunction}};
@@ -115,6 +117,11 @@ class Side {
   double seconds_of_loading() const { return std::chrono::duration<double>(loading_).count(); }
 
  private:
+  // An array of programs is for those of one type.
+  int programs_of(std::uint32_t type) {
+    const auto known = program_arrays_.find(type);
+    return known != program_arrays_.end() ? known->second : program_arrays_[type] = create(kMaps[kPrograms]);
+  }
   int load_btf(const std::vector<std::byte>& blob) {
     Attr attr;
     attr.set(btf::kBtf, reinterpret_cast<std::uint64_t>(blob.data())).set(btf::kBtfSize, blob.size());
@@ -193,6 +200,7 @@ class Side {
   std::chrono::steady_clock::duration loading_{};
   int types_fd_ = -1, map_types_fd_ = -1;
   std::vector<int> maps_;
+  std::map<std::uint32_t, int> program_arrays_;
 };
 
 // The last line that says why, without numbers.
