@@ -46,4 +46,17 @@ int discard(struct xdp_md* context) {
   return XDP_PASS;
 }
 
+static int nothing(__u32 index, void* context) { return 0; }
+
+// Takes its time between reserving and submitting.
+SEC("xdp")
+int dawdle(struct xdp_md* context) {
+  struct record* record = bpf_ringbuf_reserve(&first, sizeof *record, 0);
+  if (!record) return XDP_DROP;
+  record->number = record->check = 0;
+  bpf_loop(8 * 1024 * 1024, nothing, NULL, 0);
+  bpf_ringbuf_submit(record, 0);
+  return XDP_PASS;
+}
+
 char _license[] SEC("license") = "GPL";
