@@ -89,15 +89,32 @@ Operation Generator::create(int slot, bool plain) {
   operation.slot = slot;
   Shape map;
   map.type = options_.types[dice_.below(options_.types.size())];
+  // Maps of maps in the first slots, and what they may hold in the others.
+  if (holds_maps(map.type) && slot >= kMapSlots / 2) map.type = dice_.one_in(2) ? kArray : kHash;
+  const bool is_common = slot >= kMapSlots / 2 && dice_.one_in(2);
   map.key_size = !has_keys(map.type) ? 0
                  : map.is_hash()
                      ? static_cast<std::uint32_t>(dice_.of({1, 2, 3, 4, 4, 5, 7, 8, 8, 8, 12, 16, 33, 64}))
                      : 4;
   map.value_size = static_cast<std::uint32_t>(dice_.of({1, 2, 3, 4, 5, 7, 8, 8, 8, 12, 16, 24, 33, 64, 100}));
   map.max_entries = number_of_entries();
+  if (is_common && has_keys(map.type) && !holds_maps(map.type)) {
+    map.key_size = 4;
+    map.value_size = 8;
+    map.max_entries = 4;
+  }
   if (map.is_hash() && dice_.one_in(2)) map.flags |= kNoPrealloc;
   if (map.is_hash() && dice_.one_in(4)) map.flags |= kZeroSeed;
   if (map.type == kArray && dice_.one_in(16)) map.flags |= kInnerMap;
+  if (map.type == kRingbuf) {
+    map.value_size = 0;
+    map.max_entries = 4096u << dice_.below(3);
+  }
+  if (holds_maps(map.type)) {
+    map.value_size = 4;
+    const int example = kMapSlots / 2 + static_cast<int>(dice_.below(kMapSlots / 2));
+    operation.references.push_back({create::kInnerMapFd, Referent::kMap, example});
+  }
   if (map.type == kBloomFilter) {
     map.flags |= kZeroSeed;  // so that both make the same mistakes
     if (dice_.one_in(2)) operation.attr.set(create::kMapExtra, dice_.below(16));

@@ -74,7 +74,13 @@ class Generator {
     for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>((word >> (i % 8 * 8)) + i / 8);
     return bytes;
   }
-  Content value(int slot) {
+  Content value(int slot, unsigned command) {
+    const bool goes_in = command == kUpdate || command == kUpdateBatch;
+    if (holds_maps(shape(slot).type) && goes_in) {  // which slot's map
+      Content bytes(shape(slot).value_size);
+      if (!bytes.empty()) bytes[0] = static_cast<std::byte>(dice_.below(kMapSlots));
+      return bytes;
+    }
     if (shape(slot).type != kBloomFilter) return fill(shape(slot).user_value_size());
     return key_of_size(slot, shape(slot).value_size);  // few, so that some have been added
   }
@@ -103,7 +109,8 @@ class Generator {
     if (command == kGetNextKey) {
       operation.buffers.push_back(buffer(element::kValue, fill(map.key_size)));
     } else if (command != kDelete) {
-      operation.buffers.push_back(buffer(element::kValue, value(slot)));
+      operation.buffers.push_back(buffer(element::kValue, value(slot, command)));
+      operation.buffers.back().has_fds = holds_maps(map.type) && command == kUpdate;
     }
     const bool takes_flags = command == kUpdate || dice_.one_in(10);
     if (takes_flags && (command != kDelete || dice_.one_in(10)))
@@ -117,13 +124,13 @@ class Generator {
     const bool reads = command == kLookupBatch || command == kLookupAndDeleteBatch;
     // A hash deletes what its buckets hold, so only whole walks leave both backends with the same map.
     const bool whole_map = command == kLookupAndDeleteBatch && map.is_hash();
-    std::uint32_t count =
-        whole_map || dice_.one_in(4) ? map.max_entries + 1 : dice_.below(map.max_entries + 3);
+    const std::uint32_t entries = has_keys(map.type) ? map.max_entries : std::min(map.max_entries, 8u);
+    std::uint32_t count = whole_map || dice_.one_in(4) ? entries + 1 : dice_.below(entries + 3);
     if (!whole_map && dice_.one_in(50)) count = 0;
     const unsigned bad = whole_map ? 0 : 60;
     Content keys, values;
     for (std::uint32_t i = 0; i < count; ++i) {
-      const Content one_key = key(slot), one_value = fill(map.user_value_size());
+      const Content one_key = key(slot), one_value = value(slot, command);
       keys.insert(keys.end(), one_key.begin(), one_key.end());
       values.insert(values.end(), one_value.begin(), one_value.end());
     }
@@ -137,6 +144,7 @@ class Generator {
     operation.buffers.push_back(buffer(batch::kKeys, keys, bad));
     if (command != kDeleteBatch || dice_.one_in(20))
       operation.buffers.push_back(buffer(batch::kValues, values, bad));
+    if (command == kUpdateBatch && holds_maps(map.type)) operation.buffers.back().has_fds = true;
     operation.attr.set(batch::kCount, count);
     if (dice_.one_in(8)) operation.attr.set(batch::kElemFlags, element_flags());
     if (dice_.one_in(40)) operation.attr.set(batch::kFlags, dice_.of({1, 2, 4, 1ull << 40}));

@@ -293,9 +293,9 @@ HelperSequence generate_helper_ops(std::uint64_t seed, std::size_t operations) {
   constexpr std::size_t kMost = 500;  // operations of one program
   Dice dice(seed);
   HelperSequence sequence;
-  constexpr std::size_t kTypes = std::size(kRandomTypes);
+  constexpr std::size_t kTypes = std::size(kProgramTypes);
   for (std::size_t i = 0; i < 4; ++i)
-    sequence.maps.push_back(random_map(dice, kRandomTypes[(i + seed) % kTypes]));
+    sequence.maps.push_back(random_map(dice, kProgramTypes[(i + seed) % kTypes]));
   while (operations != 0) {
     const std::size_t count = std::min<std::size_t>(operations, 1 + dice.below(kMost));
     operations -= count;

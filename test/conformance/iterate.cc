@@ -107,6 +107,7 @@ void iterate(World& world, int slot, Observation& out) {
     std::fill(value.begin(), value.end(), std::byte{0x77});
     Record record = next;
     append(record, world.lookup(fd, next.data(), value.data()));
+    if (holds_maps(shape.type)) world.name_map_ids(value);
     record.insert(record.end(), value.begin(), value.end());
     records.push_back(std::move(record));
     key = next;
@@ -135,6 +136,7 @@ void walk(World& world, const Operation& operation, Observation& out) {
       out.result = -EOVERFLOW;
       break;
     }
+    if (holds_maps(shape.type)) world.name_map_ids(values);
     auto pairs = pairs_of(keys.data(), values.data(), step.count, shape);
     std::move(pairs.begin(), pairs.end(), std::back_inserter(records));
     if (step.result == -ENOENT) break;
@@ -223,6 +225,7 @@ void settle_batch(World& world, const Operation& operation, int slot, Observatio
   for (const Record& pair : pairs) {
     Record value(shape.user_value_size());
     const long found = world.lookup(world.map_fd(slot), pair.data(), value.data());
+    if (holds_maps(shape.type)) world.name_map_ids(value);  // as the pair is named
     if (found != 0 || !std::equal(value.begin(), value.end(), pair.begin() + shape.key_size))
       observation.result = -EBADMSG;
   }

@@ -22,6 +22,19 @@ struct PlacedAttr {
   Attr sent;
 };
 
+// The map that an operation names by a fd of ours, or nullptr.
+const Reference* map_of(const Operation& operation) {
+  for (const Reference& reference : operation.references)
+    if (reference.to == Referent::kMap) return &reference;
+  return nullptr;
+}
+
+bool is_on_map_of_maps(World& world, const Operation& operation) {
+  const Reference* const map = map_of(operation);
+  return map != nullptr && operation.command != kMapCreate && world.map_fd(map->slot) >= 0 &&
+         holds_maps(world.shape(map->slot).type);
+}
+
 PlacedAttr place_attr(World& world, const Operation& operation) {
   PlacedAttr placed;
   placed.sent = operation.attr;
@@ -33,6 +46,10 @@ PlacedAttr place_attr(World& world, const Operation& operation) {
       const std::string path = world.path(reinterpret_cast<const char*>(buffer.bytes.data()));
       address =
           world.arena().put(region, std::as_bytes(std::span(path.c_str(), path.size() + 1)), buffer.place);
+    } else if (buffer.has_fds && is_on_map_of_maps(world, operation)) {
+      std::vector<std::byte> fds = buffer.bytes;
+      world.put_fds(fds);
+      address = world.arena().put(region, fds, buffer.place);
     } else {
       address = world.arena().put(region, buffer.bytes, buffer.place);
     }
@@ -76,8 +93,18 @@ void collect(World& world, const Operation& operation, const PlacedAttr& placed,
   std::size_t region = kAttrRegion;
   for (const Buffer& buffer : operation.buffers) {
     ++region;
-    if (!buffer.is_path)
-      observation.parts.push_back(seen(world, buffer.field.name, region, buffer.bytes.size()));
+    if (buffer.is_path) continue;
+    observation.parts.push_back(seen(world, buffer.field.name, region, buffer.bytes.size()));
+    if (!buffer.has_fds || !is_on_map_of_maps(world, operation)) continue;
+    // What the caller put there is as the operation has it; what came out has ids.
+    std::vector<std::byte> fds = buffer.bytes;
+    world.put_fds(fds);
+    auto& bytes = observation.parts.back().bytes;
+    for (std::size_t at = 0; at < fds.size() && Arena::kRedZone + at < bytes.size(); at += 4)
+      if (std::memcmp(bytes.data() + Arena::kRedZone + at, fds.data() + at,
+                      std::min<std::size_t>(4, fds.size() - at)) == 0)
+        std::memcpy(bytes.data() + Arena::kRedZone + at, buffer.bytes.data() + at,
+                    std::min<std::size_t>(4, fds.size() - at));
   }
 }
 
@@ -121,11 +148,9 @@ void take_fd(World& world, const Operation& operation, Observation& observation)
   }
 }
 
-// The map that an operation names by a fd of ours, or nullptr.
-const Reference* map_of(const Operation& operation) {
-  for (const Reference& reference : operation.references)
-    if (reference.to == Referent::kMap) return &reference;
-  return nullptr;
+void name_values(World& world, Observation& observation) {
+  for (Observation::Part& part : observation.parts)
+    if (part.name == element::kValue.name || part.name == batch::kValues.name) world.name_map_ids(part.bytes);
 }
 
 Observation call(World& world, const Operation& operation) {
@@ -144,6 +169,9 @@ Observation call(World& world, const Operation& operation) {
   if (operation.command == kBtfLoad && observation.result == -EFAULT)
     std::erase_if(observation.parts, [](const auto& part) { return part.name == btf::kLogBuf.name; });
   if (operation.command == kObjGetInfo) rename_info_ids(world, operation, observation);
+  const bool gives_values = operation.command == kLookup || operation.command == kLookupBatch ||
+                            operation.command == kLookupAndDeleteBatch;
+  if (gives_values && is_on_map_of_maps(world, operation)) name_values(world, observation);
   if (hash && operation.command == kGetNextKey) settle_next_key(world, map->slot, moves_freely, observation);
   if (hash && (operation.command == kLookupBatch || operation.command == kLookupAndDeleteBatch))
     settle_batch(world, operation, map->slot, observation);

@@ -34,6 +34,7 @@ struct Buffer {
   Place place = Place::kWritable;
   std::vector<std::byte> bytes;
   bool is_path = false;  // "@/name": '@' is the backend's pin directory
+  bool has_fds = false;  // numbers of slots, whose map fds the caller puts there
 };
 
 enum class Referent : unsigned char { kMap, kBtf, kClosed, kNegative, kOrdinaryFile, kMapId, kBtfId };

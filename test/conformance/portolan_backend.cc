@@ -5,6 +5,7 @@
 #include "backend.h"
 #include "base/sys.h"
 #include "portolan/portolan.h"
+#include "uapi.h"
 
 namespace portolan::conformance {
 namespace {
@@ -20,7 +21,12 @@ class Portolan final : public Backend {
     return result < 0 ? -errno : result;
   }
   void close(int fd) override { ::portolan_close_fd(runtime_, fd); }
-  void unlink(const std::string& path) override { (void)sys::unlinkat(AT_FDCWD, path.c_str(), 0); }
+  void unlink(const std::string& path) override {
+    (void)sys::unlinkat(AT_FDCWD, path.c_str(), 0);
+    // Nobody has seen it but us: whatever goes with the pin goes when it is named.
+    std::uint32_t attr[3] = {};
+    while (::portolan_bpf(runtime_, kMapGetNextId, attr, sizeof attr) == 0) attr[0] = attr[1];
+  }
   const std::string& pin_directory() const override { return pins_; }
 
  private:

@@ -50,14 +50,20 @@ enum MapType : std::uint32_t {
   kBloomFilter = 30,
 };
 // Those that random sequences are about.
-inline constexpr std::uint32_t kRandomTypes[] = {kHash,  kArray, kPerCpuHash, kPerCpuArray,
-                                                 kQueue, kStack, kBloomFilter};
+inline constexpr std::uint32_t kRandomTypes[] = {kHash,  kArray,       kPerCpuHash,  kPerCpuArray, kQueue,
+                                                 kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps,  kRingbuf};
+// Those whose elements random programs use.
+inline constexpr std::uint32_t kProgramTypes[] = {kHash,  kArray, kPerCpuHash, kPerCpuArray,
+                                                  kQueue, kStack, kBloomFilter};
 std::string_view map_type_name(std::uint32_t type);
 // Whether elements come in no order of theirs.
-constexpr bool is_hash_type(std::uint32_t type) { return type == kHash || type == kPerCpuHash; }
+constexpr bool is_hash_type(std::uint32_t type) {
+  return type == kHash || type == kPerCpuHash || type == kHashOfMaps;
+}
+constexpr bool holds_maps(std::uint32_t type) { return type == kArrayOfMaps || type == kHashOfMaps; }
 constexpr bool is_per_cpu_type(std::uint32_t type) { return type == kPerCpuHash || type == kPerCpuArray; }
 constexpr bool has_keys(std::uint32_t type) {
-  return type != kQueue && type != kStack && type != kBloomFilter;
+  return type != kQueue && type != kStack && type != kBloomFilter && type != kRingbuf;
 }
 
 enum MapFlags : std::uint32_t {

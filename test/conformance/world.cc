@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "base/assert.h"
@@ -71,6 +72,7 @@ int World::load_btf(int slot) {
 
 void World::clear() {
   for (int slot = 0; slot < kMapSlots; ++slot) close_map(slot);
+  map_ids_.clear();
   for (std::uint32_t pin = 0; pin < kPins; ++pin) backend_.unlink(pin_path(pin));
   backend_.unlink(backend_.pin_directory() + kOddPin);
   for (std::uint32_t number = 0; number < kMappings; ++number) unmap(number);
@@ -94,6 +96,8 @@ void World::adopt_map(int slot, int fd) {
   ask.set(info::kInfo, reinterpret_cast<std::uint64_t>(details.data()));
   if (call(kObjGetInfo, ask, info::kSize) != 0) return;
   shapes_[at] = {details[0], details[1], details[2], details[3], details[4], details[5]};
+  if (std::find(map_ids_.begin(), map_ids_.end(), details[1]) == map_ids_.end())
+    map_ids_.push_back(details[1]);
 }
 
 std::uint32_t World::value_of(const Reference& reference) const {
@@ -119,9 +123,30 @@ std::uint32_t World::value_of(const Reference& reference) const {
 }
 
 std::uint32_t World::name_of_map_id(std::uint32_t id) const {
-  for (std::uint32_t slot = 0; slot < kMapSlots; ++slot)
-    if (id != 0 && shapes_[slot].id == id) return 0x6d617000 + slot;
-  return id;
+  const auto known = std::find(map_ids_.begin(), map_ids_.end(), id);
+  return known == map_ids_.end() ? id : 0x6d610000 + static_cast<std::uint32_t>(known - map_ids_.begin());
+}
+
+namespace {
+
+template <class Change>
+void change_words(std::vector<std::byte>& bytes, Change change) {
+  for (std::size_t at = 0; at + 4 <= bytes.size(); at += 4) {
+    const std::uint32_t word = change(load_unaligned<std::uint32_t>(bytes.data() + at));
+    std::memcpy(bytes.data() + at, &word, sizeof word);
+  }
+}
+
+}  // namespace
+
+void World::put_fds(std::vector<std::byte>& slots) const {
+  change_words(slots, [&](std::uint32_t slot) {
+    return slot < kMapSlots ? value_of({{}, Referent::kMap, static_cast<int>(slot)}) : slot;
+  });
+}
+
+void World::name_map_ids(std::vector<std::byte>& values) const {
+  change_words(values, [&](std::uint32_t id) { return name_of_map_id(id); });
 }
 
 std::uint32_t World::name_of_btf_id(std::uint32_t id) const {

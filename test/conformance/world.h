@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "arena.h"
 #include "backend.h"
@@ -46,9 +47,12 @@ class World {
   void unmap(std::uint32_t number);
 
   std::uint32_t value_of(const Reference& reference) const;  // the fd or id on this backend
-  // "slot n has it" for an id of ours, or the id itself.
+  // "the n-th that was made" for an id of ours, or the id itself.
   std::uint32_t name_of_map_id(std::uint32_t id) const;
   std::uint32_t name_of_btf_id(std::uint32_t id) const;
+  // Values of maps of maps: slots' numbers become their fds, and ids what name_of_map_id() calls them.
+  void put_fds(std::vector<std::byte>& slots) const;
+  void name_map_ids(std::vector<std::byte>& values) const;
   std::string path(const char* text) const;  // '@' expanded
   std::string pin_path(std::uint32_t number) const;
 
@@ -66,6 +70,7 @@ class World {
   std::array<Shape, kMapSlots> shapes_;
   std::array<int, kBtfSlots> btf_fds_;
   std::array<std::uint32_t, kBtfSlots> btf_ids_{};
+  std::vector<std::uint32_t> map_ids_;  // of all maps since the last clear(), by age
   std::array<Mapped, kMappings> mappings_;
   int ordinary_file_ = -1;
 };
