@@ -17,6 +17,7 @@ class FdArrayMap : public ArrayBase {
   }
   static void format(const shm::Region&, std::uint64_t, const MapSpec&) {}  // the places are edges
 
+  void let_go() override { references_.forget(); }
   bool takes_fds() const override { return true; }
   Result<void> lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags) override;
   Result<void> update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) override;

@@ -20,6 +20,7 @@ class HashOfMapsMap final : public HashBase {
 
   bool has_seq_show() const override { return false; }
   bool has_iterator() const override { return false; }
+  void let_go() override { references_.forget(); }
   bool takes_fds() const override { return true; }
   Result<std::uint32_t> fd_get_ptr(int fd) override { return inner_map_of_fd(*this, fd); }
   Result<void> lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags) override;

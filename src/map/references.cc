@@ -47,9 +47,12 @@ References::References(object::View& owner, object::Kind kind, std::uint32_t cou
   if (known_ != nullptr && places.size() >= edges(count)) words_ = places.subspan(1, count);
 }
 
-References::~References() {
-  for (std::size_t place = 0; place < words_.size(); ++place) delete known_[place].load_acquire();
-  for (const Known* known = retired_.load_acquire(); known != nullptr;) {
+References::~References() { forget(); }
+
+void References::forget() {
+  // Pairs with learn.
+  for (std::size_t place = 0; place < words_.size(); ++place) delete known_[place].exchange_acq_rel(nullptr);
+  for (const Known* known = retired_.exchange_acq_rel(nullptr); known != nullptr;) {
     const Known* const next = known->next;
     delete known;
     known = next;

@@ -54,6 +54,8 @@ class References {
   void release(std::uint32_t id);
   // Leaves nothing anywhere, with one wait for all.
   void clear();
+  // Gives up what this process has found; nobody may be using it.
+  void forget();
 
  private:
   using Word = sync::Atomic<std::uint64_t>;

@@ -229,6 +229,8 @@ Runtime::~Runtime() {
   {
     ProcessLock lock;
     impl_->by_handle.clear();
+    for (const auto& [serial, view] : impl_->views) view->let_go();
+    for (const auto& one : impl_->limbo) one.view->let_go();
     impl_->views.clear();
     impl_->limbo.clear();
   }

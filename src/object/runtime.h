@@ -93,6 +93,9 @@ class View {
   // happens (a death in the middle, or two processes that notice together, repeat it): it must be idempotent.
   virtual void release_uref() {}
   virtual void check(shm::Findings&) const {}  // for fsck
+  // The runtime ends, and with it every view: ViewRefs of others must be given up, since those may go first.
+  // Nobody is inside a call.
+  virtual void let_go() {}
 
  private:
   friend class Runtime;

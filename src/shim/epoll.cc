@@ -39,9 +39,10 @@ struct Watch {
 
 constexpr std::uint64_t kMark = 0x504f'5254'4f4c'0000;  // "PORTOL", and the number of a watch
 
-std::recursive_mutex mutex;
-std::map<std::uint16_t, Watch> watches;     // by number
-sync::Atomic<std::uint32_t> watches_there;  // how many
+// Never destroyed: the runtime may be gone before them when the process ends.
+std::recursive_mutex& mutex = *new std::recursive_mutex;
+std::map<std::uint16_t, Watch>& watches = *new std::map<std::uint16_t, Watch>;  // by number
+sync::Atomic<std::uint32_t> watches_there;                                      // how many
 
 map::RingBufferMap& ring_of(const Watch& watch) {
   return *static_cast<map::Map*>(watch.ring.get())->ring_buffer();

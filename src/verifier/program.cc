@@ -136,6 +136,7 @@ map::ProgramTraits traits_of(std::uint32_t type, std::uint32_t expected_attach_t
           (flags & abi::prog_flag::kXdpHasFrags) != 0};
 }
 
+void Program::let_go() { delete adopted_.exchange_acq_rel(nullptr); }
 Program::~Program() { delete adopted_.load_relaxed(); }
 
 Result<std::vector<std::uint32_t>> Program::map_ids() {

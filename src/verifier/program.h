@@ -45,6 +45,7 @@ class Program final : public map::ProgramView {
   struct Stored;  // its bytes in the region
   Program(object::Mapped mapped, Stored* stored);
   ~Program() override;
+  void let_go() override;
 
   const ProgramAttributes& attributes() const { return attributes_; }
   map::ProgramTraits traits() const override {

@@ -89,8 +89,15 @@ TEST_P(Objects, tail_calls_and_inner_maps_of_a_legacy_object) {
   EXPECT_EQ(run(object, "count_packets"), 0u);  // XDP_ABORTED, by the other program
   EXPECT_EQ(run(object, "keep_some"), 0u);
   auto outer = RawMap::from_fd(runtime(), ::dup(object.map_fds()[2]));
-  const int inner = object.map_fds()[0];
   ASSERT_TRUE(outer);
+  // One that is younger than what refers to it, and goes before it when the runtime ends.
+  auto younger = Array<std::uint64_t>::create(runtime(), 4);
+  ASSERT_TRUE(younger);
+  ASSERT_TRUE(younger->update(0, 33));
+  int inner = younger->fd();
+  ASSERT_TRUE(outer->update(std::as_bytes(std::span(&one, 1)), std::as_bytes(std::span(&inner, 1))));
+  EXPECT_EQ(run(object, "keep_some"), 33u);
+  inner = object.map_fds()[0];
   ASSERT_TRUE(outer->update(std::as_bytes(std::span(&one, 1)), std::as_bytes(std::span(&inner, 1))));
   EXPECT_EQ(run(object, "keep_some"), 1u);
 }
