@@ -77,11 +77,14 @@ FastPath fast_path_of(const MapState& state) {
 }
 
 bool hash_lookup(const void* table, const void* key, void* value) noexcept {
-  return static_cast<const ds::HashTable*>(table)->lookup(key, value);
+  const auto& hash = *static_cast<const ds::HashTable*>(table);
+  if (hash.shape().evicts) return hash.lookup_and_keep(key, value);
+  return hash.lookup(key, value);
 }
 
 std::byte* hash_find(const void* table, const void* key) noexcept {
-  return static_cast<const ds::HashTable*>(table)->find(key);
+  const auto& hash = *static_cast<const ds::HashTable*>(table);
+  return hash.shape().evicts ? hash.find_and_keep(key) : hash.find(key);
 }
 
 std::size_t walk_directly(const MapState& state, BatchCursor& cursor, std::byte* keys, std::byte* values,

@@ -47,7 +47,7 @@ struct alignas(64) HashHeader {
   std::uint32_t key_size;
   std::uint32_t value_size;
   std::uint32_t max_entries;
-  std::uint32_t preallocated;
+  std::uint32_t traits;          // kPreallocated, kEvicts
   alignas(64) sync::RobustLock free_lock;  // guards the four below
   sync::Atomic<std::uint32_t> free_head;   // linked through Element::word
   sync::Atomic<std::uint32_t> free_count;  // elements in that list
@@ -57,6 +57,7 @@ struct alignas(64) HashHeader {
   sync::Atomic<std::uint32_t> leaks;   // not 0: elements may be in no list, because their holder died
 };
 static_assert(sizeof(HashHeader) == 128);
+inline constexpr std::uint32_t kPreallocated = 1, kEvicts = 2;
 inline constexpr std::uint64_t kHashMagic = 0x31'4853'4148'4c54'50ull;  // "PTLHASH1"
 
 // The head of an element; the key follows unless it has its place in `word`, then the value, 8-aligned.

@@ -13,28 +13,34 @@ bool HashTable::lookup_words_again(std::uint64_t word, std::uint64_t hash, void*
 }
 
 template <HashTable::KeyKind kind>
-bool HashTable::lookup_as(const void* key, void* value) const {
+bool HashTable::lookup_as(const void* key, void* value, Found& found) const {
   const auto words = wanted<kind>(key);
-  Found found;
   return search<kind>(words, hash_as<kind>(words), found, [value, this](Element* at) {
     sync::copy_from_shared(value, value_of(at), shape_.value_size);
     sync::fence_acquire();  // before look_at's checks
   });
 }
 
-bool HashTable::lookup_other(const void* key, void* value) const {
+bool HashTable::lookup_other(const void* key, void* value, Found& found) const {
   switch (kind_) {
     case KeyKind::kWords:
     case KeyKind::k8:
-      return lookup_as<KeyKind::k8>(key, value);
+      return lookup_as<KeyKind::k8>(key, value, found);
     case KeyKind::k4:
-      return lookup_as<KeyKind::k4>(key, value);
+      return lookup_as<KeyKind::k4>(key, value, found);
     case KeyKind::k16:
-      return lookup_as<KeyKind::k16>(key, value);
+      return lookup_as<KeyKind::k16>(key, value, found);
     case KeyKind::kOther:
       break;
   }
-  return lookup_as<KeyKind::kOther>(key, value);
+  return lookup_as<KeyKind::kOther>(key, value, found);
+}
+
+bool HashTable::lookup_and_keep(const void* key, void* value) const {
+  Found found;
+  if (!lookup_other(key, value, found)) return false;
+  order_.note_hit(found.index);
+  return true;
 }
 
 template <HashTable::KeyKind kind>
@@ -61,6 +67,13 @@ bool HashTable::locate(const void* key, std::uint64_t hash, Found& found) const 
 std::byte* HashTable::find(const void* key) const {
   Found found;
   return locate(key, hash(key), found) ? value_of(found.element) : nullptr;
+}
+
+std::byte* HashTable::find_and_keep(const void* key) const {
+  Found found;
+  if (!locate(key, hash(key), found)) return nullptr;
+  order_.note_hit(found.index);
+  return value_of(found.element);
 }
 
 void HashTable::read_key(Element* from, void* key) const {
@@ -98,18 +111,19 @@ bool HashTable::reaches(std::uint64_t hash, std::uint32_t bucket) const {
   return (spill & spill_bit_of(hash)) != 0 && steps <= Spill::distance(spill);
 }
 
-// Whether a bucket refers to the element: the slow way, for elements in doubt. It goes where a lookup of the
-// key goes, but compares indices, so that the key, which may be long, need not be copied.
-bool HashTable::is_committed(std::uint32_t index) const {
-  const std::uint64_t hash = hash_of(element(index));
+// The slot that refers to the element, whose key has this hash. It goes where a lookup of the key goes, but
+// compares indices, so that the key, which may be long, need not be copied.
+bool HashTable::find_slot_of(std::uint32_t index, std::uint64_t hash, Found& found) const {
   const std::uint32_t home = home_of(hash);
   const std::uint16_t tag = tag_of(hash);
-  const auto refers = [&](const Bucket& bucket) {
+  const auto refers = [&](Bucket& bucket) {
     for (std::uint32_t matches = match_tags(bucket, tag); matches != 0;) {
       const auto slot = first_slot(matches);
       // In this order, as in look_at: the slot may have been another key's when its tag was read first.
-      if (bucket.elements[slot].load_acquire() == index && bucket.tags[slot].load_acquire() == tag)
+      if (bucket.elements[slot].load_acquire() == index && bucket.tags[slot].load_acquire() == tag) {
+        found = {&bucket, slot, index, element(index)};
         return true;
+      }
       matches &= ~(3u << (2 * slot));
     }
     return false;
@@ -123,6 +137,12 @@ bool HashTable::is_committed(std::uint32_t index) const {
     if (refers(buckets_[at])) return true;
   }
   return false;
+}
+
+// Whether a bucket refers to the element: the slow way, for elements in doubt.
+bool HashTable::is_committed(std::uint32_t index) const {
+  Found found;
+  return find_slot_of(index, hash_of(element(index)), found);
 }
 
 bool HashTable::next(std::uint32_t& cursor, void* key, void* value) const {

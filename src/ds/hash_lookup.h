@@ -155,7 +155,8 @@ inline bool HashTable::search(const Wanted& wanted, std::uint64_t hash, Found& f
 [[gnu::always_inline]] inline bool HashTable::lookup(const void* key, void* value) const {
   if (kind_ == KeyKind::kWords) [[likely]]
     return lookup_words(key, value);
-  return lookup_other(key, value);
+  Found found;
+  return lookup_other(key, value, found);
 }
 
 }  // namespace portolan::ds

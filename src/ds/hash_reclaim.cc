@@ -10,6 +10,7 @@ namespace portolan::ds {
 namespace {
 
 constexpr unsigned kRefill = kLaneItems / 2;
+constexpr unsigned kVictims = 256;  // that an insert tries before it stops all others
 
 }  // namespace
 
@@ -50,13 +51,14 @@ Result<void> HashTable::hand_out(std::uint32_t wanted, std::uint32_t& from, std:
 
 // Adds a few elements to a lane. E2BIG: there are none; ENOMEM: there are, but no memory for them.
 Result<void> HashTable::refill(const sync::Actor& actor, Lane& lane) const {
+  const unsigned most = shape_.evicts ? 1 : kRefill;
   std::uint32_t held = lane.count.load_relaxed();
-  if (held > kLaneItems - kRefill) return {};
+  if (held > kLaneItems - most) return {};
   lock_free_list(actor);
   std::uint32_t left = header_->free_count.load_relaxed(), head = header_->free_head.load_relaxed();
   Result<void> result;
   if (left != 0 && head < slab_) {
-    for (unsigned n = 0; n < kRefill && left != 0 && head < slab_; ++n, --left) {
+    for (unsigned n = 0; n < most && left != 0 && head < slab_; ++n, --left) {
       lane.items[held++].store_relaxed(head);
       head = element(head)->word.load_relaxed();
     }
@@ -64,7 +66,7 @@ Result<void> HashTable::refill(const sync::Actor& actor, Lane& lane) const {
     header_->free_count.store_relaxed(left);
   } else {
     std::uint32_t from = 0, to = 0;
-    result = hand_out(kRefill, from, to);
+    result = hand_out(most, from, to);
     // Descending: the last one is used first.
     if (result)
       for (std::uint32_t n = to; n > from; --n) lane.items[held++].store_relaxed(n - 1);
@@ -170,6 +172,10 @@ Result<void> HashTable::LaneHold::take_any() {
 Result<void> HashTable::LaneHold::grow(const void* key, std::uint64_t hash) {
   if (table_.refill(actor_, *lane_)) [[likely]]
     return {};
+  if (table_.shape_.evicts && table_.header_->leaks.load_relaxed() == 0) {
+    const std::uint32_t victim = table_.evict(actor_, kVictims);
+    if (victim != kNoElement) return push(victim), Result<void>{};
+  }
   lane_->lock.unlock();
   lane_ = nullptr;
   Exclusive all(table_, actor_);
@@ -180,7 +186,14 @@ Result<void> HashTable::LaneHold::grow(const void* key, std::uint64_t hash) {
     empty_lane |= held == 0 || held > kLaneItems;
   }
   if (empty_lane || table_.header_->leaks.load_relaxed() != 0) TRY(table_.sweep(actor_));
-  const auto refilled = table_.refill(actor_, preferred());
+  auto refilled = table_.refill(actor_, preferred());
+  if (!refilled && table_.shape_.evicts) {
+    // Nobody is in the way now: whatever is in the table can be had.
+    lane_ = &preferred();
+    const std::uint32_t victim = table_.evict(actor_, std::uint64_t{4} * table_.slab_);
+    if (victim != kNoElement) push(victim), refilled = {};
+    lane_ = nullptr;
+  }
   if (!refilled) {
     // Nobody can add or remove a key now. If ours came meanwhile, it can be replaced after all.
     BucketHold hold(table_, actor_, table_.home_of(hash));

@@ -14,6 +14,7 @@
 //   header   shape, seed | free list: lock, head, count, handed_out, backed, leaks
 //   lanes    2 … 32 lines:  lock 8 | count 4 | 13 element indices
 //   buckets  one line each: lock 8 | 9 tags of 16 bits | spill 2 | 9 element indices of 32 bits
+//   order    of tables that evict only: eviction_order.cc
 //   slab     max_entries + lanes elements: generation 4 | key (or, up to 4 bytes, in the next word) | value,
 //            8-aligned
 //
@@ -58,6 +59,9 @@
 //   erase    with the store of 0 to the tag. After: spill recounted if the key was not at home; element
 //            freed, to the lane.
 //   in place under the home lock; each 8-byte word takes effect by itself.
+//   evict    an insert that finds no free element makes one, in a table that evicts: it takes the victim's
+//            home lock, with its own lane and no other bucket in hand, and does what erase does. Lanes of such
+//            a table keep one element only, so that none is given up while others lie idle.
 //   E2BIG    holding all lanes and the home lock: the key is absent, and there is no free element anywhere.
 //   next     an element that is kSettled is there; one in doubt is looked up. A writer takes kSettled away
 //            before it takes the element out and sets it after it put one in, so a kill leaves elements in
@@ -115,13 +119,13 @@ struct Plan {
   std::uint32_t buckets, lanes, slab, chunk;
   std::uint32_t key_offset, value_offset;
   std::uint64_t stride;
-  std::uint64_t lanes_offset, buckets_offset, elements_offset, total;
+  std::uint64_t lanes_offset, buckets_offset, order_offset, elements_offset, total;
 };
 
 // Where everything lies, from the shape alone.
 Result<Plan> plan_of(const HashTableShape& shape) {
   if (shape.key_size == 0 || shape.key_size > HashTable::kMaxKeySize || shape.value_size < 8 ||
-      shape.value_size % 8 != 0 || shape.max_entries == 0)
+      shape.value_size % 8 != 0 || shape.max_entries == 0 || (shape.evicts && !shape.preallocated))
     return fail(EINVAL);
   Plan plan{};
   // 9 slots · 0.7 = 6.3 entries a bucket when the map is full.
@@ -134,7 +138,8 @@ Result<Plan> plan_of(const HashTableShape& shape) {
   plan.stride = std::uint64_t{plan.value_offset} + shape.value_size;
   plan.lanes_offset = sizeof(HashHeader);
   plan.buckets_offset = plan.lanes_offset + plan.lanes * sizeof(Lane);
-  plan.elements_offset = plan.buckets_offset + plan.buckets * std::uint64_t{sizeof(Bucket)};
+  plan.order_offset = plan.buckets_offset + plan.buckets * std::uint64_t{sizeof(Bucket)};
+  plan.elements_offset = plan.order_offset + (shape.evicts ? EvictionOrder::size(plan.slab) : 0);
   if (plan.stride > (kMostBytes - plan.elements_offset) / plan.slab) return fail(E2BIG);
   plan.total = plan.elements_offset + plan.slab * plan.stride;
   plan.chunk = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(64 * 1024 / plan.stride, 1, plan.slab));
@@ -157,7 +162,7 @@ void HashTable::format(const shm::Region& region, std::uint64_t offset, const Ha
   header->key_size = shape.key_size;
   header->value_size = shape.value_size;
   header->max_entries = shape.max_entries;
-  header->preallocated = shape.preallocated;
+  header->traits = (shape.preallocated ? kPreallocated : 0) | (shape.evicts ? kEvicts : 0);
   header->free_head.store_relaxed(kNoElement);
   header->handed_out.store_relaxed(plan->lanes);
   header->backed.store_relaxed(shape.preallocated ? plan->slab : plan->lanes);
@@ -173,8 +178,8 @@ Result<HashTable> HashTable::attach(shm::Region& region, std::uint64_t offset) {
   auto* header = region.at<HashHeader>(offset);
   if (header == nullptr || header->magic != kHashMagic) return fail(EINVAL);
   HashTable table;
-  table.shape_ = {header->key_size, header->value_size, header->max_entries, header->preallocated != 0,
-                  header->seed};
+  table.shape_ = {header->key_size, header->value_size, header->max_entries,
+                  (header->traits & kPreallocated) != 0, header->seed, (header->traits & kEvicts) != 0};
   const auto plan = plan_of(table.shape_);
   if (!plan || plan->total > region.size() - offset) return fail(EINVAL);
   table.function_ = HashFunction(table.shape_.seed);
@@ -194,6 +199,11 @@ Result<HashTable> HashTable::attach(shm::Region& region, std::uint64_t offset) {
   table.header_ = header;
   table.lanes_ = region.at<Lane>(offset + plan->lanes_offset, plan->lanes);
   table.buckets_ = region.at<Bucket>(offset + plan->buckets_offset, plan->buckets);
+  if (table.shape_.evicts) {
+    const std::uint64_t bytes = EvictionOrder::size(plan->slab);
+    table.order_ = TRY(EvictionOrder::attach(
+        Bytes(region.at<std::byte>(offset + plan->order_offset, bytes), bytes), plan->slab));
+  }
   table.elements_offset_ = offset + plan->elements_offset;
   table.elements_ = region.at<std::byte>(table.elements_offset_, plan->total - plan->elements_offset);
   table.region_ = &region;

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "ds/eviction_order.h"
 #include "ds/hash_function.h"
 #include "ds/hash_layout.h"
 #include "shm/findings.h"
@@ -24,6 +25,7 @@ struct HashTableShape {
   std::uint32_t max_entries;  // ≥ 1
   bool preallocated;          // reserve every element at creation
   std::uint64_t seed;
+  bool evicts = false;  // a full table gives up another key for a new one; preallocated
 };
 
 enum class Insert : std::uint8_t { kAny, kNoExist, kExist };
@@ -51,13 +53,16 @@ class HashTable {
   // Copies the value whole: one that some update put there, never a mix. False: the key is absent (and
   // `value` may hold anything).
   bool lookup(const void* key, void* value) const;
+  // The same, and what is found outlives what nobody looked up (tables that evict).
+  bool lookup_and_keep(const void* key, void* value) const;
   // The value where it lies, 8-aligned; nullptr: absent. It stays valid memory as long as the region is
   // mapped, but may be recycled for another key at any time.
   std::byte* find(const void* key) const;
+  std::byte* find_and_keep(const void* key) const;
   // Brings the key's bucket near: for callers with several keys at hand.
   void prefetch(const void* key) const { __builtin_prefetch(&buckets_[home_of(hash(key))]); }
 
-  // EEXIST, ENOENT by `mode`; E2BIG at max_entries; ENOMEM when an unpreallocated chunk cannot be had.
+  // EEXIST, ENOENT by `mode`; E2BIG at max_entries, unless the table evicts; ENOMEM when an unpreallocated chunk cannot be had.
   // Replacing commits a new element: readers see the old value or the new one.
   Result<void> update(const sync::Actor& actor, const void* key, const void* value, Insert mode);
   // Runs `write(value, fresh)` on the key's value in place under the bucket's lock (per-CPU values,
@@ -149,15 +154,16 @@ class HashTable {
   bool lookup_words(const void* key, void* value) const;
 
   // hash_lookup.cc
-  bool lookup_other(const void* key, void* value) const;
+  bool lookup_other(const void* key, void* value, Found& found) const;
   bool lookup_words_again(std::uint64_t wanted, std::uint64_t hash, void* value) const;
   template <KeyKind kind>
-  bool lookup_as(const void* key, void* value) const;
+  bool lookup_as(const void* key, void* value, Found& found) const;
   template <KeyKind kind>
   bool locate_as(const void* key, std::uint64_t hash, Found& found) const;
   bool locate(const void* key, std::uint64_t hash, Found& found) const;
   void read_key(Element* element, void* key) const;
   std::uint64_t hash_of(Element* element) const;
+  bool find_slot_of(std::uint32_t index, std::uint64_t hash, Found& found) const;
   bool is_committed(std::uint32_t index) const;
   std::uint32_t next_many_words(std::uint32_t& cursor, std::byte* keys, std::byte* values,
                                 std::uint32_t most) const;
@@ -190,6 +196,9 @@ class HashTable {
   static int free_slot(const Bucket& bucket);
   void recount_spill(std::uint32_t home) const;
 
+  // hash_evict.cc
+  std::uint32_t evict(const sync::Actor& actor, std::uint64_t tries) const;
+
   // hash_reclaim.cc
   void lock_free_list(const sync::Actor& actor) const;
   Result<void> refill(const sync::Actor& actor, Lane& lane) const;
@@ -208,6 +217,7 @@ class HashTable {
   Bucket* buckets_ = nullptr;
   Lane* lanes_ = nullptr;
   HashHeader* header_ = nullptr;
+  EvictionOrder order_;  // of tables that evict
   shm::Region* region_ = nullptr;
   std::uint64_t elements_offset_ = 0;  // in the region
 };

@@ -52,13 +52,6 @@ inline void HashTable::replace(const Found& found, std::uint32_t fresh) const {
   recycle(found.element);
 }
 
-inline void HashTable::remove(const Found& found, std::uint64_t hash) const {
-  doubt(found.element);
-  found.bucket->tags[found.slot].store_release(0);  // the commit; pairs with look_at
-  if (found.bucket != &buckets_[home_of(hash)]) recount_spill(home_of(hash));
-  recycle(found.element);
-}
-
 int HashTable::free_slot(const Bucket& bucket) {
   const std::uint32_t free = match_tags(bucket, 0);
   return free == 0 ? -1 : static_cast<int>(first_slot(free));
@@ -157,7 +150,9 @@ template <HashTable::KeyKind kind>
         if (mode == Insert::kNoExist) return fail(EEXIST);
         if (writer != nullptr) {
           writer->write(writer->context, value_of(found.element), false);
+          if (shape_.evicts) order_.note_hit(found.index);
         } else {
+          if (shape_.evicts) order_.note_replace(found.index, fresh);
           replace<kind>(found, fresh);
           lane.set_top(found.index);
         }
@@ -165,6 +160,7 @@ template <HashTable::KeyKind kind>
       }
       if (mode == Insert::kExist) return fail(ENOENT);
       if (lane.count() >= 2) {
+        if (shape_.evicts) order_.note_insert(fresh, hash);
         if constexpr (kind == KeyKind::kWords) {  // filled already
           busy = insert(actor, hash, fresh, [] {});
         } else {
@@ -214,6 +210,7 @@ Result<void> HashTable::put_in_place(const sync::Actor& actor, const void* key, 
     if (locate(key, at, found)) {
       if (mode == Insert::kNoExist) return fail(EEXIST);
       writer.write(writer.context, value_of(found.element), false);
+      if (shape_.evicts) order_.note_hit(found.index);
       return {};
     }
     if (mode == Insert::kExist) return fail(ENOENT);

@@ -20,6 +20,13 @@ inline void HashTable::doubt(Element* at) const {
   at->generation.store_release(at->generation.load_relaxed() & ~kSettled);  // pairs with next
 }
 
+inline void HashTable::remove(const Found& found, std::uint64_t hash) const {
+  doubt(found.element);
+  found.bucket->tags[found.slot].store_release(0);  // the commit; pairs with look_at
+  if (found.bucket != &buckets_[home_of(hash)]) recount_spill(home_of(hash));
+  recycle(found.element);
+}
+
 // A bucket's lock; if its holder had died inside, the bucket is repaired first.
 class HashTable::BucketHold {
  public:
@@ -43,7 +50,9 @@ class HashTable::LaneHold {
   LaneHold(const LaneHold&) = delete;
   LaneHold& operator=(const LaneHold&) = delete;
   ~LaneHold() {
-    if (lane_ != nullptr) lane_->lock.unlock();
+    if (lane_ == nullptr) return;
+    if (table_.shape_.evicts && count() > 1) table_.drain(actor_, *lane_, 1);  // for whoever would evict
+    lane_->lock.unlock();
   }
 
   // Takes a lane that holds at least one element.
@@ -56,8 +65,8 @@ class HashTable::LaneHold {
     }
     return take_any();
   }
-  // Makes sure of a second element; E2BIG or ENOMEM if there is none and the key is absent. May let the lane
-  // go in between, so the first may be another afterwards.
+  // Makes sure of a second element, if need be by an eviction; E2BIG or ENOMEM if there is none and the key is
+  // absent. May let the lane go in between, so the first may be another afterwards.
   Result<void> grow(const void* key, std::uint64_t hash);
 
   std::uint32_t count() const {

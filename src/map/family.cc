@@ -6,6 +6,7 @@
 #include "map/bloom.h"
 #include "map/hash.h"
 #include "map/hash_of_maps.h"
+#include "map/lru_hash.h"
 #include "map/percpu_array.h"
 #include "map/percpu_hash.h"
 #include "map/prog_array.h"
@@ -18,10 +19,16 @@ namespace {
 using namespace abi::map_flag;
 using enum abi::MapType;
 
+template <class T>
+constexpr auto normalize_of() -> void (*)(MapSpec&) {
+  if constexpr (requires(MapSpec& spec) { T::normalize(spec); }) return T::normalize;
+  return nullptr;
+}
+
 template <class T, std::uint32_t kFlags, std::uint32_t kSince>
 constexpr Family kFamily = {
-    kFlags | kAccessFlags, kSince,      T::alloc_check, T::layout, T::format, T::attach,
-    T::kCheckBtf,          T::kIsOfMaps};
+    kFlags | kAccessFlags, kSince,       T::alloc_check,     T::layout, T::format, T::attach,
+    T::kCheckBtf,          T::kIsOfMaps, normalize_of<T>()};
 
 // The offset of the payload is the runtime's, and has passed its checks; all that follows has passed
 // nobody's.

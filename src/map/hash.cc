@@ -11,10 +11,6 @@ using ds::HashTable;
 
 namespace {
 
-ds::HashTableShape shape_of(const MapSpec& spec, std::uint32_t value_bytes) {
-  return {spec.key_size, value_bytes, spec.max_entries, !spec.has(kNoPrealloc), spec.seed};
-}
-
 // The kernel's limit of buckets, which are as many as the next power of two.
 constexpr std::uint32_t kMostEntries = 1u << 27;
 
@@ -39,23 +35,23 @@ Result<void> HashBase::check_sizes(const MapSpec& spec) {
   return {};
 }
 
-Result<Layout> HashBase::layout_with(const MapSpec& spec, std::uint32_t value_bytes) {
+ds::HashTableShape HashBase::shape_of(const MapSpec& spec, std::uint64_t value_bytes) {
+  return {spec.key_size, static_cast<std::uint32_t>(value_bytes), spec.max_entries, !spec.has(kNoPrealloc),
+          spec.seed};
+}
+
+Result<Layout> HashBase::layout_of(const MapSpec& spec, const ds::HashTableShape& shape) {
   if (spec.max_entries > kMostEntries) return fail(E2BIG);
-  const auto sizes = HashTable::sizes(shape_of(spec, value_bytes));
+  const auto sizes = HashTable::sizes(shape);
   if (!sizes) return fail(sizes.error().value == E2BIG ? ENOMEM : sizes.error().value);
   return Layout{sizes->total, sizes->reserved, 0};
 }
 
-void HashBase::format_with(const shm::Region& region, std::uint64_t offset, const MapSpec& spec,
-                           std::uint32_t value_bytes) {
-  HashTable::format(region, offset, shape_of(spec, value_bytes));
-}
-
-Result<void> HashBase::attachable(object::Mapped& mapped, const MapSpec& spec, std::uint32_t value_bytes) {
+Result<void> HashBase::attachable(object::Mapped& mapped, const ds::HashTableShape& shape) {
   const HashTable table = TRY(HashTable::attach(mapped.state, family_offset(mapped.payload_offset)));
   const ds::HashTableShape& found = table.shape();
-  if (found.key_size != spec.key_size || found.value_size != value_bytes ||
-      found.max_entries != spec.max_entries)
+  if (found.key_size != shape.key_size || found.value_size != shape.value_size ||
+      found.max_entries != shape.max_entries || found.evicts != shape.evicts)
     return fail(EINVAL);
   return {};
 }
@@ -131,21 +127,6 @@ void HashBase::check(shm::Findings& findings) const {
 }
 
 Result<void> HashMap::alloc_check(const MapSpec& spec, std::uint32_t) { return check_sizes(spec); }
-
-static std::uint32_t value_area(const MapSpec& spec) {
-  return static_cast<std::uint32_t>(round_up(spec.value_size, 8));
-}
-
-Result<Layout> HashMap::layout(const MapSpec& spec) { return layout_with(spec, value_area(spec)); }
-
-void HashMap::format(const shm::Region& region, std::uint64_t offset, const MapSpec& spec) {
-  format_with(region, offset, spec, value_area(spec));
-}
-
-Result<std::unique_ptr<Map>> HashMap::attach(object::Mapped mapped, MapHeader* header) {
-  TRY(attachable(mapped, header->spec, value_area(header->spec)));
-  return std::make_unique<HashMap>(std::move(mapped), header);
-}
 
 Result<void> HashMap::lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags) {
   if ((flags & kLock) == 0) [[likely]] {

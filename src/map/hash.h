@@ -28,11 +28,11 @@ class HashBase : public Map {
 
  protected:
   static Result<void> check_sizes(const MapSpec& spec);
-  static Result<Layout> layout_with(const MapSpec& spec, std::uint32_t value_bytes);
-  static void format_with(const shm::Region& state, std::uint64_t offset, const MapSpec& spec,
-                          std::uint32_t value_bytes);
-  // EINVAL: what lies in the region is not the table that the spec describes.
-  static Result<void> attachable(object::Mapped& mapped, const MapSpec& spec, std::uint32_t value_bytes);
+  // What the table of such a map is like. `value_bytes`: the bytes of one element's value area.
+  static ds::HashTableShape shape_of(const MapSpec& spec, std::uint64_t value_bytes);
+  static Result<Layout> layout_of(const MapSpec& spec, const ds::HashTableShape& shape);
+  // EINVAL: what lies in the region is not that table.
+  static Result<void> attachable(object::Mapped& mapped, const ds::HashTableShape& shape);
   virtual void clear_all_fields(std::byte* value) const = 0;
   // `value` nullptr: not wanted. ENOENT.
   virtual Result<void> erase(const sync::Actor& actor, const std::byte* key, std::byte* value) {
@@ -47,13 +47,11 @@ class HashBase : public Map {
   ds::HashTable table_;
 };
 
-class HashMap final : public HashBase {
+class HashMap : public HashBase {
  public:
   using HashBase::HashBase;
   static Result<void> alloc_check(const MapSpec& spec, std::uint32_t numa_node);
-  static Result<Layout> layout(const MapSpec& spec);
-  static void format(const shm::Region& state, std::uint64_t offset, const MapSpec& spec);
-  static Result<std::unique_ptr<Map>> attach(object::Mapped mapped, MapHeader* header);
+  static ds::HashTableShape shape(const MapSpec& spec) { return shape_of(spec, round_up(spec.value_size, 8)); }
 
   Result<void> lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags) override;
   Result<void> update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) override;
@@ -69,6 +67,20 @@ class HashMap final : public HashBase {
  private:
   Result<void> update_without_fields(const sync::Actor& actor, const std::byte* key, const std::byte* value,
                                      std::uint64_t flags);
+};
+
+// How the map class T, whose `shape` says what its table is like, comes to be.
+template <class T>
+struct HashFamily : T {
+  using T::T;
+  static Result<Layout> layout(const MapSpec& spec) { return T::layout_of(spec, T::shape(spec)); }
+  static void format(const shm::Region& state, std::uint64_t offset, const MapSpec& spec) {
+    ds::HashTable::format(state, offset, T::shape(spec));
+  }
+  static Result<std::unique_ptr<Map>> attach(object::Mapped mapped, MapHeader* header) {
+    TRY(T::attachable(mapped, T::shape(header->spec)));
+    return std::make_unique<HashFamily>(std::move(mapped), header);
+  }
 };
 
 }  // namespace portolan::map

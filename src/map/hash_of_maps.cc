@@ -34,17 +34,17 @@ Result<void> HashOfMapsMap::alloc_check(const MapSpec& spec, std::uint32_t) {
 
 Result<Layout> HashOfMapsMap::layout(const MapSpec& spec) {
   if (spec.max_entries >= kMostReferences) return fail(ENOMEM);
-  Layout layout = TRY(layout_with(spec, sizeof(Value)));
+  Layout layout = TRY(layout_of(spec, shape_of(spec, sizeof(Value))));
   layout.max_edges = References::edges(spec.max_entries + 1);
   return layout;
 }
 
 void HashOfMapsMap::format(const shm::Region& region, std::uint64_t offset, const MapSpec& spec) {
-  format_with(region, offset, spec, sizeof(Value));
+  ds::HashTable::format(region, offset, shape_of(spec, sizeof(Value)));
 }
 
 Result<std::unique_ptr<Map>> HashOfMapsMap::attach(object::Mapped mapped, MapHeader* header) {
-  TRY(attachable(mapped, header->spec, sizeof(Value)));
+  TRY(attachable(mapped, shape_of(header->spec, sizeof(Value))));
   return std::make_unique<HashOfMapsMap>(std::move(mapped), header);
 }
 

@@ -8,31 +8,11 @@ namespace portolan::map {
 using namespace abi::element_flag;
 using ds::HashTable;
 
-namespace {
-
-// At most 32 KiB for each of at most 8192 CPUs, as the kernel allows: it fits.
-std::uint32_t value_area(const MapSpec& spec) {
-  return static_cast<std::uint32_t>(round_up(spec.value_size, 8) * spec.cpus);
-}
-
-}  // namespace
-
 Result<void> PerCpuHashMap::alloc_check(const MapSpec& spec, std::uint32_t numa_node) {
   if (!flags_are_allowed(spec) || numa_node != kNoNumaNode) return fail(EINVAL);
   TRY(check_sizes(spec));
   if (round_up(spec.value_size, 8) > abi::kMaxPerCpuValueSize) return fail(E2BIG);
   return {};
-}
-
-Result<Layout> PerCpuHashMap::layout(const MapSpec& spec) { return layout_with(spec, value_area(spec)); }
-
-void PerCpuHashMap::format(const shm::Region& region, std::uint64_t offset, const MapSpec& spec) {
-  format_with(region, offset, spec, value_area(spec));
-}
-
-Result<std::unique_ptr<Map>> PerCpuHashMap::attach(object::Mapped mapped, MapHeader* header) {
-  TRY(attachable(mapped, header->spec, value_area(header->spec)));
-  return std::make_unique<PerCpuHashMap>(std::move(mapped), header);
 }
 
 void PerCpuHashMap::clear_all_fields(std::byte* value) const {

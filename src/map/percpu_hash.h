@@ -5,13 +5,14 @@
 
 namespace portolan::map {
 
-class PerCpuHashMap final : public HashBase {
+class PerCpuHashMap : public HashBase {
  public:
   using HashBase::HashBase;
   static Result<void> alloc_check(const MapSpec& spec, std::uint32_t numa_node);
-  static Result<Layout> layout(const MapSpec& spec);
-  static void format(const shm::Region& state, std::uint64_t offset, const MapSpec& spec);
-  static Result<std::unique_ptr<Map>> attach(object::Mapped mapped, MapHeader* header);
+  static ds::HashTableShape shape(const MapSpec& spec) {
+    // At most 32 KiB for each of at most 8192 CPUs, as the kernel allows: it fits.
+    return shape_of(spec, round_up(spec.value_size, 8) * spec.cpus);
+  }
 
   bool is_per_cpu() const override { return true; }
   Result<void> lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags) override;

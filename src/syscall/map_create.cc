@@ -90,6 +90,7 @@ Result<long> map_create(const Call& call) {
   if (family == nullptr || call.runtime.kernel_version() < family->since) return fail(EINVAL);
   map::MapSpec spec = spec_of(call.runtime, attr);
   TRY(family->alloc_check(spec, (attr.map_flags & kNumaNode) != 0 ? attr.numa_node : map::kNoNumaNode));
+  if (family->normalize != nullptr) family->normalize(spec);
   map::MapSpec inner;
   if (family->is_of_maps) {
     const object::Target example = TRY(call.target(attr.inner_map_fd, object::Kind::kMap));
