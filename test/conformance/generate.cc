@@ -103,7 +103,8 @@ Operation Generator::create(int slot, bool plain) {
     map.value_size = 8;
     map.max_entries = 4;
   }
-  if (map.is_hash() && dice_.one_in(2)) map.flags |= kNoPrealloc;
+  if (is_lru_type(map.type) ? dice_.one_in(20) : map.is_hash() && dice_.one_in(2)) map.flags |= kNoPrealloc;
+  if (is_lru_type(map.type) && dice_.one_in(3)) map.flags |= kNoCommonLru;
   if (map.is_hash() && dice_.one_in(4)) map.flags |= kZeroSeed;
   if (map.type == kArray && dice_.one_in(16)) map.flags |= kInnerMap;
   if (map.type == kRingbuf) {
@@ -126,13 +127,14 @@ Operation Generator::create(int slot, bool plain) {
     operation.attr.set_text(create::kMapName, dice_.of({0, 1}) != 0 ? "a_map" : "name.15_letters");
   if (dice_.one_in(3)) add_btf(operation, map, plain);
   operation.attr.set(create::kMapType, map.type).set(create::kKeySize, map.key_size);
-  operation.attr.set(create::kValueSize, map.value_size).set(create::kMaxEntries, map.max_entries);
+  operation.attr.set(create::kValueSize, map.value_size)
+      .set(create::kMaxEntries, entries_of(map.type, map.max_entries));
   operation.attr.set(create::kMapFlags, map.flags);
   if (plain) {
     shape(slot) = map;
     operation.size = dice_.one_in(2) ? create::kSize : kAttrSize;
   } else {
-    if (!dice_.one_in(4)) operation.slot = kNoSlot;
+    if (!dice_.one_in(4) || is_lru_type(map.type)) operation.slot = kNoSlot;
     odd_create_fields(operation);
     disturb(operation);
   }

@@ -37,9 +37,12 @@ ProgramMap random_map(Dice& dice, std::uint32_t type) {
   }
   if (map.is_hash()) {
     map.key_size = static_cast<std::uint32_t>(dice.of({1, 2, 3, 4, 4, 5, 8, 8, 12, 16, 24}));
-    if (dice.one_in(2)) map.flags = kNoPrealloc;
+    if (is_lru_type(type))
+      map.flags = dice.one_in(3) ? static_cast<std::uint32_t>(kNoCommonLru) : 0;
+    else if (dice.one_in(2))
+      map.flags = kNoPrealloc;
   }
-  if (!map.is_per_cpu() && dice.one_in(4)) {
+  if (!map.is_per_cpu() && !is_lru_type(type) && dice.one_in(4)) {
     map.is_locked = true;
     map.value_size = 16;
     map.key_size = 4;

@@ -84,7 +84,8 @@ class Side {
   int create(const ProgramMap& map) {
     Attr attr;
     attr.set(create::kMapType, map.type).set(create::kKeySize, map.key_size);
-    attr.set(create::kValueSize, map.value_size).set(create::kMaxEntries, map.max_entries);
+    attr.set(create::kValueSize, map.value_size)
+        .set(create::kMaxEntries, entries_of(map.type, map.max_entries));
     attr.set(create::kMapFlags, map.flags);
     if (map.is_locked)
       attr.set(create::kBtfFd, static_cast<std::uint64_t>(map_types_fd_))

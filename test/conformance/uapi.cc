@@ -91,6 +91,10 @@ std::string_view map_type_name(std::uint32_t type) {
       return "percpu_hash";
     case kPerCpuArray:
       return "percpu_array";
+    case kLruHash:
+      return "lru_hash";
+    case kLruPerCpuHash:
+      return "lru_percpu_hash";
     case kProgArray:
       return "prog_array";
     case kArrayOfMaps:

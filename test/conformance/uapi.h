@@ -42,6 +42,8 @@ enum MapType : std::uint32_t {
   kProgArray = 3,
   kPerCpuHash = 5,
   kPerCpuArray = 6,
+  kLruHash = 9,
+  kLruPerCpuHash = 10,
   kArrayOfMaps = 12,
   kHashOfMaps = 13,
   kQueue = 22,
@@ -50,24 +52,34 @@ enum MapType : std::uint32_t {
   kBloomFilter = 30,
 };
 // Those that random sequences are about.
-inline constexpr std::uint32_t kRandomTypes[] = {kHash,  kArray,       kPerCpuHash,  kPerCpuArray, kQueue,
-                                                 kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps,  kRingbuf};
+inline constexpr std::uint32_t kRandomTypes[] = {
+    kHash,  kArray,       kPerCpuHash,  kPerCpuArray, kLruHash, kLruPerCpuHash, kQueue,
+    kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps,  kRingbuf};
 // Those whose elements random programs use.
-inline constexpr std::uint32_t kProgramTypes[] = {kHash,  kArray, kPerCpuHash, kPerCpuArray,
-                                                  kQueue, kStack, kBloomFilter};
+inline constexpr std::uint32_t kProgramTypes[] = {
+    kHash, kArray, kPerCpuHash, kPerCpuArray, kLruHash, kLruPerCpuHash, kQueue, kStack, kBloomFilter};
 std::string_view map_type_name(std::uint32_t type);
 // Whether elements come in no order of theirs.
+constexpr bool is_lru_type(std::uint32_t type) { return type == kLruHash || type == kLruPerCpuHash; }
+// The kernel gives keys up long before such a map is full, so there are places for many more keys than are
+// used. Odd: with a list for each CPU it is rounded up.
+constexpr std::uint32_t entries_of(std::uint32_t type, std::uint32_t wanted) {
+  return is_lru_type(type) ? 4095 : wanted;
+}
 constexpr bool is_hash_type(std::uint32_t type) {
-  return type == kHash || type == kPerCpuHash || type == kHashOfMaps;
+  return type == kHash || type == kPerCpuHash || type == kHashOfMaps || is_lru_type(type);
 }
 constexpr bool holds_maps(std::uint32_t type) { return type == kArrayOfMaps || type == kHashOfMaps; }
-constexpr bool is_per_cpu_type(std::uint32_t type) { return type == kPerCpuHash || type == kPerCpuArray; }
+constexpr bool is_per_cpu_type(std::uint32_t type) { 
+  return type == kPerCpuHash || type == kPerCpuArray || type == kLruPerCpuHash;
+}
 constexpr bool has_keys(std::uint32_t type) {
   return type != kQueue && type != kStack && type != kBloomFilter && type != kRingbuf;
 }
 
 enum MapFlags : std::uint32_t {
   kNoPrealloc = 1u << 0,
+  kNoCommonLru = 1u << 1,
   kNumaNode = 1u << 2,
   kReadOnly = 1u << 3,
   kWriteOnly = 1u << 4,
