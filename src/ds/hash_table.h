@@ -11,6 +11,7 @@
 #include "ds/eviction_order.h"
 #include "ds/hash_function.h"
 #include "ds/hash_layout.h"
+#include "ds/insert.h"
 #include "shm/findings.h"
 #include "shm/region.h"
 #include "sync/owner.h"
@@ -27,8 +28,6 @@ struct HashTableShape {
   std::uint64_t seed;
   bool evicts = false;  // a full table gives up another key for a new one; preallocated
 };
-
-enum class Insert : std::uint8_t { kAny, kNoExist, kExist };
 
 // A process-local view. All methods are thread-safe and may run in several processes at once.
 class HashTable {

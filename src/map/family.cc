@@ -6,6 +6,7 @@
 #include "map/bloom.h"
 #include "map/hash.h"
 #include "map/hash_of_maps.h"
+#include "map/lpm_trie.h"
 #include "map/lru_hash.h"
 #include "map/percpu_array.h"
 #include "map/percpu_hash.h"

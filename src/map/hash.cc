@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "map/hash.h"
 
+#include "map/modes.h"
 #include "map/scratch.h"
 
 namespace portolan::map {
@@ -13,12 +14,6 @@ namespace {
 
 // The kernel's limit of buckets, which are as many as the next power of two.
 constexpr std::uint32_t kMostEntries = 1u << 27;
-
-ds::Insert insert_mode(std::uint64_t flags) {
-  return (flags & kNoExist) != 0 ? ds::Insert::kNoExist
-         : (flags & kExist) != 0 ? ds::Insert::kExist
-                                 : ds::Insert::kAny;
-}
 
 }  // namespace
 

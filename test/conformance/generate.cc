@@ -93,18 +93,22 @@ Operation Generator::create(int slot, bool plain) {
   if (holds_maps(map.type) && slot >= kMapSlots / 2) map.type = dice_.one_in(2) ? kArray : kHash;
   const bool is_common = slot >= kMapSlots / 2 && dice_.one_in(2);
   map.key_size = !has_keys(map.type) ? 0
+                 : map.type == kLpmTrie
+                     ? static_cast<std::uint32_t>(dice_.of({5, 6, 7, 8, 8, 8, 9, 12, 20, 68, 260}))
                  : map.is_hash()
                      ? static_cast<std::uint32_t>(dice_.of({1, 2, 3, 4, 4, 5, 7, 8, 8, 8, 12, 16, 33, 64}))
                      : 4;
   map.value_size = static_cast<std::uint32_t>(dice_.of({1, 2, 3, 4, 5, 7, 8, 8, 8, 12, 16, 24, 33, 64, 100}));
   map.max_entries = number_of_entries();
+  if (map.key_size > 64) map.max_entries = std::min(map.max_entries, 20u);  // batches have a page or two
   if (is_common && has_keys(map.type) && !holds_maps(map.type)) {
-    map.key_size = 4;
+    map.key_size = map.type == kLpmTrie ? 8 : 4;
     map.value_size = 8;
     map.max_entries = 4;
   }
   if (is_lru_type(map.type) ? dice_.one_in(20) : map.is_hash() && dice_.one_in(2)) map.flags |= kNoPrealloc;
   if (is_lru_type(map.type) && dice_.one_in(3)) map.flags |= kNoCommonLru;
+  if (map.type == kLpmTrie && !dice_.one_in(20)) map.flags |= kNoPrealloc;
   if (map.is_hash() && dice_.one_in(4)) map.flags |= kZeroSeed;
   if (map.type == kArray && dice_.one_in(16)) map.flags |= kInnerMap;
   if (map.type == kRingbuf) {
@@ -150,7 +154,9 @@ void Generator::add_btf(Operation& operation, Shape& map, bool plain) {
   map.value_size = value == kLockedValue || value == kLateLock || value == kName16 ? 16
                    : value == kTimerValue                                          ? 24
                                                                                    : 8;
-  if (!map.is_hash() || map.key_size == 4)
+  if (map.type == kLpmTrie)
+    operation.attr.set(create::kBtfKeyTypeId, map.key_size == 8 ? dice_.of({kPair, kPair, kPairTypedef, kU64}) : std::uint64_t{kU32});
+  else if (!map.is_hash() || map.key_size == 4)
     operation.attr.set(create::kBtfKeyTypeId, kU32);
   else if (map.key_size == 8)
     operation.attr.set(create::kBtfKeyTypeId, dice_.of({kU64, kPair, kPairTypedef}));

@@ -12,6 +12,7 @@
 #include "btf_blob.h"
 #include "dice.h"
 #include "generate.h"
+#include "prefixes.h"
 #include "world.h"
 
 namespace portolan::conformance {
@@ -61,6 +62,7 @@ class Generator {
   Content key(int slot) { return key_of_size(slot, shape(slot).key_size); }
   Content key_of_size(int slot, std::size_t size) {
     const Shape& map = shape(slot);
+    if (map.type == kLpmTrie) return prefix(dice_, size, map.max_entries);
     Content bytes(size);
     std::uint32_t number = dice_.below(map.max_entries + map.max_entries / 4 + 2);
     if (dice_.one_in(100)) number = static_cast<std::uint32_t>(dice_.of({~0u, 1u << 31, 1u << 16, 0xffff}));

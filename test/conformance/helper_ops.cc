@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "btf_blob.h"
+#include "prefixes.h"
 #include "world.h"
 
 namespace portolan::conformance {
@@ -35,6 +36,11 @@ ProgramMap random_map(Dice& dice, std::uint32_t type) {
     if (type == kBloomFilter) map.flags = kZeroSeed;
     return map;
   }
+  if (type == kLpmTrie) {
+    map.key_size = static_cast<std::uint32_t>(dice.of({5, 6, 8, 8, 12, 20}));
+    map.flags = kNoPrealloc;
+    return map;
+  }
   if (map.is_hash()) {
     map.key_size = static_cast<std::uint32_t>(dice.of({1, 2, 3, 4, 4, 5, 8, 8, 12, 16, 24}));
     if (is_lru_type(type))
@@ -53,6 +59,7 @@ ProgramMap random_map(Dice& dice, std::uint32_t type) {
 }
 
 std::vector<std::byte> random_key(Dice& dice, const ProgramMap& map) {
+  if (map.type == kLpmTrie) return prefix(dice, map.key_size, map.max_entries);
   std::vector<std::byte> key(map.key_size);
   std::uint32_t number = dice.below(map.max_entries + map.max_entries / 4 + 2);
   if (dice.one_in(100)) number = static_cast<std::uint32_t>(dice.of({~0u, 1u << 31, 1u << 16}));
@@ -63,6 +70,8 @@ std::vector<std::byte> random_key(Dice& dice, const ProgramMap& map) {
 
 bool fits(HelperVerb verb, const ProgramMap& map) {
   if ((verb >= HelperVerb::kPush) == has_keys(map.type)) return false;
+  if (map.type == kLpmTrie && verb >= HelperVerb::kForEach && verb <= HelperVerb::kForEachDelete)
+    return false;
   switch (verb) {
     case HelperVerb::kPop:
       return map.type != kBloomFilter;

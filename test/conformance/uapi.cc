@@ -95,6 +95,8 @@ std::string_view map_type_name(std::uint32_t type) {
       return "lru_hash";
     case kLruPerCpuHash:
       return "lru_percpu_hash";
+    case kLpmTrie:
+      return "lpm_trie";
     case kProgArray:
       return "prog_array";
     case kArrayOfMaps:

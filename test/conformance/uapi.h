@@ -44,6 +44,7 @@ enum MapType : std::uint32_t {
   kPerCpuArray = 6,
   kLruHash = 9,
   kLruPerCpuHash = 10,
+  kLpmTrie = 11,
   kArrayOfMaps = 12,
   kHashOfMaps = 13,
   kQueue = 22,
@@ -53,11 +54,11 @@ enum MapType : std::uint32_t {
 };
 // Those that random sequences are about.
 inline constexpr std::uint32_t kRandomTypes[] = {
-    kHash,  kArray,       kPerCpuHash,  kPerCpuArray, kLruHash, kLruPerCpuHash, kQueue,
+    kHash,  kArray,       kPerCpuHash,  kPerCpuArray, kLruHash, kLruPerCpuHash, kLpmTrie, kQueue,
     kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps,  kRingbuf};
 // Those whose elements random programs use.
 inline constexpr std::uint32_t kProgramTypes[] = {
-    kHash, kArray, kPerCpuHash, kPerCpuArray, kLruHash, kLruPerCpuHash, kQueue, kStack, kBloomFilter};
+    kHash, kArray, kPerCpuHash, kPerCpuArray, kLruHash, kLruPerCpuHash, kLpmTrie, kQueue, kStack, kBloomFilter};
 std::string_view map_type_name(std::uint32_t type);
 // Whether elements come in no order of theirs.
 constexpr bool is_lru_type(std::uint32_t type) { return type == kLruHash || type == kLruPerCpuHash; }

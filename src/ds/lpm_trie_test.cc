@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ds/lpm_trie.h"
+
+#include <map>
+#include <random>
+#include <vector>
+
+#include "ds/table_for_test.h"
+
+namespace portolan::ds {
+namespace {
+
+using Key = std::vector<std::byte>;
+
+Key key_of(std::uint32_t length, const std::vector<std::uint8_t>& data) {
+  Key key(4 + data.size());
+  std::memcpy(key.data(), &length, 4);
+  for (std::size_t i = 0; i < data.size(); ++i) key[4 + i] = std::byte{data[i]};
+  return key;
+}
+std::uint32_t length_of(const Key& key) { return load_unaligned<std::uint32_t>(key.data()); }
+bool bit(const Key& key, std::uint32_t at) {
+  return (std::to_integer<unsigned>(key[4 + at / 8]) >> (7 - at % 8) & 1) != 0;
+}
+// The bits that count, as text: two keys are one prefix if these are the same.
+std::string bits_of(const Key& key, std::uint32_t length) {
+  std::string bits;
+  for (std::uint32_t i = 0; i < length; ++i) bits += bit(key, i) ? '1' : '0';
+  return bits;
+}
+// Post-order: '2' stands for the end.
+struct PostOrder {
+  bool operator()(const std::string& a, const std::string& b) const { return a + '2' < b + '2'; }
+};
+
+struct Trie {
+  std::unique_ptr<shm::Region> region;
+  LpmTrie trie;
+  explicit Trie(const LpmTrieShape& shape)
+      : region(region_for_test(LpmTrie::sizes(shape)->total, LpmTrie::sizes(shape)->reserved)), trie([&] {
+          LpmTrie::format(*region, 0, shape);
+          return *LpmTrie::attach(*region, 0);
+        }()) {}
+  long put(const Key& key, std::uint64_t value, Insert mode = Insert::kAny) {
+    const auto done = trie.update(actor_for_test(), key.data(), &value, mode);
+    return done ? 0 : -done.error().value;
+  }
+  long drop(const Key& key) {
+    const auto done = trie.erase(actor_for_test(), key.data());
+    return done ? 0 : -done.error().value;
+  }
+  // ~0: none.
+  std::uint64_t get(const Key& key) const {
+    std::uint64_t value = ~0ull, direct = ~0ull;
+    const bool found = trie.lookup(key.data(), &value);
+    if (const std::byte* at = trie.find(key.data()); at != nullptr) std::memcpy(&direct, at, 8);
+    EXPECT_EQ(direct, value);
+    return found ? value : ~0ull;
+  }
+  std::vector<Key> walk() const {
+    std::vector<Key> keys;
+    Key next(4 + trie.shape().data_size);
+    const std::byte* from = nullptr;
+    Key at;
+    while (trie.next(from, next.data()) && keys.size() <= trie.shape().max_entries) {
+      keys.push_back(next);
+      at = next;
+      from = at.data();
+    }
+    return keys;
+  }
+  void expect_clean() const {
+    shm::Findings findings;
+    trie.check("trie", findings);
+    for (const auto& finding : findings.list()) ADD_FAILURE() << finding.where << ": " << finding.what;
+  }
+};
+
+TEST(LpmTrie, the_longest_prefix_wins) {
+  Trie test({4, 8, 10});
+  EXPECT_EQ(test.get(key_of(32, {10, 1, 2, 3})), ~0ull);
+  EXPECT_EQ(test.put(key_of(8, {10, 0, 0, 0}), 8), 0);
+  EXPECT_EQ(test.put(key_of(24, {10, 1, 2, 0}), 24), 0);
+  EXPECT_EQ(test.put(key_of(16, {10, 1, 0, 0}), 16), 0);
+  EXPECT_EQ(test.get(key_of(32, {10, 1, 2, 3})), 24u);
+  EXPECT_EQ(test.get(key_of(32, {10, 1, 3, 3})), 16u);
+  EXPECT_EQ(test.get(key_of(32, {10, 2, 2, 3})), 8u);
+  EXPECT_EQ(test.get(key_of(32, {11, 1, 2, 3})), ~0ull);
+  EXPECT_EQ(test.get(key_of(23, {10, 1, 2, 3})), 16u);
+  EXPECT_EQ(test.get(key_of(8, {10, 1, 2, 3})), 8u);
+  EXPECT_EQ(test.get(key_of(7, {10, 1, 2, 3})), ~0ull);
+  EXPECT_EQ(test.put(key_of(0, {0, 0, 0, 0}), 99), 0);
+  EXPECT_EQ(test.get(key_of(32, {11, 1, 2, 3})), 99u);
+  EXPECT_EQ(test.get(key_of(0, {1, 2, 3, 4})), 99u);
+  EXPECT_EQ(test.drop(key_of(24, {10, 1, 2, 77})), 0);
+  EXPECT_EQ(test.get(key_of(32, {10, 1, 2, 3})), 16u);
+  test.expect_clean();
+}
+
+TEST(LpmTrie, modes_and_limits) {
+  Trie test({2, 8, 2});
+  EXPECT_EQ(test.put(key_of(17, {1, 2}), 1), -EINVAL);
+  EXPECT_EQ(test.drop(key_of(17, {1, 2})), -EINVAL);
+  EXPECT_EQ(test.get(key_of(17, {1, 2})), ~0ull);
+  EXPECT_EQ(test.put(key_of(16, {1, 2}), 1, Insert::kExist), -ENOENT);
+  EXPECT_EQ(test.put(key_of(16, {1, 2}), 1, Insert::kNoExist), 0);
+  EXPECT_EQ(test.put(key_of(16, {1, 2}), 2, Insert::kNoExist), -EEXIST);
+  EXPECT_EQ(test.put(key_of(9, {1, 2}), 1), 0);
+  EXPECT_EQ(test.put(key_of(10, {1, 2}), 1), -ENOSPC);
+  EXPECT_EQ(test.put(key_of(16, {1, 2}), 7, Insert::kExist), 0);
+  EXPECT_EQ(test.get(key_of(16, {1, 2})), 7u);
+  EXPECT_EQ(test.drop(key_of(10, {1, 2})), -ENOENT);
+  EXPECT_EQ(test.drop(key_of(9, {1, 2})), 0);
+  EXPECT_EQ(test.drop(key_of(9, {1, 2})), -ENOENT);
+  EXPECT_EQ(test.trie.count(), 1u);
+  test.expect_clean();
+}
+
+TEST(LpmTrie, data_beyond_the_prefix_is_kept_as_it_was_put_last) {
+  Trie test({4, 8, 10});
+  EXPECT_EQ(test.put(key_of(8, {10, 1, 2, 3}), 1), 0);
+  EXPECT_EQ(test.walk(), std::vector<Key>{key_of(8, {10, 1, 2, 3})});
+  EXPECT_EQ(test.put(key_of(8, {10, 9, 9, 9}), 2), 0);
+  EXPECT_EQ(test.walk(), std::vector<Key>{key_of(8, {10, 9, 9, 9})});
+  EXPECT_EQ(test.get(key_of(32, {10, 7, 7, 7})), 2u);
+}
+
+// Against a model, for short and long data, sparse and crowded tries.
+TEST(LpmTrie, random_sequences_agree_with_a_model) {
+  std::mt19937_64 random(7);
+  for (const std::uint32_t size : {1u, 2u, 3u, 4u, 8u, 9u, 16u, 256u})
+    for (const std::uint32_t most : {1u, 3u, 40u, 400u}) {
+      Trie test({size, 8, most});
+      std::map<std::string, std::pair<Key, std::uint64_t>, PostOrder> model;
+      const unsigned alphabet = random() % 2 == 0 ? 256 : 3;  // bytes that are often the same share long ways
+      const auto random_key = [&] {
+        Key key(4 + size);
+        std::uint32_t length = random() % 4 == 0 ? 8 * size : static_cast<std::uint32_t>(random() % (8 * size + 1));
+        std::memcpy(key.data(), &length, 4);
+        for (std::uint32_t i = 0; i < size; ++i) key[4 + i] = static_cast<std::byte>(random() % alphabet * 85);
+        return key;
+      };
+      for (int step = 0; step < 4000; ++step) {
+        Key key = random_key();
+        if (!model.empty() && random() % 2 == 0) {
+          auto some = model.begin();
+          std::advance(some, static_cast<long>(random() % model.size()));
+          key = some->second.first;
+          if (random() % 4 == 0) {
+            const std::uint32_t shorter = static_cast<std::uint32_t>(random() % (length_of(key) + 1));
+            std::memcpy(key.data(), &shorter, 4);
+          }
+        }
+        const std::string bits = bits_of(key, length_of(key));
+        const bool is_there = model.contains(bits);
+        switch (random() % 5) {
+          case 0:
+            ASSERT_EQ(test.drop(key), is_there ? 0 : -ENOENT);
+            model.erase(bits);
+            break;
+          case 1:
+          case 2: {
+            const auto mode = static_cast<Insert>(random() % 3);
+            const std::uint64_t value = random();
+            const long expected = mode == Insert::kExist && !is_there    ? -ENOENT
+                                  : mode == Insert::kNoExist && is_there ? -EEXIST
+                                  : !is_there && model.size() == most    ? -ENOSPC
+                                                                         : 0;
+            ASSERT_EQ(test.put(key, value, mode), expected);
+            if (expected == 0) model[bits] = {key, value};
+            break;
+          }
+          default: {
+            std::uint64_t expected = ~0ull;
+            for (std::uint32_t length = length_of(key) + 1; length-- > 0;)
+              if (const auto found = model.find(bits.substr(0, length)); found != model.end()) {
+                expected = found->second.second;
+                break;
+              }
+            ASSERT_EQ(test.get(key), expected) << bits;
+          }
+        }
+        ASSERT_EQ(test.trie.count(), model.size());
+        if (step % 500 == 0) test.expect_clean();
+      }
+      std::vector<Key> expected;
+      for (const auto& [bits, entry] : model) expected.push_back(entry.first);
+      EXPECT_EQ(test.walk(), expected);
+      // After a key that is not there: from the beginning.
+      Key next(4 + size), absent = random_key();
+      if (!expected.empty() && !model.contains(bits_of(absent, length_of(absent)))) {
+        ASSERT_TRUE(test.trie.next(absent.data(), next.data()));
+        EXPECT_EQ(next, expected[0]);
+      }
+      for (const Key& key : expected) ASSERT_EQ(test.drop(key), 0);
+      EXPECT_EQ(test.trie.count(), 0u);
+      test.expect_clean();
+    }
+}
+
+TEST(LpmTrie, shapes_that_cannot_be_are_refused) {
+  EXPECT_FALSE(LpmTrie::sizes({0, 8, 1}));
+  EXPECT_FALSE(LpmTrie::sizes({257, 8, 1}));
+  EXPECT_FALSE(LpmTrie::sizes({4, 7, 1}));
+  EXPECT_FALSE(LpmTrie::sizes({4, 8, 0}));
+  EXPECT_TRUE(LpmTrie::sizes({4, 8, UINT32_MAX}));
+}
+
+// Whatever another process wrote over it, nothing beyond it is read or written, and every call ends.
+TEST(LpmTrie, any_bytes_are_bounded) {
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 300; ++round) {
+    Trie test({4, 8, 20});
+    for (std::uint32_t n = 0; n < 20; ++n)
+      (void)test.put(key_of(static_cast<std::uint32_t>(random() % 33), {static_cast<std::uint8_t>(random() % 4), static_cast<std::uint8_t>(random()), 0, 0}), n);
+    const std::uint64_t end = test.trie.reserved_bytes() < 4096 ? test.trie.reserved_bytes() : 4096;
+    for (int spoiled = 0; spoiled < 20; ++spoiled) {
+      // Not the shape, which attach() has read, nor the lock, whose owner would be waited for.
+      const std::uint64_t at = 20 + random() % (end - 20);
+      if (at >= 32 && at < 40) continue;
+      test.region->base()[at] = static_cast<std::byte>(random());
+    }
+    for (int step = 0; step < 50; ++step) {
+      const Key key = key_of(static_cast<std::uint32_t>(random() % 33), {static_cast<std::uint8_t>(random() % 4), static_cast<std::uint8_t>(random()), 0, 0});
+      (void)test.get(key);
+      (void)test.put(key, 1);
+      (void)test.drop(key);
+      (void)test.walk();
+    }
+    shm::Findings findings;
+    test.trie.check("trie", findings);
+  }
+}
+
+}  // namespace
+}  // namespace portolan::ds
