@@ -10,6 +10,7 @@ namespace portolan::ds {
 namespace {
 
 constexpr unsigned kRefill = kLaneItems / 2;
+constexpr std::uint32_t kLookAround = 512;
 constexpr unsigned kVictims = 256;  // that an insert tries before it stops all others
 
 }  // namespace
@@ -172,7 +173,9 @@ Result<void> HashTable::LaneHold::take_any() {
 Result<void> HashTable::LaneHold::grow(const void* key, std::uint64_t hash) {
   if (table_.refill(actor_, *lane_)) [[likely]]
     return {};
-  if (table_.shape_.evicts && table_.header_->leaks.load_relaxed() == 0) {
+  // Now and then all lanes are looked at all the same: a dead writer may hold one, and what is in it.
+  thread_local std::uint32_t evictions = 0;
+  if (table_.shape_.evicts && table_.header_->leaks.load_relaxed() == 0 && ++evictions % kLookAround != 0) {
     const std::uint32_t victim = table_.evict(actor_, kVictims);
     if (victim != kNoElement) return push(victim), Result<void>{};
   }
