@@ -12,6 +12,7 @@
 #include "map/percpu_hash.h"
 #include "map/prog_array.h"
 #include "map/queue_stack.h"
+#include "map/rhash.h"
 #include "map/ring_buffer.h"
 
 namespace portolan::map {

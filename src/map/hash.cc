@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "map/hash.h"
 
+#include <optional>
+
 #include "map/modes.h"
 #include "map/scratch.h"
 
@@ -141,12 +143,17 @@ Result<void> HashMap::lookup_elem_copy(const std::byte* key, std::byte* value, s
   return {};
 }
 
-Result<void> HashMap::update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) {
+Result<void> HashMap::check_update_flags(std::uint64_t flags) const {
   if ((flags & ~kLock) > kExist) return fail(EINVAL);
+  if ((flags & kLock) != 0 && !spec().has_field(FieldKind::kSpinLock)) return fail(EINVAL);
+  return {};
+}
+
+Result<void> HashMap::update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) {
+  if (flags > kExist) [[unlikely]]
+    TRY(check_update_flags(flags));
   const Result<sync::Actor> actor = runtime().actor();
   if (!actor) return fail(actor.error());
-  if ((flags & kLock) != 0 && !spec().has_field(FieldKind::kSpinLock)) [[unlikely]]
-    return fail(EINVAL);
   if (!has_fields()) [[likely]]
     return mutable_table().update(*actor, key, value, insert_mode(flags));
   return update_without_fields(*actor, key, value, flags);
@@ -160,11 +167,18 @@ Result<void> HashMap::update_elem_copy(const std::byte* key, const std::byte* va
   std::memcpy(cleared, value, round_up(value_size(), 8));
   clear_fields(cleared);
   if ((flags & kLock) == 0) return mutable_table().update(actor, key, cleared, insert_mode(flags));
-  const sync::VcpuScope on_vcpu(runtime().vcpus(), actor);
+  return update_in_place(actor, key, cleared, flags);
+}
+
+Result<void> HashMap::update_in_place(const sync::Actor& actor, const std::byte* key, const std::byte* value,
+                                      std::uint64_t flags) {
+  std::optional<sync::VcpuScope> on_vcpu;
+  if ((flags & kLock) != 0) on_vcpu.emplace(runtime().vcpus(), actor);
   const auto copy = [&](std::byte* at, bool fresh) {
-    if (fresh) return sync::copy_to_shared(at, cleared, value_size());
-    const sync::ValueLockGuard guard(lock_in(at), on_vcpu);
-    copy_around_fields(at, cleared);
+    if (fresh) return sync::copy_to_shared(at, value, value_size());
+    if (!on_vcpu) return copy_around_fields(at, value);
+    const sync::ValueLockGuard guard(lock_in(at), *on_vcpu);
+    copy_around_fields(at, value);
   };
   return mutable_table().update_in_place(actor, key, insert_mode(flags), copy);
 }

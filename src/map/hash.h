@@ -63,6 +63,11 @@ class HashMap : public HashBase {
 
  protected:
   void clear_all_fields(std::byte* value) const override { clear_fields(value); }
+  // Writes over the value of a key that is there, in place, but for the kernel's fields; under the value's own
+  // lock with BPF_F_LOCK. In a new element those of `value` are what it begins with.
+  Result<void> update_in_place(const sync::Actor& actor, const std::byte* key, const std::byte* value,
+                               std::uint64_t flags);
+  Result<void> check_update_flags(std::uint64_t flags) const;
 
  private:
   Result<void> update_without_fields(const sync::Actor& actor, const std::byte* key, const std::byte* value,

@@ -15,7 +15,8 @@ namespace {
 
 bool takes_map_extra(std::uint32_t type) {
   return type == static_cast<std::uint32_t>(abi::MapType::kBloomFilter) ||
-         type == static_cast<std::uint32_t>(abi::MapType::kArena);
+         type == static_cast<std::uint32_t>(abi::MapType::kArena) ||
+         type == static_cast<std::uint32_t>(abi::MapType::kRhash);
 }
 
 bool is_struct_ops(std::uint32_t type) {

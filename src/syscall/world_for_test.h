@@ -52,6 +52,7 @@ class World : public testing::Test {
   struct Shape {
     abi::MapType type = abi::MapType::kHash;
     std::uint32_t key_size = 4, value_size = 8, max_entries = 8, flags = 0;
+    std::uint64_t extra = 0;
   };
   long create(const Shape& shape) {
     abi::Attr attr{};
@@ -60,6 +61,7 @@ class World : public testing::Test {
     attr.map_create.value_size = shape.value_size;
     attr.map_create.max_entries = shape.max_entries;
     attr.map_create.map_flags = shape.flags;
+    attr.map_create.map_extra = shape.extra;
     return call(abi::Command::kMapCreate, attr);
   }
   long element(abi::Command command, long fd, const void* key, const void* value, std::uint64_t flags = 0) {

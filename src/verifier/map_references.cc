@@ -23,7 +23,8 @@ bool may_sleep_with(abi::MapType type) {
   using enum abi::MapType;
   for (const abi::MapType one : {kHash, kLruHash, kArray, kPerCpuHash, kPerCpuArray, kLruPerCpuHash,
                                  kArrayOfMaps, kHashOfMaps, kRingbuf, kUserRingbuf, kInodeStorage, kSkStorage,
-                                 kTaskStorage, kCgrpStorage, kQueue, kStack, kArena, kInsnArray})
+                                 kTaskStorage, kCgrpStorage, kQueue, kStack, kArena, kInsnArray,
+                                 kRhash})
     if (one == type) return true;
   return false;
 }
@@ -37,6 +38,8 @@ Result<void> check_compatible(const UnverifiedProgram& program, const map::Map& 
   }
   if (spec.has_field(map::FieldKind::kTimer) && is_tracing(program.type))
     return refuse(log, EINVAL, "tracing progs cannot use bpf_timer yet");
+  if (spec.type == static_cast<std::uint32_t>(abi::MapType::kRhash) && is_tracing(program.type))
+    return refuse(log, EINVAL, "tracing progs cannot use resizable hash maps yet");
   if ((program.flags & abi::prog_flag::kSleepable) != 0 &&
       !may_sleep_with(static_cast<abi::MapType>(spec.type)))
     return refuse(log, EINVAL, "Sleepable programs can only use array, hash, ringbuf and local storage maps");
