@@ -49,8 +49,8 @@ std::uint64_t EvictionOrder::size(std::uint32_t slots) {
          round_up(std::uint64_t{ghosts_of(slots)} * 2, kAlignment);
 }
 
-Result<EvictionOrder> EvictionOrder::attach(Bytes bytes, std::uint32_t slots) {
-  if (slots == 0 || bytes.size() < size(slots)) return fail(EINVAL);
+Result<EvictionOrder> EvictionOrder::attach(Bytes bytes, std::uint32_t slots, std::uint32_t spare) {
+  if (slots <= spare || bytes.size() < size(slots)) return fail(EINVAL);
   if (reinterpret_cast<std::uintptr_t>(bytes.data()) % kAlignment != 0) return fail(EINVAL);
   EvictionOrder order;
   std::byte* at = bytes.data();
@@ -62,7 +62,9 @@ Result<EvictionOrder> EvictionOrder::attach(Bytes bytes, std::uint32_t slots) {
   at += round_up(std::uint64_t{slots}, kAlignment);
   order.ghosts_ = reinterpret_cast<sync::Atomic<std::uint16_t>*>(at);
   order.slots_ = slots;
-  order.most_protected_ = slots - (slots + 9) / 10;
+  const std::uint32_t most = slots - spare, on_probation = (most + 9) / 10;
+  order.most_protected_ = most - on_probation;
+  order.most_with_ghosts_ = order.most_protected_ + on_probation / 2;
   order.ghost_mask_ = ghosts_of(slots) - 1;
   return order;
 }
@@ -74,7 +76,7 @@ void EvictionOrder::note_insert(std::uint32_t slot, std::uint64_t hash) const {
   const std::uint32_t count = state_->protected_count.load_relaxed();
   // It was given up too early: it gets its place, and another one has to go back.
   if (known && count >= most_protected_) demote_one();
-  const bool is = known && count < most_protected_ + (slots_ - most_protected_) / 2;
+  const bool is = known && count < most_with_ghosts_;
   if (was == is) return;
   protected_[slot].store_relaxed(is ? 1 : 0);
   state_->protected_count.fetch_add_relaxed(is ? 1u : ~0u);
@@ -120,6 +122,12 @@ void EvictionOrder::start_lap() const {
 
 std::uint64_t EvictionOrder::eight_at(std::uint32_t slot) const {
   return reinterpret_cast<const sync::Atomic<std::uint64_t>*>(protected_ + slot)->load_relaxed();
+}
+
+void EvictionOrder::unprotect_all() const {
+  for (std::uint32_t slot = 0; slot < slots_; ++slot)
+    if (protected_[slot].load_relaxed() != 0) protected_[slot].store_relaxed(0);
+  state_->protected_count.store_relaxed(0);
 }
 
 // True: the element goes.

@@ -16,8 +16,9 @@ class EvictionOrder {
   static constexpr std::uint64_t kAlignment = 64;
   EvictionOrder() = default;  // of no slots: not to be asked
   static std::uint64_t size(std::uint32_t slots);
-  // Zero bytes are an order in which nothing was ever looked up. EINVAL: too few bytes, or not aligned.
-  static Result<EvictionOrder> attach(Bytes bytes, std::uint32_t slots);
+  // Zero bytes are an order in which nothing was ever looked up. `spare`: how many slots are in no use even when
+  // the table is full, fewer than all. EINVAL: too few bytes, or not aligned.
+  static Result<EvictionOrder> attach(Bytes bytes, std::uint32_t slots, std::uint32_t spare = 0);
 
   // The element was looked up. Writes only if nobody did so since the hand passed it.
   void note_hit(std::uint32_t slot) const {
@@ -31,6 +32,9 @@ class EvictionOrder {
   std::uint32_t next_victim() const;
   // It went, and was of a key with this hash.
   void note_evicted(std::uint64_t hash) const;
+
+  // Nothing is protected any more: what is in use will be a victim within two laps.
+  void unprotect_all() const;
 
   std::uint32_t protected_count() const { return state_->protected_count.load_relaxed(); }
 
@@ -52,6 +56,7 @@ class EvictionOrder {
   sync::Atomic<std::uint8_t>* protected_ = nullptr;  // 1: the hand passes on
   sync::Atomic<std::uint16_t>* ghosts_ = nullptr;    // pieces of hashes of keys that went
   std::uint32_t slots_ = 0, most_protected_ = 0, ghost_mask_ = 0;
+  std::uint32_t most_with_ghosts_ = 0;  // a little more than most_protected_, and fewer than can be in use
 };
 
 }  // namespace portolan::ds

@@ -74,12 +74,24 @@ TEST(EvictingTable, erased_elements_are_used_before_others_are_given_up) {
 }
 
 TEST(EvictingTable, keys_that_were_looked_up_outlive_those_that_were_not) {
-  for (const std::uint32_t most : {10u, 100u, 1000u}) {
+  for (const std::uint32_t most : {2u, 4u, 10u, 100u, 1000u}) {
     Cache cache(evicting(most));
     for (std::uint64_t key = 0; key < most; ++key) ASSERT_TRUE(cache.put(key));
     for (std::uint64_t key = 0; key < most; key += 2) ASSERT_TRUE(cache.look_up(key));
     for (std::uint64_t key = 0; key < most / 2; ++key) ASSERT_TRUE(cache.put(10000 + key));
     for (std::uint64_t key = 0; key < most; ++key) EXPECT_EQ(cache.has(key), key % 2 == 0) << key;
+    cache.expect_clean();
+  }
+}
+
+TEST(EvictingTable, keys_that_are_all_in_use_still_make_room) {
+  for (const std::uint32_t most : {1u, 2u, 3u, 12u, 100u}) {
+    Cache cache(evicting(most));
+    for (std::uint64_t key = 0; key < 50 * most; ++key) {
+      ASSERT_TRUE(cache.put(key, key)) << most;
+      for (std::uint64_t used = 0; used <= key; ++used) (void)cache.look_up(used);
+    }
+    EXPECT_EQ(cache.table.count(), most);
     cache.expect_clean();
   }
 }

@@ -192,8 +192,13 @@ Result<void> HashTable::LaneHold::grow(const void* key, std::uint64_t hash) {
   auto refilled = table_.refill(actor_, preferred());
   if (!refilled && table_.shape_.evicts) {
     // Nobody is in the way now: whatever is in the table can be had.
+    const std::uint64_t laps = std::uint64_t{4} * table_.slab_;
+    std::uint32_t victim = table_.evict(actor_, laps);
+    if (victim == kNoElement) {
+      table_.order_.unprotect_all();
+      victim = table_.evict(actor_, laps);
+    }
     lane_ = &preferred();
-    const std::uint32_t victim = table_.evict(actor_, std::uint64_t{4} * table_.slab_);
     if (victim != kNoElement) push(victim), refilled = {};
     lane_ = nullptr;
   }

@@ -202,7 +202,7 @@ Result<HashTable> HashTable::attach(shm::Region& region, std::uint64_t offset) {
   if (table.shape_.evicts) {
     const std::uint64_t bytes = EvictionOrder::size(plan->slab);
     table.order_ = TRY(EvictionOrder::attach(
-        Bytes(region.at<std::byte>(offset + plan->order_offset, bytes), bytes), plan->slab));
+        Bytes(region.at<std::byte>(offset + plan->order_offset, bytes), bytes), plan->slab, plan->lanes));
   }
   table.elements_offset_ = offset + plan->elements_offset;
   table.elements_ = region.at<std::byte>(table.elements_offset_, plan->total - plan->elements_offset);
