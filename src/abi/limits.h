@@ -31,6 +31,7 @@ inline constexpr std::uint32_t kMaxKmallocSize = 4u << 20;  // of a value that t
 inline constexpr std::uint32_t kMaxArrayValueSize = 0x7fff'ffff;
 inline constexpr std::uint32_t kMaxLpmData = 256;  // bytes of an LPM trie key without its prefix length
 inline constexpr std::uint32_t kMaxLpmValueSize = kMaxKmallocSize - 280;  // larger: EINVAL
+inline constexpr std::uint32_t kMaxStackFrames = 127;  // kernel.perf_event_max_stack, as it is by default
 inline constexpr std::uint32_t kMaxTailCalls = 33;
 
 }  // namespace portolan::abi

@@ -39,6 +39,15 @@ inline constexpr std::uint64_t kAllCpus = 16;  // per-CPU maps: one value for ev
 inline constexpr unsigned kCpuShift = 32;
 }  // namespace element_flag
 
+// Of bpf_get_stackid and bpf_get_stack.
+namespace stack_flag {
+inline constexpr std::uint64_t kSkipMask = 0xff;  // how many frames are left out
+inline constexpr std::uint64_t kUserStack = 1u << 8;
+inline constexpr std::uint64_t kFastStackCmp = 1u << 9;
+inline constexpr std::uint64_t kReuseStackid = 1u << 10;
+inline constexpr std::uint64_t kUserBuildId = 1u << 11;
+}  // namespace stack_flag
+
 // Of bpf_ringbuf_output, submit and discard; and what bpf_ringbuf_query is asked for.
 namespace ring_flag {
 inline constexpr std::uint64_t kNoWakeup = 1;

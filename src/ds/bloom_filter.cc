@@ -3,20 +3,9 @@
 
 #include <bit>
 
+#include "ds/jhash.h"
+
 namespace portolan::ds {
-namespace {
-
-template <class T>
-T rotate(T value, int by) {
-  return value << by | value >> (32 - by);
-}
-
-std::uint32_t word_at(const std::byte* value, std::uint32_t index) {
-  return load_unaligned<std::uint32_t>(value + std::size_t{index} * 4);
-}
-
-}  // namespace
-
 // 7 bits for each value and 5 hashes, rounded up to a power of two.
 std::uint64_t BloomFilter::bits(const Shape& shape) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 32;
@@ -41,32 +30,8 @@ BloomFilter::BloomFilter(Bytes bytes, const Shape& shape)
       mask_(static_cast<std::uint32_t>(bits(shape) - 1)) {}
 
 BloomFilter::Lanes BloomFilter::places(const std::byte* value, std::uint32_t first) const {
-  constexpr std::uint32_t kStart = 0xdeadbeef;
-  const std::uint32_t seed = kStart + shape_.value_size + shape_.seed + first;
-  Lanes a = {seed, seed + 1, seed + 2, seed + 3}, b = a, c = a;
-  std::uint32_t left = (shape_.value_size + 3) / 4;  // words
-  for (; left > 3; left -= 3, value += 12) {
-    a += word_at(value, 0);
-    b += word_at(value, 1);
-    c += word_at(value, 2);
-    a = (a - c) ^ rotate(c, 4), c += b;
-    b = (b - a) ^ rotate(a, 6), a += c;
-    c = (c - b) ^ rotate(b, 8), b += a;
-    a = (a - c) ^ rotate(c, 16), c += b;
-    b = (b - a) ^ rotate(a, 19), a += c;
-    c = (c - b) ^ rotate(b, 4), b += a;
-  }
-  if (left > 2) c += word_at(value, 2);
-  if (left > 1) b += word_at(value, 1);
-  a += word_at(value, 0);
-  c = (c ^ b) - rotate(b, 14);
-  a = (a ^ c) - rotate(c, 11);
-  b = (b ^ a) - rotate(a, 25);
-  c = (c ^ b) - rotate(b, 16);
-  a = (a ^ c) - rotate(c, 4);
-  b = (b ^ a) - rotate(a, 14);
-  c = (c ^ b) - rotate(b, 24);
-  return c & mask_;
+  const std::uint32_t seed = kJhashStart + shape_.value_size + shape_.seed + first;
+  return jhash2(value, (shape_.value_size + 3) / 4, Lanes{seed, seed + 1, seed + 2, seed + 3}) & mask_;
 }
 
 void BloomFilter::add(const std::byte* value) const {

@@ -163,25 +163,11 @@ LpmTrie::Element* LpmTrie::longest(const std::byte* data, std::uint32_t limit) c
   }
 }
 
-// Runs `read` until nothing was recycled meanwhile. False: that never happened.
-template <class Read>
-bool LpmTrie::unchanged(Read&& read) const {
-  constexpr unsigned kMaxRestarts = 1 << 20;
-  for (unsigned tries = 0; tries < kMaxRestarts; ++tries) {
-    const std::uint64_t version = header_->version.load_acquire();  // pairs with retire
-    read();
-    sync::fence_acquire();
-    if (header_->version.load_relaxed() == version) [[likely]]
-      return true;
-  }
-  return false;
-}
-
 std::byte* LpmTrie::find(const std::byte* key) const {
   const auto length = load_unaligned<std::uint32_t>(key);
   if (length > max_prefixlen()) return nullptr;
   Element* found = nullptr;
-  if (!unchanged([&] { found = longest(key + 4, length); }) || found == nullptr) return nullptr;
+  if (!header_->version.unchanged([&] { found = longest(key + 4, length); }) || found == nullptr) return nullptr;
   return value_of(found);
 }
 
@@ -189,7 +175,7 @@ bool LpmTrie::lookup(const std::byte* key, void* value) const {
   const auto length = load_unaligned<std::uint32_t>(key);
   if (length > max_prefixlen()) return false;
   Element* found = nullptr;
-  return unchanged([&] {
+  return header_->version.unchanged([&] {
            found = longest(key + 4, length);
            if (found != nullptr) sync::copy_from_shared(value, value_of(found), shape_.value_size);
          }) &&
@@ -204,7 +190,7 @@ void LpmTrie::copy_key(Element* from, std::byte* key) const {
 
 bool LpmTrie::next(const std::byte* key, std::byte* next_key) const {
   Element* found = nullptr;
-  return unchanged([&] {
+  return header_->version.unchanged([&] {
            found = after(key);
            if (found != nullptr) copy_key(found, next_key);
          }) &&

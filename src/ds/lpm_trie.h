@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ds/insert.h"
+#include "ds/reuse_version.h"
 #include "ds/slab.h"
 #include "shm/findings.h"
 #include "sync/robust_lock.h"
@@ -68,8 +69,8 @@ class LpmTrie {
     std::uint64_t magic;
     std::uint32_t data_size, value_size, max_entries;
     Place root;
-    sync::Atomic<std::uint64_t> version;  // how often an item was used anew
-    sync::RobustLock lock;                // of writers; guards all that follows
+    ReuseVersion version;   // of elements and nodes
+    sync::RobustLock lock;  // of writers; guards all that follows
     sync::Atomic<std::uint32_t> count;
     SlabState elements, nodes;
   };
@@ -111,8 +112,6 @@ class LpmTrie {
   std::uint32_t common_bits(Element* element, const std::byte* data, std::uint32_t most) const;
   Element* deepest(const std::byte* data, std::uint32_t limit) const;
   Element* longest(const std::byte* data, std::uint32_t limit) const;
-  template <class Read>
-  bool unchanged(Read&& read) const;
   void copy_key(Element* element, std::byte* key) const;
   Element* first_below(std::uint32_t word) const;
   Element* after(const std::byte* key) const;

@@ -16,8 +16,7 @@ Result<void> LpmTrie::locked(const sync::Actor& actor, Body&& body) {
 
 // No longer reachable; from here on its bytes may change.
 void LpmTrie::retire(const Slab& slab, std::uint32_t index) {
-  header_->version.store_release(header_->version.load_relaxed() + 1);  // pairs with unchanged
-  sync::fence_release();                                                // before what follows; the same pair
+  header_->version.advance();
   slab.give_back(index);
 }
 
@@ -188,8 +187,7 @@ Result<void> LpmTrie::erase(const sync::Actor& actor, const std::byte* key) {
 
 // The last writer died inside: what is reachable is right, everything else is made anew from it.
 void LpmTrie::repair() {
-  header_->version.store_release(header_->version.load_relaxed() + 1);  // pairs with unchanged
-  sync::fence_release();
+  header_->version.advance();
   std::vector<bool> used_elements(elements_.handed_out()), used_nodes(nodes_.handed_out());
   const auto use = [](std::vector<bool>& used, std::uint32_t index) {
     if (index >= used.size() || used[index]) return false;

@@ -21,10 +21,6 @@ bool is_inner_map_of(const object::View& owner, const object::View& found) {
   return meta != nullptr && map.may_be_inner() && map.meta_equal(*meta);
 }
 
-Result<void> check_no_btf(const btf::Btf&, const btf::MapTypes&, const btf::CheckedTypes&, std::uint32_t) {
-  return fail(kEnotsupp);
-}
-
 Result<std::unique_ptr<Map>> ArrayOfMapsMap::attach(object::Mapped mapped, MapHeader* header) {
   return std::make_unique<ArrayOfMapsMap>(std::move(mapped), header);
 }

@@ -12,10 +12,6 @@ Result<MapSpec> inner_template(const Map& example);
 Result<std::uint32_t> inner_map_of_fd(const Map& owner, int fd);
 // References::Accepts of maps of maps.
 bool is_inner_map_of(const object::View& owner, const object::View& found);
-// Maps of objects have no types (map_check_no_btf): ENOTSUPP.
-Result<void> check_no_btf(const btf::Btf& btf, const btf::MapTypes& types, const btf::CheckedTypes& checked,
-                          std::uint32_t max_entries);
-
 class ArrayOfMapsMap final : public FdArrayMap {
  public:
   ArrayOfMapsMap(object::Mapped mapped, MapHeader* header)

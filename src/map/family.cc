@@ -14,6 +14,7 @@
 #include "map/queue_stack.h"
 #include "map/rhash.h"
 #include "map/ring_buffer.h"
+#include "map/stack_trace.h"
 
 namespace portolan::map {
 namespace {
@@ -56,6 +57,10 @@ Result<std::unique_ptr<object::View>> attach_checked(object::Mapped mapped) {
 }
 
 }  // namespace
+
+Result<void> check_no_btf(const btf::Btf&, const btf::MapTypes&, const btf::CheckedTypes&, std::uint32_t) {
+  return fail(kEnotsupp);
+}
 
 const Family* find_family(std::uint32_t type) {
   switch (static_cast<abi::MapType>(type)) {

@@ -24,6 +24,10 @@ struct Layout {
 using CheckBtf = Result<void> (*)(const btf::Btf& btf, const btf::MapTypes& types,
                                   const btf::CheckedTypes& checked, std::uint32_t max_entries);
 
+// Of types that have none (map_check_no_btf): ENOTSUPP.
+Result<void> check_no_btf(const btf::Btf& btf, const btf::MapTypes& types, const btf::CheckedTypes& checked,
+                          std::uint32_t max_entries);
+
 struct Family {
   std::uint32_t allowed_flags;
   std::uint32_t since;  // kernel version

@@ -33,6 +33,7 @@ struct BatchCall {
 };
 
 class RingBufferMap;
+class StackTraceMap;
 
 class Map : public object::View {
  public:
@@ -119,6 +120,8 @@ class Map : public object::View {
   virtual Result<void> redirect(std::uint64_t key, std::uint64_t flags);
   // Ring buffers; nullptr: the map is none.
   virtual RingBufferMap* ring_buffer() { return nullptr; }
+  // Stack traces; nullptr: the map holds none.
+  virtual StackTraceMap* stack_traces() { return nullptr; }
   // Maps of programs: whether such a one may be in it, or use it; what tail calls go to, nullptr for none.
   virtual bool contains_programs() const { return false; }
   virtual bool takes_program(const ProgramTraits&) { return false; }

@@ -111,6 +111,11 @@ Operation Generator::create(int slot, bool plain) {
   if (map.type == kLpmTrie && !dice_.one_in(20)) map.flags |= kNoPrealloc;
   if (map.is_hash() && dice_.one_in(4)) map.flags |= kZeroSeed;
   if (map.type == kArray && dice_.one_in(16)) map.flags |= kInnerMap;
+  if (map.type == kStackTrace) {
+    map.value_size = 8 * (1 + dice_.below(127));
+    map.max_entries = std::min(map.max_entries, 100u);
+    if (dice_.one_in(3)) map.flags |= kStackBuildId, map.value_size = 32 * (1 + dice_.below(20));
+  }
   if (map.type == kRingbuf) {
     map.value_size = 0;
     map.max_entries = 4096u << dice_.below(3);

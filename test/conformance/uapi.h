@@ -42,6 +42,7 @@ enum MapType : std::uint32_t {
   kProgArray = 3,
   kPerCpuHash = 5,
   kPerCpuArray = 6,
+  kStackTrace = 7,
   kLruHash = 9,
   kLruPerCpuHash = 10,
   kLpmTrie = 11,
@@ -55,7 +56,7 @@ enum MapType : std::uint32_t {
 // Those that random sequences are about.
 inline constexpr std::uint32_t kRandomTypes[] = {
     kHash,  kArray,       kPerCpuHash,  kPerCpuArray, kLruHash, kLruPerCpuHash, kLpmTrie, kQueue,
-    kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps,  kRingbuf};
+    kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps,  kRingbuf,  kStackTrace};
 // Those whose elements random programs use.
 inline constexpr std::uint32_t kProgramTypes[] = {
     kHash, kArray, kPerCpuHash, kPerCpuArray, kLruHash, kLruPerCpuHash, kLpmTrie, kQueue, kStack, kBloomFilter};
@@ -84,6 +85,7 @@ enum MapFlags : std::uint32_t {
   kNumaNode = 1u << 2,
   kReadOnly = 1u << 3,
   kWriteOnly = 1u << 4,
+  kStackBuildId = 1u << 5,
   kZeroSeed = 1u << 6,
   kReadOnlyProg = 1u << 7,
   kWriteOnlyProg = 1u << 8,
