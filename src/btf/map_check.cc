@@ -20,11 +20,12 @@ constexpr std::uint64_t kStorageMaps =
     maps(MapType::kSkStorage, MapType::kInodeStorage, MapType::kTaskStorage, MapType::kCgrpStorage);
 constexpr std::uint64_t kLockMaps =
     maps(MapType::kHash, MapType::kArray, MapType::kCgroupStorage, MapType::kRhash) | kStorageMaps;
-constexpr std::uint64_t kTimerMaps = maps(MapType::kHash, MapType::kLruHash, MapType::kArray, MapType::kRhash);
-constexpr std::uint64_t kKptrMaps = maps(MapType::kHash, MapType::kPerCpuHash, MapType::kLruHash,
-                                         MapType::kLruPerCpuHash, MapType::kArray, MapType::kPerCpuArray,
-                                         MapType::kRhash) |
-                                    kStorageMaps;
+constexpr std::uint64_t kTimerMaps =
+    maps(MapType::kHash, MapType::kLruHash, MapType::kArray, MapType::kRhash);
+constexpr std::uint64_t kKptrMaps =
+    maps(MapType::kHash, MapType::kPerCpuHash, MapType::kLruHash, MapType::kLruPerCpuHash, MapType::kArray,
+         MapType::kPerCpuArray, MapType::kRhash) |
+    kStorageMaps;
 constexpr std::uint64_t kUptrMaps = maps(MapType::kTaskStorage);
 constexpr std::uint64_t kGraphMaps = kTimerMaps;
 constexpr std::uint64_t kNoMaps = 0;

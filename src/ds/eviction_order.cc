@@ -4,25 +4,29 @@
 // Sources       CLOCK (one bit for each hit, one hand); the small queue, the main queue and the ghosts of
 //               S3-FIFO, here without queues: an element stays in its slot, and the hand walks over slots.
 //
-// Layout        state: hand, demoting_hand, protected_count | hits, a byte a slot | protected, a byte a slot |
+// Layout        state: hand, demoting_hand, protected_count | hits, a byte a slot | protected, a byte a slot
+// |
 //               ghosts, 16 bits for a power of two of places, at least as many as slots
 //
-// How           A new element is on probation. When the hand comes by, it goes if it was not looked up since it
-//               came; else it becomes protected, and the hand passes over it from then on. At most nine tenths
-//               are protected: beyond that a second hand walks over those that are, forgets that they were
-//               looked up, and puts the first that was not back on probation. It moves only as far as places
-//               are asked for, so that what is protected has long to be looked up again. A key that went and is
-//               back while its ghost is there is protected from the start. So what is looked up again and again
-//               survives any number that come once, and what nobody wants any more makes room.
+// How           A new element is on probation. When the hand comes by, it goes if it was not looked up since
+// it
+//               came; else it becomes protected, and the hand passes over it from then on. At most nine
+//               tenths are protected: beyond that a second hand walks over those that are, forgets that they
+//               were looked up, and puts the first that was not back on probation. It moves only as far as
+//               places are asked for, so that what is protected has long to be looked up again. A key that
+//               went and is back while its ghost is there is protected from the start. So what is looked up
+//               again and again survives any number that come once, and what nobody wants any more makes
+//               room.
 //
 // Invariants    None that memory safety or the table need: every bit is a hint, and any bytes are a valid
 //               order. Hits may get lost when the hand passes at the same moment. protected_count may drift
 //               when processes die; each lap counts anew.
 //
-// Progress      note_* are wait-free. next_victim looks at each slot at most three times: the first lap clears
+// Progress      note_* are wait-free. next_victim looks at each slot at most three times: the first lap
+// clears
 //               hits, the second finds what was cleared, the third is for those who come in between; then it
-//               takes what lies under the hand. Putting one back looks at kMostLooks at most. Two that ask at once get different slots: the hand moves by a
-//               compare-and-swap.
+//               takes what lies under the hand. Putting one back looks at kMostLooks at most. Two that ask at
+//               once get different slots: the hand moves by a compare-and-swap.
 //
 // Crash table   killed anywhere: a hint is missing. Nobody repairs it, the next lap goes over it.
 #include "ds/eviction_order.h"

@@ -9,15 +9,15 @@
 
 namespace portolan::ds {
 
-// See eviction_order.cc for the essay. A view of memory that must outlive it. All methods are thread-safe, may
-// run in several processes at once, and never wait.
+// See eviction_order.cc for the essay. A view of memory that must outlive it. All methods are thread-safe,
+// may run in several processes at once, and never wait.
 class EvictionOrder {
  public:
   static constexpr std::uint64_t kAlignment = 64;
   EvictionOrder() = default;  // of no slots: not to be asked
   static std::uint64_t size(std::uint32_t slots);
-  // Zero bytes are an order in which nothing was ever looked up. `spare`: how many slots are in no use even when
-  // the table is full, fewer than all. EINVAL: too few bytes, or not aligned.
+  // Zero bytes are an order in which nothing was ever looked up. `spare`: how many slots are in no use even
+  // when the table is full, fewer than all. EINVAL: too few bytes, or not aligned.
   static Result<EvictionOrder> attach(Bytes bytes, std::uint32_t slots, std::uint32_t spare = 0);
 
   // The element was looked up. Writes only if nobody did so since the hand passed it.

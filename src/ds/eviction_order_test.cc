@@ -31,7 +31,8 @@ TEST(EvictionOrder, any_bytes_are_an_order) {
   for (const std::uint32_t slots : {1u, 2u, 7u, 8u, 9u, 100u, 1000u}) {
     std::vector<std::uint64_t> words(EvictionOrder::size(slots) / 8 + 8);
     for (auto& word : words) word = random();
-    auto* const begin = reinterpret_cast<std::byte*>(round_up(reinterpret_cast<std::uintptr_t>(words.data()), 64));
+    auto* const begin =
+        reinterpret_cast<std::byte*>(round_up(reinterpret_cast<std::uintptr_t>(words.data()), 64));
     const auto order = EvictionOrder::attach(Bytes(begin, EvictionOrder::size(slots)), slots);
     ASSERT_TRUE(order);
     for (int round = 0; round < 300; ++round) {

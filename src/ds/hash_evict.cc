@@ -4,8 +4,8 @@
 
 namespace portolan::ds {
 
-// Takes the element that is to go out of the table, and is its owner from then on. The caller holds a lane and
-// no bucket. kNoElement: whatever was tried was in no use, or changed meanwhile.
+// Takes the element that is to go out of the table, and is its owner from then on. The caller holds a lane
+// and no bucket. kNoElement: whatever was tried was in no use, or changed meanwhile.
 std::uint32_t HashTable::evict(const sync::Actor& actor, std::uint64_t tries) const {
   for (; tries != 0; --tries) {
     const std::uint32_t index = order_.next_victim();

@@ -47,7 +47,7 @@ struct alignas(64) HashHeader {
   std::uint32_t key_size;
   std::uint32_t value_size;
   std::uint32_t max_entries;
-  std::uint32_t traits;          // kPreallocated, kEvicts
+  std::uint32_t traits;                    // kPreallocated, kEvicts
   alignas(64) sync::RobustLock free_lock;  // guards the four below
   sync::Atomic<std::uint32_t> free_head;   // linked through Element::word
   sync::Atomic<std::uint32_t> free_count;  // elements in that list

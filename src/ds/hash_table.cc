@@ -178,8 +178,9 @@ Result<HashTable> HashTable::attach(shm::Region& region, std::uint64_t offset) {
   auto* header = region.at<HashHeader>(offset);
   if (header == nullptr || header->magic != kHashMagic) return fail(EINVAL);
   HashTable table;
-  table.shape_ = {header->key_size, header->value_size, header->max_entries,
-                  (header->traits & kPreallocated) != 0, header->seed, (header->traits & kEvicts) != 0};
+  table.shape_ = {header->key_size,    header->value_size,
+                  header->max_entries, (header->traits & kPreallocated) != 0,
+                  header->seed,        (header->traits & kEvicts) != 0};
   const auto plan = plan_of(table.shape_);
   if (!plan || plan->total > region.size() - offset) return fail(EINVAL);
   table.function_ = HashFunction(table.shape_.seed);

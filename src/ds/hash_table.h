@@ -61,8 +61,8 @@ class HashTable {
   // Brings the key's bucket near: for callers with several keys at hand.
   void prefetch(const void* key) const { __builtin_prefetch(&buckets_[home_of(hash(key))]); }
 
-  // EEXIST, ENOENT by `mode`; E2BIG at max_entries, unless the table evicts; ENOMEM when an unpreallocated chunk cannot be had.
-  // Replacing commits a new element: readers see the old value or the new one.
+  // EEXIST, ENOENT by `mode`; E2BIG at max_entries, unless the table evicts; ENOMEM when an unpreallocated
+  // chunk cannot be had. Replacing commits a new element: readers see the old value or the new one.
   Result<void> update(const sync::Actor& actor, const void* key, const void* value, Insert mode);
   // Runs `write(value, fresh)` on the key's value in place under the bucket's lock (per-CPU values,
   // BPF_F_LOCK), on a zeroed new element (fresh = true, committed afterwards) when the key is absent and

@@ -65,8 +65,8 @@ class HashTable::LaneHold {
     }
     return take_any();
   }
-  // Makes sure of a second element, if need be by an eviction; E2BIG or ENOMEM if there is none and the key is
-  // absent. May let the lane go in between, so the first may be another afterwards.
+  // Makes sure of a second element, if need be by an eviction; E2BIG or ENOMEM if there is none and the key
+  // is absent. May let the lane go in between, so the first may be another afterwards.
   Result<void> grow(const void* key, std::uint64_t hash);
 
   std::uint32_t count() const {

@@ -9,8 +9,8 @@ namespace portolan::ds {
 
 inline constexpr std::uint32_t kJhashStart = 0xdeadbeef;
 
-// `words` > 0 words at `from`. `start`: kJhashStart + the number of bytes + the seed; a 32-bit number, or a vector
-// of them for several seeds at once.
+// `words` > 0 words at `from`. `start`: kJhashStart + the number of bytes + the seed; a 32-bit number, or a
+// vector of them for several seeds at once.
 template <class T>
 T jhash2(const std::byte* from, std::uint32_t words, T start) {
   const auto rotate = [](T value, int by) { return value << by | value >> (32 - by); };

@@ -72,8 +72,10 @@ Result<LpmTrie::Plan> LpmTrie::plan_of(const LpmTrieShape& shape) {
   const std::uint32_t items = shape.max_entries < kMostItems ? shape.max_entries + 1 : kMostItems;
   Plan plan{};
   plan.nodes = {sizeof(Header), sizeof(Node), items, offsetof(Node, position)};
-  const auto stride = static_cast<std::uint32_t>(sizeof(Element) + round_up(shape.data_size, 8)) + shape.value_size;
-  plan.elements = {sizeof(Header) + std::uint64_t{items} * sizeof(Node), stride, items, offsetof(Element, link)};
+  const auto stride =
+      static_cast<std::uint32_t>(sizeof(Element) + round_up(shape.data_size, 8)) + shape.value_size;
+  plan.elements = {sizeof(Header) + std::uint64_t{items} * sizeof(Node), stride, items,
+                   offsetof(Element, link)};
   if (std::uint64_t{items} * stride > shm::Region::kLargest - plan.elements.offset) return fail(E2BIG);
   plan.total = plan.elements.offset + std::uint64_t{items} * stride;
   return plan;
@@ -125,7 +127,8 @@ std::uint32_t LpmTrie::common_bits(Element* element, const std::byte* data, std:
   return most;
 }
 
-// The deepest element of at most `limit` bits on the way that the key's bits show, which may be another's way.
+// The deepest element of at most `limit` bits on the way that the key's bits show, which may be another's
+// way.
 LpmTrie::Element* LpmTrie::deepest(const std::byte* data, std::uint32_t limit) const {
   std::uint32_t best = 0, word = header_->root.load_acquire();  // pairs with commit
   for (unsigned depth = 0; word != 0 && depth < kMostDepth; ++depth) {
@@ -167,7 +170,8 @@ std::byte* LpmTrie::find(const std::byte* key) const {
   const auto length = load_unaligned<std::uint32_t>(key);
   if (length > max_prefixlen()) return nullptr;
   Element* found = nullptr;
-  if (!header_->version.unchanged([&] { found = longest(key + 4, length); }) || found == nullptr) return nullptr;
+  if (!header_->version.unchanged([&] { found = longest(key + 4, length); }) || found == nullptr)
+    return nullptr;
   return value_of(found);
 }
 
@@ -176,10 +180,9 @@ bool LpmTrie::lookup(const std::byte* key, void* value) const {
   if (length > max_prefixlen()) return false;
   Element* found = nullptr;
   return header_->version.unchanged([&] {
-           found = longest(key + 4, length);
-           if (found != nullptr) sync::copy_from_shared(value, value_of(found), shape_.value_size);
-         }) &&
-         found != nullptr;
+    found = longest(key + 4, length);
+    if (found != nullptr) sync::copy_from_shared(value, value_of(found), shape_.value_size);
+  }) && found != nullptr;
 }
 
 void LpmTrie::copy_key(Element* from, std::byte* key) const {
@@ -191,10 +194,9 @@ void LpmTrie::copy_key(Element* from, std::byte* key) const {
 bool LpmTrie::next(const std::byte* key, std::byte* next_key) const {
   Element* found = nullptr;
   return header_->version.unchanged([&] {
-           found = after(key);
-           if (found != nullptr) copy_key(found, next_key);
-         }) &&
-         found != nullptr;
+    found = after(key);
+    if (found != nullptr) copy_key(found, next_key);
+  }) && found != nullptr;
 }
 
 // The first in post-order.

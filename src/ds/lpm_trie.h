@@ -74,8 +74,8 @@ class LpmTrie {
     sync::Atomic<std::uint32_t> count;
     SlabState elements, nodes;
   };
-  // Places are numbered as a heap: 1 is the prefix that ends where the node begins, 2 and 3 are those that are
-  // one bit longer, 4 to 7 two; 8 to 15 hold what is three or more bits longer.
+  // Places are numbered as a heap: 1 is the prefix that ends where the node begins, 2 and 3 are those that
+  // are one bit longer, 4 to 7 two; 8 to 15 hold what is three or more bits longer.
   struct alignas(64) Node {
     sync::Atomic<std::uint32_t> position;  // of its first bit, a multiple of kStride
     Place places[kPlaces];                 // of place n: places[n - 1]

@@ -135,9 +135,11 @@ TEST(LpmTrie, random_sequences_agree_with_a_model) {
       const unsigned alphabet = random() % 2 == 0 ? 256 : 3;  // bytes that are often the same share long ways
       const auto random_key = [&] {
         Key key(4 + size);
-        std::uint32_t length = random() % 4 == 0 ? 8 * size : static_cast<std::uint32_t>(random() % (8 * size + 1));
+        std::uint32_t length =
+            random() % 4 == 0 ? 8 * size : static_cast<std::uint32_t>(random() % (8 * size + 1));
         std::memcpy(key.data(), &length, 4);
-        for (std::uint32_t i = 0; i < size; ++i) key[4 + i] = static_cast<std::byte>(random() % alphabet * 85);
+        for (std::uint32_t i = 0; i < size; ++i)
+          key[4 + i] = static_cast<std::byte>(random() % alphabet * 85);
         return key;
       };
       for (int step = 0; step < 4000; ++step) {
@@ -212,7 +214,10 @@ TEST(LpmTrie, any_bytes_are_bounded) {
   for (int round = 0; round < 300; ++round) {
     Trie test({4, 8, 20});
     for (std::uint32_t n = 0; n < 20; ++n)
-      (void)test.put(key_of(static_cast<std::uint32_t>(random() % 33), {static_cast<std::uint8_t>(random() % 4), static_cast<std::uint8_t>(random()), 0, 0}), n);
+      (void)test.put(
+          key_of(static_cast<std::uint32_t>(random() % 33),
+                 {static_cast<std::uint8_t>(random() % 4), static_cast<std::uint8_t>(random()), 0, 0}),
+          n);
     const std::uint64_t end = test.trie.reserved_bytes() < 4096 ? test.trie.reserved_bytes() : 4096;
     for (int spoiled = 0; spoiled < 20; ++spoiled) {
       // Not the shape, which attach() has read, nor the lock, whose owner would be waited for.
@@ -221,7 +226,9 @@ TEST(LpmTrie, any_bytes_are_bounded) {
       test.region->base()[at] = static_cast<std::byte>(random());
     }
     for (int step = 0; step < 50; ++step) {
-      const Key key = key_of(static_cast<std::uint32_t>(random() % 33), {static_cast<std::uint8_t>(random() % 4), static_cast<std::uint8_t>(random()), 0, 0});
+      const Key key =
+          key_of(static_cast<std::uint32_t>(random() % 33),
+                 {static_cast<std::uint8_t>(random() % 4), static_cast<std::uint8_t>(random()), 0, 0});
       (void)test.get(key);
       (void)test.put(key, 1);
       (void)test.drop(key);

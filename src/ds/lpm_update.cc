@@ -259,7 +259,8 @@ void LpmTrie::check(const std::string& where, shm::Findings& findings) const {
       const std::uint32_t word = here.place(number).load_relaxed();
       if (word == 0) continue;
       ++in_use;
-      if (number < 8 && !is_element(word)) wrong(fmt::format("node {} has a node in place {}", index, number));
+      if (number < 8 && !is_element(word))
+        wrong(fmt::format("node {} has a node in place {}", index, number));
       left.push_back({word, number < 8 ? position : position + kStride});
     }
     if (in_use < 2 && quiet) wrong(fmt::format("node {} has {} places in use", index, in_use));
@@ -267,7 +268,8 @@ void LpmTrie::check(const std::string& where, shm::Findings& findings) const {
   if (!quiet) return;
   if (elements != header_->count.load_relaxed())
     wrong(fmt::format("{} elements, {} counted", elements, header_->count.load_relaxed()));
-  if (elements + elements_.count_free() != elements_.handed_out()) wrong("elements are nowhere, and nobody knows");
+  if (elements + elements_.count_free() != elements_.handed_out())
+    wrong("elements are nowhere, and nobody knows");
   if (nodes + nodes_.count_free() != nodes_.handed_out()) wrong("nodes are nowhere, and nobody knows");
 }
 

@@ -6,8 +6,8 @@
 
 namespace portolan::ds {
 
-// Tells readers that hold no lock whether something that they read may have been recycled meanwhile. Lies in a
-// region; zero bytes are a new one.
+// Tells readers that hold no lock whether something that they read may have been recycled meanwhile. Lies in
+// a region; zero bytes are a new one.
 class ReuseVersion {
  public:
   // By a writer, after what it recycles can no longer be reached, and before its bytes change.
@@ -15,8 +15,8 @@ class ReuseVersion {
     value_.store_release(value_.load_relaxed() + 1);  // pairs with unchanged
     sync::fence_release();                            // before those bytes change; the same pair
   }
-  // Runs `read` until nothing was recycled meanwhile. False: that never happened, which takes a region that was
-  // tampered with.
+  // Runs `read` until nothing was recycled meanwhile. False: that never happened, which takes a region that
+  // was tampered with.
   template <class Read>
   bool unchanged(Read&& read) const {
     constexpr unsigned kMaxRestarts = 1 << 20;

@@ -109,15 +109,14 @@ bool StackTable::lookup(std::uint32_t number, void* value) const {
   if (number >= bucket_count_) return false;
   bool found = false;
   return header_->version.unchanged([&] {
-           Element* const at = element_in(buckets_[number].load_acquire());  // pairs with put
-           found = at != nullptr;
-           if (!found) return;
-           std::uint32_t size = at->size.load_relaxed();
-           if (size > shape_.value_size) size = 0;
-           sync::copy_from_shared(value, bytes_of(at), size);
-           std::memset(static_cast<std::byte*>(value) + size, 0, shape_.value_size - size);
-         }) &&
-         found;
+    Element* const at = element_in(buckets_[number].load_acquire());  // pairs with put
+    found = at != nullptr;
+    if (!found) return;
+    std::uint32_t size = at->size.load_relaxed();
+    if (size > shape_.value_size) size = 0;
+    sync::copy_from_shared(value, bytes_of(at), size);
+    std::memset(static_cast<std::byte*>(value) + size, 0, shape_.value_size - size);
+  }) && found;
 }
 
 Result<void> StackTable::erase(const sync::Actor& actor, std::uint32_t number) {

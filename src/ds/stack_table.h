@@ -38,7 +38,8 @@ class StackTable {
   };
   // The trace's number: the one it has already, or a new one. EEXIST: another trace has it, and may keep it;
   // ENOMEM: all elements are in use. `by_hash_only`: two of one hash are taken to be the same.
-  Result<std::uint32_t> put(const sync::Actor& actor, const Trace& trace, bool by_hash_only, bool may_replace);
+  Result<std::uint32_t> put(const sync::Actor& actor, const Trace& trace, bool by_hash_only,
+                            bool may_replace);
   // Copies the trace, with zeros up to value_size. False: there is none.
   bool lookup(std::uint32_t number, void* value) const;
   // ENOENT.

@@ -54,7 +54,8 @@ int look_into(dl_phdr_info* object, std::size_t, void* context) {
   const Search& search = *static_cast<Search*>(context);
   const std::span<const ElfW(Phdr)> segments(object->dlpi_phdr, object->dlpi_phnum);
   const auto holds = [&](const ElfW(Phdr) & segment) {
-    return segment.p_type == PT_LOAD && search.address - object->dlpi_addr - segment.p_vaddr < segment.p_memsz;
+    return segment.p_type == PT_LOAD &&
+           search.address - object->dlpi_addr - segment.p_vaddr < segment.p_memsz;
   };
   const auto segment = std::find_if(segments.begin(), segments.end(), holds);
   if (segment == segments.end()) return 0;

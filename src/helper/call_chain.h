@@ -8,8 +8,9 @@
 
 namespace portolan::helper {
 
-// Fills `frames` with return addresses, innermost first, and says how many there are. Found by frame pointers, so
-// code that has none ends it. Our own frames are left out where our code is a library of its own.
+// Fills `frames` with return addresses, innermost first, and says how many there are. Found by frame
+// pointers, so code that has none ends it. Our own frames are left out where our code is a library of its
+// own.
 std::uint32_t call_chain(std::span<std::uint64_t> frames);
 
 // Which file, by its build ID, and where in it; or the address, where that is not known.

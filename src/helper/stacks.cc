@@ -35,8 +35,8 @@ U64 get_stackid(Run& run, U64, U64 map_arg, U64 flags, U64, U64) {
   if (count <= skip) return negative(EFAULT);
   const std::span<const std::uint64_t> frames(room + skip, std::min(count - skip, map.most_frames()));
   const auto size = static_cast<std::uint32_t>(frames.size_bytes());
-  const std::uint32_t hash = ds::jhash2(reinterpret_cast<const std::byte*>(frames.data()), size / 4,
-                                        ds::kJhashStart + size);
+  const std::uint32_t hash =
+      ds::jhash2(reinterpret_cast<const std::byte*>(frames.data()), size / 4, ds::kJhashStart + size);
   std::vector<abi::StackBuildId> ids;
   ds::StackTable::Trace trace{hash, size, frames.data()};
   if (map.has_build_ids()) {

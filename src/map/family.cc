@@ -30,7 +30,7 @@ constexpr auto normalize_of() -> void (*)(MapSpec&) {
 
 template <class T, std::uint32_t kFlags, std::uint32_t kSince>
 constexpr Family kFamily = {
-    kFlags | kAccessFlags, kSince,       T::alloc_check,     T::layout, T::format, T::attach,
+    kFlags | kAccessFlags, kSince,       T::alloc_check,   T::layout, T::format, T::attach,
     T::kCheckBtf,          T::kIsOfMaps, normalize_of<T>()};
 
 // The offset of the payload is the runtime's, and has passed its checks; all that follows has passed

@@ -36,7 +36,7 @@ struct Family {
   void (*format)(const shm::Region& state, std::uint64_t offset, const MapSpec& spec);
   Result<std::unique_ptr<Map>> (*attach)(object::Mapped mapped, MapHeader* header);
   CheckBtf check_btf;
-  bool is_of_maps;                  // created with an inner_map_fd
+  bool is_of_maps;                   // created with an inner_map_fd
   void (*normalize)(MapSpec& spec);  // what the type makes of sizes that passed; nullptr: nothing
 };
 

@@ -51,7 +51,9 @@ class HashMap : public HashBase {
  public:
   using HashBase::HashBase;
   static Result<void> alloc_check(const MapSpec& spec, std::uint32_t numa_node);
-  static ds::HashTableShape shape(const MapSpec& spec) { return shape_of(spec, round_up(spec.value_size, 8)); }
+  static ds::HashTableShape shape(const MapSpec& spec) {
+    return shape_of(spec, round_up(spec.value_size, 8));
+  }
 
   Result<void> lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags) override;
   Result<void> update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) override;
@@ -63,8 +65,8 @@ class HashMap : public HashBase {
 
  protected:
   void clear_all_fields(std::byte* value) const override { clear_fields(value); }
-  // Writes over the value of a key that is there, in place, but for the kernel's fields; under the value's own
-  // lock with BPF_F_LOCK. In a new element those of `value` are what it begins with.
+  // Writes over the value of a key that is there, in place, but for the kernel's fields; under the value's
+  // own lock with BPF_F_LOCK. In a new element those of `value` are what it begins with.
   Result<void> update_in_place(const sync::Actor& actor, const std::byte* key, const std::byte* value,
                                std::uint64_t flags);
   Result<void> check_update_flags(std::uint64_t flags) const;

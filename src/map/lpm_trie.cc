@@ -48,9 +48,8 @@ Result<std::unique_ptr<Map>> LpmTrieMap::attach(object::Mapped mapped, MapHeader
 
 LpmTrieMap::LpmTrieMap(object::Mapped mapped, MapHeader* header)
     : Map(std::move(mapped), header),
-      trie_(*LpmTrie::attach(
-          const_cast<shm::Region&>(state()),  // the view's own, which reserves in it
-          family_offset(static_cast<std::uint64_t>(payload().data() - state().base())))) {}
+      trie_(*LpmTrie::attach(const_cast<shm::Region&>(state()),  // the view's own, which reserves in it
+                             family_offset(static_cast<std::uint64_t>(payload().data() - state().base())))) {}
 
 Result<void> LpmTrieMap::check_btf(const btf::Btf&, const btf::MapTypes&, const btf::CheckedTypes& checked,
                                    std::uint32_t) {
@@ -67,8 +66,7 @@ Result<void> LpmTrieMap::lookup_elem_copy(const std::byte* key, std::byte* value
   return {};
 }
 
-Result<void> LpmTrieMap::update_elem_copy(const std::byte* key, const std::byte* value,
-                                          std::uint64_t flags) {
+Result<void> LpmTrieMap::update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) {
   if (flags > abi::element_flag::kExist) return fail(EINVAL);
   return trie_.update(TRY(runtime().actor()), key, value, insert_mode(flags));
 }

@@ -5,8 +5,8 @@
 
 namespace portolan::map {
 
-// The kernel keeps elements apart for each CPU with BPF_F_NO_COMMON_LRU, and so has as many for each. Here all
-// CPUs share them, but the size that people see is the kernel's.
+// The kernel keeps elements apart for each CPU with BPF_F_NO_COMMON_LRU, and so has as many for each. Here
+// all CPUs share them, but the size that people see is the kernel's.
 void round_up_to_cpus(MapSpec& spec);
 
 // T: HashMap or PerCpuHashMap.

@@ -75,7 +75,8 @@ Result<void> StackTraceMap::delete_elem(const std::byte* key) {
   return table_.erase(TRY(runtime().actor()), number_of(key));
 }
 
-Result<void> StackTraceMap::lookup_and_delete_elem(const std::byte* key, std::byte* value, std::uint64_t flags) {
+Result<void> StackTraceMap::lookup_and_delete_elem(const std::byte* key, std::byte* value,
+                                                   std::uint64_t flags) {
   TRY(lookup_elem_copy(key, value, flags));
   return table_.erase(TRY(runtime().actor()), number_of(key));
 }

@@ -96,7 +96,8 @@ TEST_F(Rhash, random_operations_end_as_those_of_a_hash) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 20; ++round) {
     const std::uint32_t most = 1 + static_cast<std::uint32_t>(random() % 50);
-    const long fds[] = {rhash(most), create({.type = MapType::kHash, .max_entries = most, .flags = kNoPrealloc})};
+    const long fds[] = {rhash(most),
+                        create({.type = MapType::kHash, .max_entries = most, .flags = kNoPrealloc})};
     for (int step = 0; step < 2000; ++step) {
       const std::uint32_t key = static_cast<std::uint32_t>(random() % (most + most / 4 + 2));
       const std::uint64_t value = random(), flags = random() % 5;
@@ -106,9 +107,9 @@ TEST_F(Rhash, random_operations_end_as_those_of_a_hash) {
       std::uint64_t values[2] = {value, value};
       for (int i = 0; i < 2; ++i)
         results[i] = element(command, fds[i], &key, &values[i],
-                             command == kMapUpdateElem          ? flags
+                             command == kMapUpdateElem                 ? flags
                              : command == kMapLookupElem && flags == 4 ? 8
-                                                                : 0);
+                                                                       : 0);
       ASSERT_EQ(results[0], results[1]) << static_cast<int>(command) << " flags " << flags;
       ASSERT_EQ(values[0], values[1]);
     }

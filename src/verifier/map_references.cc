@@ -23,8 +23,7 @@ bool may_sleep_with(abi::MapType type) {
   using enum abi::MapType;
   for (const abi::MapType one : {kHash, kLruHash, kArray, kPerCpuHash, kPerCpuArray, kLruPerCpuHash,
                                  kArrayOfMaps, kHashOfMaps, kRingbuf, kUserRingbuf, kInodeStorage, kSkStorage,
-                                 kTaskStorage, kCgrpStorage, kQueue, kStack, kArena, kInsnArray,
-                                 kRhash})
+                                 kTaskStorage, kCgrpStorage, kQueue, kStack, kArena, kInsnArray, kRhash})
     if (one == type) return true;
   return false;
 }

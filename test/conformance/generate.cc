@@ -92,12 +92,11 @@ Operation Generator::create(int slot, bool plain) {
   // Maps of maps in the first slots, and what they may hold in the others.
   if (holds_maps(map.type) && slot >= kMapSlots / 2) map.type = dice_.one_in(2) ? kArray : kHash;
   const bool is_common = slot >= kMapSlots / 2 && dice_.one_in(2);
-  map.key_size = !has_keys(map.type) ? 0
-                 : map.type == kLpmTrie
-                     ? static_cast<std::uint32_t>(dice_.of({5, 6, 7, 8, 8, 8, 9, 12, 20, 68, 260}))
-                 : map.is_hash()
-                     ? static_cast<std::uint32_t>(dice_.of({1, 2, 3, 4, 4, 5, 7, 8, 8, 8, 12, 16, 33, 64}))
-                     : 4;
+  map.key_size =
+      !has_keys(map.type)    ? 0
+      : map.type == kLpmTrie ? static_cast<std::uint32_t>(dice_.of({5, 6, 7, 8, 8, 8, 9, 12, 20, 68, 260}))
+      : map.is_hash() ? static_cast<std::uint32_t>(dice_.of({1, 2, 3, 4, 4, 5, 7, 8, 8, 8, 12, 16, 33, 64}))
+                      : 4;
   map.value_size = static_cast<std::uint32_t>(dice_.of({1, 2, 3, 4, 5, 7, 8, 8, 8, 12, 16, 24, 33, 64, 100}));
   map.max_entries = number_of_entries();
   if (map.key_size > 64) map.max_entries = std::min(map.max_entries, 20u);  // batches have a page or two
@@ -160,7 +159,8 @@ void Generator::add_btf(Operation& operation, Shape& map, bool plain) {
                    : value == kTimerValue                                          ? 24
                                                                                    : 8;
   if (map.type == kLpmTrie)
-    operation.attr.set(create::kBtfKeyTypeId, map.key_size == 8 ? dice_.of({kPair, kPair, kPairTypedef, kU64}) : std::uint64_t{kU32});
+    operation.attr.set(create::kBtfKeyTypeId, map.key_size == 8 ? dice_.of({kPair, kPair, kPairTypedef, kU64})
+                                                                : std::uint64_t{kU32});
   else if (!map.is_hash() || map.key_size == 4)
     operation.attr.set(create::kBtfKeyTypeId, kU32);
   else if (map.key_size == 8)

@@ -55,11 +55,12 @@ enum MapType : std::uint32_t {
 };
 // Those that random sequences are about.
 inline constexpr std::uint32_t kRandomTypes[] = {
-    kHash,  kArray,       kPerCpuHash,  kPerCpuArray, kLruHash, kLruPerCpuHash, kLpmTrie, kQueue,
-    kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps,  kRingbuf,  kStackTrace};
+    kHash,  kArray, kPerCpuHash,  kPerCpuArray, kLruHash,    kLruPerCpuHash, kLpmTrie,
+    kQueue, kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps, kRingbuf,       kStackTrace};
 // Those whose elements random programs use.
-inline constexpr std::uint32_t kProgramTypes[] = {
-    kHash, kArray, kPerCpuHash, kPerCpuArray, kLruHash, kLruPerCpuHash, kLpmTrie, kQueue, kStack, kBloomFilter};
+inline constexpr std::uint32_t kProgramTypes[] = {kHash,    kArray,         kPerCpuHash, kPerCpuArray,
+                                                  kLruHash, kLruPerCpuHash, kLpmTrie,    kQueue,
+                                                  kStack,   kBloomFilter};
 std::string_view map_type_name(std::uint32_t type);
 // Whether elements come in no order of theirs.
 constexpr bool is_lru_type(std::uint32_t type) { return type == kLruHash || type == kLruPerCpuHash; }
@@ -72,7 +73,7 @@ constexpr bool is_hash_type(std::uint32_t type) {
   return type == kHash || type == kPerCpuHash || type == kHashOfMaps || is_lru_type(type);
 }
 constexpr bool holds_maps(std::uint32_t type) { return type == kArrayOfMaps || type == kHashOfMaps; }
-constexpr bool is_per_cpu_type(std::uint32_t type) { 
+constexpr bool is_per_cpu_type(std::uint32_t type) {
   return type == kPerCpuHash || type == kPerCpuArray || type == kLruPerCpuHash;
 }
 constexpr bool has_keys(std::uint32_t type) {

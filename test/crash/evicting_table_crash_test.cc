@@ -29,8 +29,8 @@ void expect_whole(const HashTable& table) {
   EXPECT_LE(keys.size(), table.shape().max_entries);
 }
 
-// Every insert succeeds, and after a while, which it takes to find what the dead held, exactly max_entries are
-// there.
+// Every insert succeeds, and after a while, which it takes to find what the dead held, exactly max_entries
+// are there.
 void expect_usable(TableForTest& test, const sync::Actor& actor) {
   for (std::uint64_t key = 1'000'000; key < 1'000'000 + 1100; ++key) {
     const std::uint64_t value = key * 3;

@@ -54,8 +54,9 @@ struct Trie {
 
 #ifdef PORTOLAN_SEAMS  // presets debug and asan; elsewhere no kill can be planted
 constexpr std::uint32_t kMost = 12;
-const std::vector<Key> kStart = {{8, {10, 0, 0, 0}},   {16, {10, 1, 0, 0}},  {24, {10, 1, 2, 0}}, {24, {10, 1, 3, 0}},
-                                 {32, {10, 1, 2, 77}}, {24, {192, 0, 2, 0}}, {9, {10, 0, 0, 0}}};
+const std::vector<Key> kStart = {{8, {10, 0, 0, 0}},  {16, {10, 1, 0, 0}},  {24, {10, 1, 2, 0}},
+                                 {24, {10, 1, 3, 0}}, {32, {10, 1, 2, 77}}, {24, {192, 0, 2, 0}},
+                                 {9, {10, 0, 0, 0}}};
 
 struct Change {
   const char* name;
@@ -63,9 +64,12 @@ struct Change {
   bool erases;
 };
 const Change kChanges[] = {
-    {"beside_others", {24, {10, 1, 7, 0}}, false},       {"where_a_node_is_needed", {25, {192, 0, 2, 128}}, false},
-    {"above_a_node", {4, {0, 0, 0, 0}}, false},          {"replace", {24, {10, 1, 2, 0}}, false},
-    {"erase_an_inner_one", {16, {10, 1, 0, 0}}, true},   {"erase_a_leaf", {32, {10, 1, 2, 77}}, true},
+    {"beside_others", {24, {10, 1, 7, 0}}, false},
+    {"where_a_node_is_needed", {25, {192, 0, 2, 128}}, false},
+    {"above_a_node", {4, {0, 0, 0, 0}}, false},
+    {"replace", {24, {10, 1, 2, 0}}, false},
+    {"erase_an_inner_one", {16, {10, 1, 0, 0}}, true},
+    {"erase_a_leaf", {32, {10, 1, 2, 77}}, true},
     {"erase_one_beside_one", {24, {192, 0, 2, 0}}, true},
 };
 
@@ -143,7 +147,8 @@ TEST(LpmTrieKill, nothing_acknowledged_is_lost_however_writers_die) {
   ASSERT_TRUE(test.trie.update(parent, all.bytes(), &all_value, Insert::kAny));
   const auto own_key = [](std::uint32_t writer, std::uint32_t n) {
     // Of several lengths, those of different writers side by side.
-    return Key{24 + n % 9, {10, static_cast<std::uint8_t>(n * 5), static_cast<std::uint8_t>(writer << 6 | n), 0}};
+    return Key{24 + n % 9,
+               {10, static_cast<std::uint8_t>(n * 5), static_cast<std::uint8_t>(writer << 6 | n), 0}};
   };
   std::mt19937_64 random(9);
   for (std::uint64_t round = 0, end = stress::rounds(100); round < end; ++round) {
