@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// clang-format off
 // A ring buffer of records for many producers and one consumer, of which any may die at any instruction.
 //
 // Source        the kernel's BPF ring buffer, whose layout and protocol this is: libbpf reads it as it is.
@@ -8,11 +9,12 @@
 //                 producer_pos | … to the end of the page
 //                 data, `size` bytes | the same once more, so that a record never breaks at the end
 //               a record: length:30 discarded:1 busy:1 | page:32 | bytes, up to a multiple of 8
-//               control (the runtime's own): lock, producer, pending, dropped, watch, reservations {
-//               owner, position } Positions count bytes for ever; where they point is position mod size. The
-//               two halves of the data are different memory here: a record that crosses the end is written on
-//               into the second half, and what lies there is copied to the beginning of the first before the
-//               record is committed, for readers that wrap around.
+//               control (the runtime's own): lock, producer, pending, dropped, watch,
+//               reservations { owner, position }
+//               Positions count bytes for ever; where they point is position mod size. The two halves of the data
+//               are different memory here: a record that crosses the end is written on into the second half, and
+//               what lies there is copied to the beginning of the first before the record is committed, for
+//               readers that wrap around.
 //
 // Invariants    I1 producer_pos of the page says what `producer` says, but for a moment under the lock;
 //               I2 a record between the consumer's position and `producer` has a header, busy until it is
@@ -20,22 +22,21 @@
 //               consumer_pos ≤ size - 1, and producer - pending ≤ size - 1. Nothing in the pages is trusted:
 //               a consumer who writes nonsense loses records.
 //
-// Linearization reserve: the store of `producer`. commit: the store of the header's length without the busy
-// bit, which
-//               pairs with the consumer's acquire load.
+// Linearization reserve: the store of `producer`. commit: the store of the header's length without the busy bit,
+//               which pairs with the consumer's acquire load.
 //
-// Progress      reserve blocks while another reserves; commit does not. The consumer waits for the oldest
-// record that is
-//               busy, and as long as its producer lives.
+// Progress      reserve blocks while another reserves; commit does not. The consumer waits for the oldest record
+//               that is busy, and as long as its producer lives.
 //
-// Crash table   killed …                                  others see                 who repairs
-//               in reserve, before `producer` is stored    a reservation beyond it    the lock's next owner
-//               frees it before producer_pos is stored              a producer_pos of before   the lock's
-//               next owner stores it between reserve and commit                 a busy record
-//               discard_of_dead, by the owner's name in commit, before the length is stored     a busy record
-//               the same in commit, after it                        the record, and a          the same: a
-//               record that is not busy
-//                                                          reservation                is only freed
+// Crash table   killed …                                    others see                who repairs
+//               in reserve, before `producer` is stored     a reservation beyond it   the lock's next owner frees it
+//               … before producer_pos is stored             a producer_pos of before  the lock's next owner stores it
+//               between reserve and commit                  a busy record             discard_of_dead, by the owner's
+//               in commit, before the length is stored      the same                  name
+//               in commit, after it                         the record, and a         the same: the reservation of a
+//                                                           reservation               record that is not busy is only
+//                                                                                     freed
+// clang-format on
 #include "ds/record_ring.h"
 
 #include "base/fault_copy.h"
@@ -182,18 +183,6 @@ bool RecordRing::discard_of_dead(const sync::Actor& actor) {
     one.owner.store_release(0);  // pairs with free_ticket
   }
   return wakes;
-}
-
-void RecordRing::begin_watch() {
-  control_->watch.store_seq_cst(kWatched);  // pairs with gives_wakeup
-}
-bool RecordRing::gives_wakeup() {
-  std::uint32_t watched = kWatched;
-  return control_->watch.cas_acq_rel(watched, kNotified);  // pairs with begin_watch, take_wakeup
-}
-void RecordRing::take_wakeup() {
-  control_->watch.store_seq_cst(kWatched);  // a record that comes after this look gives another
-  sync::fence_seq_cst();                    // pairs with finish
 }
 
 void RecordRing::check(const std::string& where, shm::Findings& findings) const {

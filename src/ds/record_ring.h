@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "ds/watch.h"
 #include "shm/findings.h"
 #include "sync/robust_lock.h"
 
@@ -51,17 +52,11 @@ class RecordRing {
   std::uint64_t size() const { return size_; }
   std::uint64_t dropped() const;  // records that found no room, ever
 
-  // Wakeups: somebody watches from now on, and none has been given to it.
-  void begin_watch();
-  // To be asked by whoever would wake: whether to do so. No more until the watcher has taken it.
-  bool gives_wakeup();
-  // By the watcher, before it looks for records.
-  void take_wakeup();
+  Watch& watch() const { return control_->watch; }
 
   void check(const std::string& where, shm::Findings& findings) const;
 
  private:
-  enum Watch : std::uint32_t { kNobody, kWatched, kNotified };
   struct Reservation {
     sync::Atomic<std::uint64_t> owner;  // 0: free
     sync::Atomic<std::uint64_t> position;
@@ -71,7 +66,7 @@ class RecordRing {
     sync::Atomic<std::uint64_t> producer;  // what the producer's page shows
     sync::Atomic<std::uint64_t> pending;   // up to here everything is committed
     sync::Atomic<std::uint64_t> dropped;
-    sync::Atomic<std::uint32_t> watch;  // Watch
+    Watch watch;
     sync::Atomic<std::uint32_t> ticket_hint;
     Reservation reservations[kMostReserved];
   };

@@ -127,12 +127,12 @@ TEST(RecordRing, records_of_the_dead_are_discarded_and_those_of_the_living_not) 
 
 TEST(RecordRing, wakeups_are_given_once_until_they_are_taken) {
   Ring test;
-  EXPECT_FALSE(test.ring.gives_wakeup());
-  test.ring.begin_watch();
-  EXPECT_TRUE(test.ring.gives_wakeup());
-  EXPECT_FALSE(test.ring.gives_wakeup());
-  test.ring.take_wakeup();
-  EXPECT_TRUE(test.ring.gives_wakeup());
+  EXPECT_FALSE(test.ring.watch().gives_wakeup());
+  test.ring.watch().begin();
+  EXPECT_TRUE(test.ring.watch().gives_wakeup());
+  EXPECT_FALSE(test.ring.watch().gives_wakeup());
+  test.ring.watch().take();
+  EXPECT_TRUE(test.ring.watch().gives_wakeup());
 }
 
 // Whatever others write into the pages, nothing outside is touched (ASan looks on), and producers come back.

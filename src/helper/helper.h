@@ -35,9 +35,10 @@ namespace arg_flag {
 inline constexpr std::uint8_t kOrNull = 1;  // or NULL
 inline constexpr std::uint8_t kUninit =
     2;  // written by the helper: need not be initialised (then it is after)
-inline constexpr std::uint8_t kWrites = 4;   // written by the helper
-inline constexpr std::uint8_t kAligned = 8;  // to its size
-inline constexpr std::uint8_t kFixed = 16;   // kMem of fixed_size bytes, no size argument
+inline constexpr std::uint8_t kWrites = 4;     // written by the helper
+inline constexpr std::uint8_t kAligned = 8;    // to its size
+inline constexpr std::uint8_t kFixed = 16;     // kMem of fixed_size bytes, no size argument
+inline constexpr std::uint8_t kReleases = 32;  // kDynptr: what it holds is given back
 }  // namespace arg_flag
 struct Argument {
   Arg kind = Arg::kNone;
@@ -50,7 +51,7 @@ enum class Ret : std::uint8_t {
   kVoid,
   kMapValueOrNull,
   kMapValue,
-  kMemOrNull,   // as many bytes as the constant size argument
+  kMemOrNull,   // as many bytes as the constant size argument, of a dynptr or to be given back
   kOtherOrNull  // pointers that only a kernel can give: always NULL here
 };
 

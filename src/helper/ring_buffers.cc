@@ -3,42 +3,46 @@
 #include "abi/map_flags.h"
 #include "helper/functions.h"
 #include "helper/memory.h"
+#include "helper/records.h"
 #include "map/ring_buffer.h"
 
-namespace portolan::helper::functions {
-namespace {
+namespace portolan::helper {
 
 using map::RingBufferMap;
 
-RingBufferMap& ring_at(U64 map_arg) { return *at<map::Map>(map_arg).ring_buffer(); }
+static RingBufferMap& ring_at(std::uint64_t map_arg) { return *at<map::Map>(map_arg).ring_buffer(); }
 
-void end(Run& run, U64 sample, bool discard, U64 flags) {
+std::byte* reserve_record(Run& run, std::uint64_t map_arg, std::uint64_t size) {
+  RingBufferMap& map = ring_at(map_arg);
+  const auto record = map.ring().reserve(run.actor, size);
+  if (!record) return nullptr;
+  run.reserved.push_back({&map, *record});
+  return record->bytes;
+}
+
+void end_record(Run& run, const std::byte* bytes, bool discard, std::uint64_t flags) {
   for (auto one = run.reserved.rbegin(); one != run.reserved.rend(); ++one) {
-    if (one->record.bytes != bytes_at(sample)) continue;
+    if (one->record.bytes != bytes) continue;
     one->ring->commit(one->record, discard, flags);
     run.reserved.erase(std::next(one).base());
     return;
   }
 }
 
-}  // namespace
+namespace functions {
 
 U64 ringbuf_reserve(Run& run, U64 map_arg, U64 size, U64 flags, U64, U64) {
   if (flags != 0) return 0;
-  RingBufferMap& map = ring_at(map_arg);
-  const auto record = map.ring().reserve(run.actor, size);
-  if (!record) return 0;
-  run.reserved.push_back({&map, *record});
-  return reinterpret_cast<std::uintptr_t>(record->bytes);
+  return reinterpret_cast<std::uintptr_t>(reserve_record(run, map_arg, size));
 }
 
 U64 ringbuf_submit(Run& run, U64 sample, U64 flags, U64, U64, U64) {
-  end(run, sample, false, flags);
+  end_record(run, bytes_at(sample), false, flags);
   return 0;
 }
 
 U64 ringbuf_discard(Run& run, U64 sample, U64 flags, U64, U64, U64) {
-  end(run, sample, true, flags);
+  end_record(run, bytes_at(sample), true, flags);
   return 0;
 }
 
@@ -68,4 +72,5 @@ U64 ringbuf_query(Run&, U64 map_arg, U64 what, U64, U64, U64) {
   return 0;
 }
 
-}  // namespace portolan::helper::functions
+}  // namespace functions
+}  // namespace portolan::helper

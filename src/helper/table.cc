@@ -43,6 +43,8 @@ constexpr Argument func{Arg::kFunc};
 constexpr Argument stack{Arg::kStackOrNull};
 constexpr Argument string{Arg::kConstStr};
 constexpr Argument dynptr{Arg::kDynptr};
+constexpr Argument dynptr_out{Arg::kDynptr, kUninit | kWrites};
+constexpr Argument dynptr_back{Arg::kDynptr, kReleases};
 constexpr Argument other{Arg::kOther};
 
 constexpr Prototype row(std::uint32_t id, const char* name, Function function, Ret ret, Set programs,

@@ -15,6 +15,7 @@
 #include "map/rhash.h"
 #include "map/ring_buffer.h"
 #include "map/stack_trace.h"
+#include "map/user_ring.h"
 
 namespace portolan::map {
 namespace {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// clang-format off
 // A hash of maps: the shared table holds {id, place} for each key, and place of `references_` keeps that map
 // alive.
 //
@@ -13,10 +14,10 @@
 // up.
 //
 // Crash table   killed …                                others see            who repairs
-//               between a place's word and the table    the old element       the lock's next owner empties
-//               every between the table and the old place     the new element       place that no element
-//               has: until then a
-//                                                                             map lives longer than it should
+//               between a place's word and the table    the old element       the lock's next owner empties every
+//               between the table and the old place     the new element       place that no element has: until then
+//                                                                             a map lives longer than it should
+// clang-format on
 #include "map/hash_of_maps.h"
 
 #include <vector>

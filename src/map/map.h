@@ -34,6 +34,8 @@ struct BatchCall {
 
 class RingBufferMap;
 class StackTraceMap;
+class UserRingMap;
+class WaitableMap;
 
 class Map : public object::View {
  public:
@@ -120,6 +122,9 @@ class Map : public object::View {
   virtual Result<void> redirect(std::uint64_t key, std::uint64_t flags);
   // Ring buffers; nullptr: the map is none.
   virtual RingBufferMap* ring_buffer() { return nullptr; }
+  virtual UserRingMap* user_ring() { return nullptr; }
+  // Whether it can be waited for; nullptr: not.
+  virtual WaitableMap* waitable() { return nullptr; }
   // Stack traces; nullptr: the map holds none.
   virtual StackTraceMap* stack_traces() { return nullptr; }
   // Maps of programs: whether such a one may be in it, or use it; what tail calls go to, nullptr for none.

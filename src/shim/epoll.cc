@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
-#include "map/ring_buffer.h"
+#include "map/waitable.h"
 #include "shim/fd_close.h"
 #include "shim/session.h"
 #include "sync/call_epoch.h"
@@ -44,8 +44,8 @@ std::recursive_mutex& mutex = *new std::recursive_mutex;
 std::map<std::uint16_t, Watch>& watches = *new std::map<std::uint16_t, Watch>;  // by number
 sync::Atomic<std::uint32_t> watches_there;                                      // how many
 
-map::RingBufferMap& ring_of(const Watch& watch) {
-  return *static_cast<map::Map*>(watch.ring.get())->ring_buffer();
+map::WaitableMap& ring_of(const Watch& watch) {
+  return *static_cast<map::Map*>(watch.ring.get())->waitable();
 }
 
 Watch* find(int epoll, int fd) {
@@ -64,8 +64,8 @@ std::uint32_t tell(Watch& watch) {
   if (!watch.is_listed || watch.is_spent) return 0;
   std::uint32_t events = 0;
   if (watch.ring) {
-    map::RingBufferMap& ring = ring_of(watch);
-    if (ring.ring().is_held_up()) ring.discard_of_dead();
+    map::WaitableMap& ring = ring_of(watch);
+    ring.settle_the_dead();
     events = ring.poll();
   } else if (epoll_has_records(watch.fd) != 0 || is_readable(watch.fd)) {
     events = EPOLLIN | EPOLLRDNORM;
@@ -134,7 +134,7 @@ object::View* ring_behind(int fd) {
   object::Runtime* there = runtime_if_open();
   if (there == nullptr || !there->is_handle(fd)) return nullptr;
   const auto target = there->target_of_fd(fd, object::Kind::kMap);
-  if (!target || static_cast<map::Map*>(target->view)->ring_buffer() == nullptr) return nullptr;
+  if (!target || static_cast<map::Map*>(target->view)->waitable() == nullptr) return nullptr;
   return target->view;
 }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/sys.h"
-#include "map/ring_buffer.h"
+#include "map/waitable.h"
 #include "shim/epoll.h"
 #include "shim/session.h"
 #include "sync/call_epoch.h"
@@ -29,7 +29,7 @@ short say_of_handle(object::Runtime& there, const struct pollfd& one) {
 struct Wakeup {
   object::ViewRef ring;
   UniqueFd fd;
-  map::RingBufferMap& map() const { return *static_cast<map::Map*>(ring.get())->ring_buffer(); }
+  map::WaitableMap& map() const { return *static_cast<map::Map*>(ring.get())->waitable(); }
 };
 
 // What is to be waited for in the place of handles; true: there is something to say at once.
@@ -46,7 +46,7 @@ bool prepare(object::Runtime& there, const struct pollfd* fds, const std::vector
     others[i].fd = -1;
     at_once |= say_of_handle(there, fds[i]) != 0;
     const auto target = there.target_of_fd(fds[i].fd, object::Kind::kMap);
-    map::RingBufferMap* const ring = target ? static_cast<map::Map*>(target->view)->ring_buffer() : nullptr;
+    map::WaitableMap* const ring = target ? static_cast<map::Map*>(target->view)->waitable() : nullptr;
     if (ring == nullptr || at_once) continue;
     if (auto wakeup = ring->open_wakeup()) {
       others[i] = {wakeup->get(), POLLIN, 0};

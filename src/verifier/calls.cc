@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "isa/insn.h"
+#include "verifier/helper_ids.h"
 #include "verifier/map_helpers.h"
 #include "verifier/walk.h"
 
@@ -14,23 +15,6 @@ using helper::Ret;
 namespace arg_flag = helper::arg_flag;
 
 constexpr std::uint64_t kMostVariable = std::uint64_t{1} << 29;
-
-// Helpers that the checks below know by number.
-enum Helper : std::uint32_t {
-  kMapUpdate = 2,
-  kMapDelete = 3,
-  kSmpProcessorId = 8,
-  kTailCall = 12,
-  kProbeReadStr = 45,
-  kMapPush = 87,
-  kMapPop = 88,
-  kSpinLock = 93,
-  kSpinUnlock = 94,
-  kProbeReadUserStr = 114,
-  kProbeReadKernelStr = 115,
-  kForEachMapElem = 164,
-  kLoop = 181,
-};
 
 }  // namespace
 
@@ -79,6 +63,7 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
       break;
     case kForEachMapElem:
     case kLoop:
+    case kUserRingbufDrain:
       TRY(enter_callback(meta));
       break;
     case kTailCall:
@@ -141,6 +126,8 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
       return expect({RegType::kStack});
     case Arg::kReserved:
       return expect({RegType::kMem});
+    case Arg::kDynptr:
+      return expect({RegType::kStack, RegType::kDynptr});
     case Arg::kAllocSize:
     case Arg::kConstSize:
     case Arg::kConstSizeOrZero:
@@ -188,6 +175,9 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
     case Arg::kConstSizeOrZero: {
       // Memory comes with its size behind it.
       const helper::Argument& memory = meta.prototype->args[number - 2];
+      if (meta.prototype->id == kDynptrFromMem && state_.reg(number - 1).type != RegType::kMapValue)
+        return refuse(EACCES, "Unsupported reg type {} for bpf_dynptr_from_mem data",
+                      name_of(state_.reg(number - 1).type));
       const Access access = (memory.flags & arg_flag::kWrites) != 0 ? Access::kWrite : Access::kRead;
       return check_sized_memory(number, argument.kind == Arg::kConstSizeOrZero, access, meta);
     }
@@ -201,6 +191,8 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
       return {};
     case Arg::kReserved:
       return check_reserved(number, meta);
+    case Arg::kDynptr:
+      return check_dynptr(number, argument, meta);
     case Arg::kConstStr:
       return check_constant_string(number);
     default:
@@ -248,9 +240,10 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
         return {};
       }
       TRY(check_stack_bounds(number, reg, 0, size, kind, false));
-      if (kind == Access::kWrite)
-        forget_stack(reg, reg.bounds.wide.smin + reg.off,
-                     reg.bounds.wide.smax + reg.off + static_cast<std::int64_t>(size), false);
+      const std::int64_t least = reg.bounds.wide.smin + reg.off;
+      const std::int64_t end = reg.bounds.wide.smax + reg.off + static_cast<std::int64_t>(size);
+      TRY(check_no_dynptr(reg, least, end, kind == Access::kWrite ? "write to" : "read from"));
+      if (kind == Access::kWrite) TRY(forget_stack(reg, least, end, false));
       return {};
     }
     case RegType::kCtx: {
@@ -294,21 +287,28 @@ Result<void> Walk::check_constant_string(unsigned number) {
 // The very pointer that was given, to be given back.
 Result<void> Walk::check_reserved(unsigned number, CallMeta& meta) {
   const RegState& reg = state_.reg(number);
+  if (!reg.is_record) return refuse(EACCES, "R{} type=mem expected=ringbuf_mem", number);
   if (reg.reference == 0)
     return refuse(EINVAL, "R{} must be referenced when passed to release function", number);
   if (reg.off != 0 || !reg.bounds.is_constant() || reg.bounds.value() != 0)
     return refuse(EINVAL, "R{} must have zero offset when passed to release func or trusted arg to kfunc",
                   number);
+  return check_is_ours(reg.reference, meta);
+}
+
+// What was given to the caller of a callback is not the callback's to give back.
+Result<void> Walk::check_is_ours(std::uint32_t reference, CallMeta& meta) {
   for (const Reference& one : state_.references)
-    if (one.id == reg.reference && one.callbacks != state_.callbacks())
+    if (one.id == reference && one.callbacks != state_.callbacks())
       return refuse(EINVAL, "reference id={} of the caller cannot be released in a callback", one.id);
-  meta.given_back = reg.reference;
+  meta.given_back = reference;
   return {};
 }
 
 // What still points there is a number like any other.
 void Walk::give_back(std::uint32_t reference) {
   state_.drop_reference(reference);
+  drop_dynptrs_of(reference);
   state_.for_each_reg([reference](RegState& reg) {
     if (reg.reference == reference) reg = RegState::unknown();
   });
@@ -370,7 +370,14 @@ void Walk::set_result(const CallMeta& meta) {
       result = RegState::pointer(RegType::kMem);
       result.maybe_null = true;
       result.mem_size = static_cast<std::uint32_t>(meta.size);
-      result.id = result.reference = new_id();
+      result.id = new_id();
+      if (meta.dynptr.type == RegType::kDynptr) {
+        result.dynptr = meta.dynptr.id;
+        result.reference = meta.dynptr.reference;
+        return;
+      }
+      result.reference = result.id;
+      result.is_record = true;
       state_.references.push_back({result.reference, at_, state_.callbacks()});
       return;
     case Ret::kOtherOrNull:

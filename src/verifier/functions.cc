@@ -4,13 +4,12 @@
 #include <algorithm>
 
 #include "isa/insn.h"
+#include "verifier/helper_ids.h"
 #include "verifier/rewrite.h"
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
 namespace {
-
-constexpr std::uint32_t kForEachMapElem = 164;
 
 // Types by which a global function says that it takes the context.
 bool is_context_struct(const btf::Btf& btf, const btf::Type& type, abi::ProgType program) {
@@ -238,6 +237,12 @@ Result<void> Walk::enter_callback(const CallMeta& meta) {
     value.map = meta.map;
     value.id = new_id();
     inside.reg(4) = caller.regs[3];
+  } else if (meta.prototype->id == kUserRingbufDrain) {
+    RegState& record = inside.reg(1);
+    record = RegState::pointer(RegType::kDynptr);
+    record.mem_size = static_cast<std::uint32_t>(DynptrKind::kLocal);
+    record.id = new_id();
+    inside.reg(2) = caller.regs[3];
   } else {
     inside.reg(1) = RegState::unknown();
     inside.reg(2) = caller.regs[3];

@@ -232,7 +232,8 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       if (kind == Access::kWrite && reg.is_read_only)
         return refuse(EACCES, "R{} cannot write into rdonly_mem", base);
       TRY(check_region(base, reg, offset, size, reg.mem_size, false));
-      facts.may_fault |= reg.reference != 0;  // a record lies in pages that others map
+      // Records lie in pages that others map, and a dynptr's bytes may.
+      facts.may_fault |= reg.reference != 0 || reg.dynptr != 0;
       break;
     case RegType::kCtx:
       loaded = TRY(context_value(reg, base, offset, size, kind));

@@ -47,8 +47,11 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
     case RegType::kMem:
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
              old.is_direct == now.is_direct && old.is_read_only == now.is_read_only &&
-             old.bounds.includes(now.bounds) && ids.match(old.id, now.id) &&
-             ids.match(old.reference, now.reference);
+             old.is_record == now.is_record && old.bounds.includes(now.bounds) && ids.match(old.id, now.id) &&
+             ids.match(old.reference, now.reference) && ids.match(old.dynptr, now.dynptr);
+    case RegType::kDynptr:
+      return old.off == now.off && old.mem_size == now.mem_size && old.is_read_only == now.is_read_only &&
+             old.bounds == now.bounds && ids.match(old.id, now.id) && ids.match(old.reference, now.reference);
     case RegType::kPacket:
     case RegType::kPacketMeta:
       return old.off == now.off && old.range <= now.range && old.bounds.includes(now.bounds) &&
@@ -61,6 +64,8 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
 
 // What can be read from a byte of stack that is no spilled register: a number of eight unknown bits, or zero.
 bool covers(const StackSlot& old, const StackSlot& now, bool is_precise, IdPairs& ids) {
+  if (old.is_dynptr() || now.is_dynptr())
+    return old.is_dynptr() == now.is_dynptr() && covers(old.spilled, now.spilled, true, ids);
   const bool is_any_number =
       old.is_spill() && old.spilled.is_scalar() && (!is_precise || old.spilled.bounds == Bounds{});
   if (old.is_spill() && !is_any_number) {
@@ -107,7 +112,7 @@ bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t
 }
 
 bool is_same(const StackSlot& a, const StackSlot& b) {
-  return a.bytes == b.bytes && (!a.is_spill() || a.spilled == b.spilled);
+  return a.bytes == b.bytes && (!(a.is_spill() || a.is_dynptr()) || a.spilled == b.spilled);
 }
 // Exactly the same: nothing has changed since the last time.
 bool is_same(const State& a, const State& b, std::uint16_t live) {

@@ -31,6 +31,8 @@ const char* name_of(RegType type) {
       return "mem";
     case RegType::kFunc:
       return "func";
+    case RegType::kDynptr:
+      return "dynptr_ptr";
   }
   return "";
 }

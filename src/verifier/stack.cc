@@ -71,15 +71,17 @@ Result<void> Walk::check_stack_bounds(unsigned number, const RegState& reg, std:
 
 // All that may have been written to: numbers, or zeros where it was zeros that were written and zeros that
 // were there.
-void Walk::forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros) {
+Result<void> Walk::forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros) {
   Frame& frame = frame_of(reg);
   for (std::int64_t offset = least; offset < end; ++offset) {
     const Place place = place_of(offset);
     StackSlot& slot = slot_at(frame, place.slot);
+    if (slot.is_dynptr()) TRY(destroy_dynptr(frame, place.slot));
     if (slot.is_spill()) break_up(slot);
     Byte& byte = slot.bytes[place.byte];
     if (!(are_zeros && byte == Byte::kZero)) byte = Byte::kMisc;
   }
+  return {};
 }
 
 Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32_t size,
@@ -88,13 +90,13 @@ Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32
   const bool is_zero = value != nullptr && value->is_null();
   if (!reg.bounds.is_constant()) {
     if (is_zero) depend_on(*value);
-    forget_stack(reg, reg.bounds.wide.smin + reg.off + offset,
-                 reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size), is_zero);
-    return {};
+    return forget_stack(reg, reg.bounds.wide.smin + reg.off + offset,
+                        reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size), is_zero);
   }
   const std::int64_t least = static_cast<std::int64_t>(reg.bounds.value()) + reg.off + offset;
   const Place place = place_of(least);
   StackSlot& slot = slot_at(frame_of(reg), place.slot);
+  if (slot.is_dynptr()) TRY(destroy_dynptr(frame_of(reg), place.slot));
   const bool keeps_register = value != nullptr && place.byte == 0 && (size == 8 || value->is_scalar());
   if (keeps_register) {
     RegState spilled = *value;
@@ -143,6 +145,7 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
     least = reg.bounds.wide.smin + reg.off + offset;
     end = reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size);
   }
+  TRY(check_no_dynptr(reg, least, end, "read from"));
   bool are_zeros = true;
   Dependencies zeros_from;
   for (std::int64_t at = least; at < end; ++at) {

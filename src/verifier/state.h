@@ -24,8 +24,9 @@ enum class RegType : std::uint8_t {
   kPacketMeta,
   kPacket,
   kPacketEnd,
-  kMem,   // mem_size bytes
-  kFunc,  // a function of the program, for callbacks
+  kMem,     // mem_size bytes
+  kFunc,    // a function of the program, for callbacks
+  kDynptr,  // a dynptr that a callback was given; and what is known of one on the stack
 };
 const char* name_of(RegType type);  // as the kernel's log has it
 
@@ -36,12 +37,14 @@ struct RegState {
   bool maybe_null = false;
   bool is_direct = false;     // a map value of which the program was given the address
   bool is_read_only = false;  // kMem
+  bool is_record = false;     // kMem, that was reserved in a ring buffer
   std::uint8_t frame = 0;     // kStack: whose
   std::uint16_t range = 0;    // kPacket…: bytes from the base (with its variable part) that are there
   std::uint32_t id = 0;  // the same number, pointer-or-NULL, or variable part as other registers of this id
   std::int32_t off = 0;
   std::uint32_t reference = 0;        // of what must be given back: Reference::id
-  std::uint32_t mem_size = 0;         // kMem: bytes; kFunc: the subprogram
+  std::uint32_t dynptr = 0;           // kMem: the id of the dynptr whose bytes these are
+  std::uint32_t mem_size = 0;         // kMem: bytes; kFunc: the subprogram; kDynptr: DynptrKind
   const map::MapSpec* map = nullptr;  // kMap, kMapKey, kMapValue; by address, as inner maps have none yet
   Bounds bounds = Bounds::constant(0);
   Dependencies from;  // of numbers
@@ -74,11 +77,16 @@ struct RegState {
 };
 std::string to_text(const RegState& reg);
 
-enum class Byte : std::uint8_t { kInvalid, kSpill, kMisc, kZero };
+enum class DynptrKind : std::uint8_t { kLocal = 1, kRingbuf };
+
+enum class Byte : std::uint8_t { kInvalid, kSpill, kMisc, kZero, kDynptr };
 struct StackSlot {
-  RegState spilled;  // where bytes are kSpill: those from the first one on
+  // Where bytes are kSpill: those from the first one on. Where they are kDynptr: a half of one, of type
+  // kDynptr, which `off` counts.
+  RegState spilled;
   std::array<Byte, 8> bytes{};
   bool is_spill() const { return bytes[0] == Byte::kSpill; }
+  bool is_dynptr() const { return bytes[0] == Byte::kDynptr; }
   unsigned spilled_bytes() const {
     unsigned count = 0;
     while (count < 8 && bytes[count] == Byte::kSpill) ++count;

@@ -21,6 +21,7 @@ struct CallMeta {
   std::uint32_t callback = 0;
   std::uint64_t size = 0;        // of the memory that is returned
   std::uint32_t given_back = 0;  // a reference
+  RegState dynptr;               // that is read, or given back
   std::int64_t most = 0;         // the largest size that was given
 };
 
@@ -123,7 +124,7 @@ class Walk {
                                   std::uint64_t size, Access kind, bool is_direct);
   Result<void> write_stack(unsigned number, std::int32_t offset, std::uint32_t size, const RegState* value);
   Result<RegState> read_stack(unsigned number, std::int32_t offset, std::uint32_t size);
-  void forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros);
+  Result<void> forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros);
   Frame& frame_of(const RegState& reg) { return state_.frames[reg.frame]; }
   void need_stack(const RegState& reg, std::int64_t least);
 
@@ -138,11 +139,21 @@ class Walk {
   Result<void> check_map_allows(const CallMeta& meta);
   Result<void> check_constant_string(unsigned number);
   Result<void> check_reserved(unsigned number, CallMeta& meta);
+  Result<void> check_is_ours(std::uint32_t reference, CallMeta& meta);
   void give_back(std::uint32_t reference);
   Result<void> check_given_back(const char* what);
   Result<void> spin_lock(unsigned number, bool takes);
   void set_result(const CallMeta& meta);
   void forget_packet_pointers();
+
+  // --- dynptr.cc
+  Result<void> check_dynptr(unsigned number, const helper::Argument& argument, CallMeta& meta);
+  Result<void> make_dynptr(unsigned number, CallMeta& meta);
+  Result<StackSlot*> dynptr_at(unsigned number);
+  Result<void> destroy_dynptr(Frame& frame, std::size_t slot);
+  void drop_dynptr(Frame& frame, std::size_t slot);
+  void drop_dynptrs_of(std::uint32_t reference);
+  Result<void> check_no_dynptr(const RegState& reg, std::int64_t least, std::int64_t end, const char* what);
 
   // --- functions.cc
   Result<Next> call_function(const abi::Insn& insn);

@@ -51,6 +51,7 @@ enum MapType : std::uint32_t {
   kQueue = 22,
   kStack = 23,
   kRingbuf = 27,
+  kUserRingbuf = 31,
   kBloomFilter = 30,
 };
 // Those that random sequences are about.

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Helpers that the walk knows by number.
+#pragma once
+#include <cstdint>
+
+namespace portolan::verifier {
+
+enum HelperId : std::uint32_t {
+  kMapUpdate = 2,
+  kMapDelete = 3,
+  kSmpProcessorId = 8,
+  kTailCall = 12,
+  kProbeReadStr = 45,
+  kMapPush = 87,
+  kMapPop = 88,
+  kSpinLock = 93,
+  kSpinUnlock = 94,
+  kProbeReadUserStr = 114,
+  kProbeReadKernelStr = 115,
+  kForEachMapElem = 164,
+  kLoop = 181,
+  kDynptrFromMem = 197,
+  kRingbufReserveDynptr = 198,
+  kUserRingbufDrain = 209,
+};
+
+}  // namespace portolan::verifier
