@@ -7,7 +7,8 @@
 // Layout        pages (every holder of the fd may map them, all but the consumer's to write):
 //                 consumer_pos | … to the end of the page
 //                 producer_pos | … to the end of the page
-//                 data, `size` bytes | as many again: a record that reaches the end goes on there
+//                 data, `size` bytes | as many again: a record that reaches the end goes on there; but one whose
+//                 header is the last before the end has its bytes at the beginning
 //               a record: length:30 discarded:1 busy:1 | 4 bytes | bytes, up to a multiple of 8
 //               control (the runtime's own): lock, consumer, watch
 //
@@ -98,7 +99,8 @@ Result<UserRing::Record> UserRing::peek() {
     return fail(EAGAIN);
   }
   if ((length & kBusy) != 0) return fail(ENODATA);
-  return Record{header + kHeaderBytes, size, consumed + total};
+  // Whose header is the last before the end begins at the beginning; any other goes on beyond it.
+  return Record{data_ + ((consumed + kHeaderBytes) & (size_ - 1)), size, consumed + total};
 }
 
 void UserRing::release(const Record& record) { move_on(record.end); }

@@ -115,7 +115,7 @@ Operation Generator::create(int slot, bool plain) {
     map.max_entries = std::min(map.max_entries, 100u);
     if (dice_.one_in(3)) map.flags |= kStackBuildId, map.value_size = 32 * (1 + dice_.below(20));
   }
-  if (map.type == kRingbuf) {
+  if (map.type == kRingbuf || map.type == kUserRingbuf) {
     map.value_size = 0;
     map.max_entries = 4096u << dice_.below(3);
   }

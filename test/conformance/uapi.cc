@@ -97,6 +97,8 @@ std::string_view map_type_name(std::uint32_t type) {
       return "lru_percpu_hash";
     case kLpmTrie:
       return "lpm_trie";
+    case kUserRingbuf:
+      return "user_ringbuf";
     case kStackTrace:
       return "stack_trace";
     case kProgArray:

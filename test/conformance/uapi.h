@@ -56,8 +56,8 @@ enum MapType : std::uint32_t {
 };
 // Those that random sequences are about.
 inline constexpr std::uint32_t kRandomTypes[] = {
-    kHash,  kArray, kPerCpuHash,  kPerCpuArray, kLruHash,    kLruPerCpuHash, kLpmTrie,
-    kQueue, kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps, kRingbuf,       kStackTrace};
+    kHash,  kArray,       kPerCpuHash,  kPerCpuArray, kLruHash, kLruPerCpuHash, kLpmTrie,    kQueue,
+    kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps,  kRingbuf, kStackTrace,    kUserRingbuf};
 // Those whose elements random programs use.
 inline constexpr std::uint32_t kProgramTypes[] = {kHash,    kArray,         kPerCpuHash, kPerCpuArray,
                                                   kLruHash, kLruPerCpuHash, kLpmTrie,    kQueue,
@@ -78,7 +78,7 @@ constexpr bool is_per_cpu_type(std::uint32_t type) {
   return type == kPerCpuHash || type == kPerCpuArray || type == kLruPerCpuHash;
 }
 constexpr bool has_keys(std::uint32_t type) {
-  return type != kQueue && type != kStack && type != kBloomFilter && type != kRingbuf;
+  return type != kQueue && type != kStack && type != kBloomFilter && type != kRingbuf && type != kUserRingbuf;
 }
 
 enum MapFlags : std::uint32_t {
