@@ -10,6 +10,7 @@
 #include "map/lru_hash.h"
 #include "map/percpu_array.h"
 #include "map/percpu_hash.h"
+#include "map/perf_event_array.h"
 #include "map/prog_array.h"
 #include "map/queue_stack.h"
 #include "map/rhash.h"

@@ -33,9 +33,10 @@ struct BatchCall {
 };
 
 class RingBufferMap;
+class PerfEventArrayMap;
 class StackTraceMap;
 class UserRingMap;
-class WaitableMap;
+class Waitable;
 
 class Map : public object::View {
  public:
@@ -123,8 +124,9 @@ class Map : public object::View {
   // Ring buffers; nullptr: the map is none.
   virtual RingBufferMap* ring_buffer() { return nullptr; }
   virtual UserRingMap* user_ring() { return nullptr; }
+  virtual PerfEventArrayMap* perf_events() { return nullptr; }
   // Whether it can be waited for; nullptr: not.
-  virtual WaitableMap* waitable() { return nullptr; }
+  virtual Waitable* waitable() { return nullptr; }
   // Stack traces; nullptr: the map holds none.
   virtual StackTraceMap* stack_traces() { return nullptr; }
   // Maps of programs: whether such a one may be in it, or use it; what tail calls go to, nullptr for none.

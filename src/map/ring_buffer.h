@@ -7,10 +7,10 @@
 
 namespace portolan::map {
 
-class RingBufferMap final : public WaitableMap {
+class RingBufferMap final : public Map, public Waitable {
  public:
   RingBufferMap(object::Mapped mapped, MapHeader* header, ds::RecordRing ring)
-      : WaitableMap(std::move(mapped), header), ring_(ring) {}
+      : Map(std::move(mapped), header), ring_(ring) {}
   static Result<void> alloc_check(const MapSpec& spec, std::uint32_t numa_node);
   static Result<Layout> layout(const MapSpec& spec);
   static void format(const shm::Region&, std::uint64_t, const MapSpec&) {}  // zero bytes are an empty one
@@ -27,6 +27,8 @@ class RingBufferMap final : public WaitableMap {
   Result<void> delete_elem(const std::byte*) override { return fail(kEnotsupp); }
   Result<void> mmap(bool writable, std::uint64_t offset, std::uint64_t length) const override;
   std::uint32_t poll() const override;
+  std::uint32_t ask() override { return poll(); }
+  Waitable* waitable() override { return this; }
   std::uint64_t mem_usage() const override;
   RingBufferMap* ring_buffer() override { return this; }
   void settle_the_dead() override;  // records of producers that died are given up
@@ -39,6 +41,7 @@ class RingBufferMap final : public WaitableMap {
 
  private:
   ds::Watch& watch() override { return ring_.watch(); }
+  const object::View& waited_for() const override { return *this; }
   ds::RecordRing ring_;
 };
 

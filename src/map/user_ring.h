@@ -7,10 +7,10 @@
 
 namespace portolan::map {
 
-class UserRingMap final : public WaitableMap {
+class UserRingMap final : public Map, public Waitable {
  public:
   UserRingMap(object::Mapped mapped, MapHeader* header, ds::UserRing ring)
-      : WaitableMap(std::move(mapped), header), ring_(ring) {}
+      : Map(std::move(mapped), header), ring_(ring) {}
   static Result<void> alloc_check(const MapSpec& spec, std::uint32_t numa_node);
   static Result<Layout> layout(const MapSpec& spec);
   static void format(const shm::Region&, std::uint64_t, const MapSpec&) {}  // zero bytes are an empty one
@@ -27,6 +27,8 @@ class UserRingMap final : public WaitableMap {
   Result<void> delete_elem(const std::byte*) override { return fail(kEnotsupp); }
   Result<void> mmap(bool writable, std::uint64_t offset, std::uint64_t length) const override;
   std::uint32_t poll() const override;
+  std::uint32_t ask() override { return poll(); }
+  Waitable* waitable() override { return this; }
   std::uint64_t mem_usage() const override { return state().size() + user_pages().size(); }
   UserRingMap* user_ring() override { return this; }
   void check(shm::Findings& findings) const override;
@@ -38,6 +40,7 @@ class UserRingMap final : public WaitableMap {
 
  private:
   ds::Watch& watch() override { return ring_.watch(); }
+  const object::View& waited_for() const override { return *this; }
   ds::UserRing ring_;
 };
 

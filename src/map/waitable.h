@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maps that can be waited for, by poll and epoll: who waits reads a FIFO, which whoever changes the map
+// Objects that can be waited for, by poll and epoll: who waits reads a FIFO, which whoever changes them
 // writes.
 #pragma once
 #include "base/unique_fd.h"
 #include "ds/watch.h"
-#include "map/map.h"
+#include "object/runtime.h"
 
 namespace portolan::map {
 
-class WaitableMap : public Map {
+class Waitable {
  public:
-  using Map::Map;
-  ~WaitableMap() override;
-  WaitableMap* waitable() override { return this; }
+  virtual ~Waitable();
+  Waitable() = default;
+  Waitable(const Waitable&) = delete;
+  Waitable& operator=(const Waitable&) = delete;
 
-  // A descriptor that becomes readable when the kernel would wake who polls the map: then take_wakeup() comes
-  // first, and a look at poll() after it. Several such descriptors of a map share its wakeups.
+  // EPOLL* bits, as poll says them. May say a thing once only.
+  virtual std::uint32_t ask() = 0;
+  // A descriptor that becomes readable when the kernel would wake who polls: then take_wakeup() comes first,
+  // and ask() after it. Several such descriptors of an object share its wakeups.
   Result<UniqueFd> open_wakeup();
   void take_wakeup(int wakeup);
   // What a process that died holds back is let go; who waits for it waits no more.
@@ -23,10 +26,14 @@ class WaitableMap : public Map {
 
  protected:
   void wake();
-  virtual ds::Watch& watch() = 0;  // in the map's region
+  virtual ds::Watch& watch() = 0;  // in the object's region
+  virtual const object::View& waited_for() const = 0;
 
  private:
   sync::Atomic<int> wakeup_{-1};  // this process's, for writing
 };
+
+// The one that the object is; nullptr: it cannot be waited for.
+Waitable* waitable_of(object::View& view);
 
 }  // namespace portolan::map

@@ -21,7 +21,6 @@ struct Found {
 };
 
 // "objects/map7", "objects/map7/state" …, relative to the runtime's directory.
-std::string object_path(Kind kind, std::uint32_t id, const char* file = nullptr);
 // Removes an object's directory, needing no fd for it as long as it holds what it should.
 void remove_object(int root, const std::string& path, Kind kind);
 std::optional<Edge> parse_object_name(std::string_view name);
@@ -72,7 +71,7 @@ struct Runtime::Impl {
 
   // --- publish.cc
   struct Sizes {
-    std::uint64_t payload, payload_reserved, user;
+    std::uint64_t payload, payload_reserved, user, user_reserved;
     std::uint32_t max_edges;
   };
   Result<Draft> build(Kind kind, const Sizes& sizes);

@@ -58,7 +58,7 @@ Result<Draft> Runtime::Impl::build(Kind kind, const Sizes& sizes) {
       TRY(shm::Region::create(root.get(), (staging + "/state").c_str(), draft.payload_offset + sizes.payload,
                               draft.payload_offset + sizes.payload_reserved, 0600));
   const std::string handle = staging + "/" + handle_name(kind);
-  TRY(shm::create_handle(root.get(), handle.c_str(), sizes.user));
+  TRY(shm::create_handle(root.get(), handle.c_str(), sizes.user, sizes.user_reserved));
   if (sizes.user != 0) draft.user_pages = TRY(shm::Region::open(root.get(), handle.c_str(), sizes.user));
   const UniqueFd pin(
       TRY(sys::openat(root.get(), (staging + "/pin").c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
@@ -75,12 +75,12 @@ Result<Draft> Runtime::Impl::build(Kind kind, const Sizes& sizes) {
 }
 
 Result<Draft> Runtime::draft(Kind kind, std::uint64_t payload_size, std::uint64_t payload_reserved,
-                             std::uint64_t user_bytes, std::uint32_t max_edges) {
+                             std::uint64_t user_bytes, std::uint64_t user_reserved, std::uint32_t max_edges) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 46;
   if (payload_size > kMost || user_bytes > kMost || max_edges > kMostEdges) return fail(ENOMEM);
-  if (payload_reserved > payload_size) return fail(EINVAL);
+  if (payload_reserved > payload_size || user_reserved > user_bytes) return fail(EINVAL);
   impl_->collect();
-  const Impl::Sizes sizes{payload_size, payload_reserved, user_bytes, max_edges};
+  const Impl::Sizes sizes{payload_size, payload_reserved, user_bytes, user_reserved, max_edges};
   auto draft = impl_->build(kind, sizes);
   if (draft || draft.error().value != ENOMEM) return draft;
   sweep();  // the room may be taken by what nobody uses

@@ -22,9 +22,12 @@
 
 namespace portolan::object {
 
-enum class Kind : std::uint32_t { kMap = 1, kProg = 2, kBtf = 3, kLink = 4 };
+enum class Kind : std::uint32_t { kMap = 1, kProg = 2, kBtf = 3, kLink = 4, kPerfEvent = 5 };
 const char* handle_name(
     Kind kind);  // "bpf-map", "bpf-prog", "btf", "bpf-link": bpftool tells objects apart by it
+
+// Where an object's files are, or one of them, below the runtime's directory.
+std::string object_path(Kind kind, std::uint32_t id, const char* file = nullptr);
 
 // One object refers to another: a map to its BTF or an inner map, a program to its maps.
 struct Edge {
@@ -164,7 +167,12 @@ class Runtime {
 
   // --- making objects. Room is looked for and reserved here: ENOMEM.
   Result<Draft> draft(Kind kind, std::uint64_t payload_size, std::uint64_t payload_reserved,
-                      std::uint64_t user_bytes, std::uint32_t max_edges);
+                      std::uint64_t user_bytes, std::uint32_t max_edges) {
+    return draft(kind, payload_size, payload_reserved, user_bytes, user_bytes, max_edges);
+  }
+  // The same, with less of the user pages reserved.
+  Result<Draft> draft(Kind kind, std::uint64_t payload_size, std::uint64_t payload_reserved,
+                      std::uint64_t user_bytes, std::uint64_t user_reserved, std::uint32_t max_edges);
   struct Published {
     std::uint32_t id;
     UniqueFd fd;  // held, O_CLOEXEC; the caller's to install or close (closing: forget_fd, then settle)

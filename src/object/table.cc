@@ -11,7 +11,7 @@
 namespace portolan::object {
 namespace {
 
-constexpr const char* kKindWords[kKinds + 1] = {"", "map", "prog", "btf", "link"};
+constexpr const char* kKindWords[kKinds + 1] = {"", "map", "prog", "btf", "link", "perf"};
 
 }  // namespace
 
@@ -25,6 +25,8 @@ const char* handle_name(Kind kind) {
       return "btf";
     case Kind::kLink:
       return "bpf-link";
+    case Kind::kPerfEvent:
+      return "perf_event";
   }
   return "bpf-object";
 }

@@ -52,7 +52,7 @@ class World : public testing::Test {
     auto opened = Runtime::open(directory_, options, &why);
     EXPECT_TRUE(opened) << why;
     if (!opened) return nullptr;
-    for (const Kind kind : {Kind::kMap, Kind::kProg, Kind::kBtf, Kind::kLink})
+    for (const Kind kind : {Kind::kMap, Kind::kProg, Kind::kBtf, Kind::kLink, Kind::kPerfEvent})
       (*opened)->set_view_factory(kind, PlainView::make);
     return std::move(*opened);
   }

@@ -5,6 +5,7 @@
 
 #include "base/sys.h"
 #include "shim/fd_close.h"
+#include "shim/perf_event.h"
 #include "shim/session.h"
 #include "syscall/dispatch.h"
 
@@ -28,6 +29,9 @@ inline long bpf(long command, long attr, long size) {
 
 [[gnu::noinline]] long other(long number, long a, long b, long c, long d, long e, long f) {
   switch (number) {
+    case SYS_perf_event_open:
+      if (const long opened = open_perf_event(a, b, c, d, e); opened != -ENOSYS) return opened;
+      return sys::call(number, a, b, c, d, e, f);
     case SYS_close:
       return close_fd(static_cast<int>(a));
     case SYS_dup2:

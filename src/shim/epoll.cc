@@ -44,9 +44,7 @@ std::recursive_mutex& mutex = *new std::recursive_mutex;
 std::map<std::uint16_t, Watch>& watches = *new std::map<std::uint16_t, Watch>;  // by number
 sync::Atomic<std::uint32_t> watches_there;                                      // how many
 
-map::WaitableMap& ring_of(const Watch& watch) {
-  return *static_cast<map::Map*>(watch.ring.get())->waitable();
-}
+map::Waitable& ring_of(const Watch& watch) { return *map::waitable_of(*watch.ring.get()); }
 
 Watch* find(int epoll, int fd) {
   for (auto& [number, watch] : watches)
@@ -64,9 +62,9 @@ std::uint32_t tell(Watch& watch) {
   if (!watch.is_listed || watch.is_spent) return 0;
   std::uint32_t events = 0;
   if (watch.ring) {
-    map::WaitableMap& ring = ring_of(watch);
+    map::Waitable& ring = ring_of(watch);
     ring.settle_the_dead();
-    events = ring.poll();
+    events = ring.ask();
   } else if (epoll_has_records(watch.fd) != 0 || is_readable(watch.fd)) {
     events = EPOLLIN | EPOLLRDNORM;
   }
@@ -133,9 +131,8 @@ long change(int epoll, int operation, int fd, const epoll_event* wanted) {
 object::View* ring_behind(int fd) {
   object::Runtime* there = runtime_if_open();
   if (there == nullptr || !there->is_handle(fd)) return nullptr;
-  const auto target = there->target_of_fd(fd, object::Kind::kMap);
-  if (!target || static_cast<map::Map*>(target->view)->waitable() == nullptr) return nullptr;
-  return target->view;
+  const auto target = there->target_of_any_fd(fd);
+  return target && map::waitable_of(*target->view) != nullptr ? target->view : nullptr;
 }
 
 long control(int epoll, int operation, int fd, const epoll_event* wanted) {
@@ -228,7 +225,7 @@ unsigned epoll_has_records(int fd) {
     if (watch.epoll != fd || watch.is_spent) continue;
     if (watch.ring) {
       if (is_readable(watch.wakeup.get())) note(watch);
-      const bool has = watch.is_listed && (ring_of(watch).poll() & watch.wanted.events) != 0;
+      const bool has = watch.is_listed && (ring_of(watch).ask() & watch.wanted.events) != 0;
       watch.is_listed = has;
       if (has) told = EPOLLIN;
     } else if (epoll_has_records(watch.fd) != 0) {

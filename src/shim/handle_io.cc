@@ -10,6 +10,8 @@
 #include <cstdarg>
 
 #include "shim/path.h"
+#include "shim/perf_event.h"
+#include "sync/call_epoch.h"
 
 namespace portolan::shim {
 namespace {
@@ -27,6 +29,13 @@ bool may(int fd, int what) {
 // What the kernel answers for an fd opened without the right, before it looks for the operation.
 long refusal(int fd, int what, long otherwise) { return may(fd, what) ? otherwise : -EBADF; }
 
+long read_handle(int fd, void* to, std::size_t size) {
+  const sync::CallEpoch epoch;
+  if (const map::PerfEvent* const event = perf_event_behind(fd); event != nullptr)
+    return read_perf_event(*event, to, size);
+  return refusal(fd, O_RDONLY, -EINVAL);
+}
+
 }  // namespace
 }  // namespace portolan::shim
 
@@ -42,7 +51,7 @@ using namespace portolan::shim;
   }
 #define SIZE(x) static_cast<long>(x)
 
-IO_CALL(ssize_t, read, (int fd, void* out, size_t size), refusal(fd, O_RDONLY, -EINVAL), SYS_read, word(out),
+IO_CALL(ssize_t, read, (int fd, void* out, size_t size), read_handle(fd, out, size), SYS_read, word(out),
         SIZE(size))
 IO_CALL(ssize_t, write, (int fd, const void* in, size_t size), refusal(fd, O_WRONLY, -EINVAL), SYS_write,
         word(in), SIZE(size))
@@ -92,6 +101,11 @@ PORTOLAN_SHIM_EXPORT int ioctl(int fd, unsigned long request, ...) noexcept {
   va_start(arguments, request);
   const long argument = va_arg(arguments, long);
   va_end(arguments);
+  {
+    const portolan::sync::CallEpoch epoch;
+    if (map::PerfEvent* const event = perf_event_behind(fd); event != nullptr)
+      return int_result(control_perf_event(*event, request, argument));
+  }
   // Those of every file (FIOCLEX and the like) are the kernel's to answer.
   if (request != FIOCLEX && request != FIONCLEX && request != FIONBIO && request != FIOASYNC && is_handle(fd))
     return int_result(-ENOTTY);

@@ -8,6 +8,7 @@
 
 #include "base/sys.h"
 #include "map/map.h"
+#include "map/perf_event.h"
 #include "shim/path.h"
 #include "sync/call_epoch.h"
 
@@ -43,6 +44,14 @@ void forget_mappings(std::uintptr_t from, std::uintptr_t to) {
 
 long map_handle(object::Target target, void* address, std::size_t length, int protection, int flags, int fd,
                 off_t offset) {
+  if (target.view->kind() == object::Kind::kPerfEvent) {
+    auto& event = *static_cast<map::PerfEvent*>(target.view);
+    const bool is_shared = (flags & MAP_TYPE) != MAP_PRIVATE;
+    const auto may =
+        event.mmap(is_shared, (protection & PROT_WRITE) != 0, static_cast<std::uint64_t>(offset), length);
+    if (!may) return -may.error().value;
+    return sys::call(SYS_mmap, word(address), static_cast<long>(length), protection, flags, fd, offset);
+  }
   if (target.view->kind() != object::Kind::kMap) return -ENODEV;
   auto& map = *static_cast<map::Map*>(target.view);
   const bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;

@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "base/sys.h"
-#include "map/waitable.h"
+#include "map/map.h"
+#include "map/perf_event.h"
 #include "shim/epoll.h"
 #include "shim/session.h"
 #include "sync/call_epoch.h"
@@ -21,20 +22,23 @@ long word(const void* pointer) { return static_cast<long>(reinterpret_cast<std::
 // What the kernel says of a map's fd now.
 short say_of_handle(object::Runtime& there, const struct pollfd& one) {
   const auto target = there.target_of_any_fd(one.fd);
-  if (!target || target->view->kind() != object::Kind::kMap) return POLLERR;
-  return static_cast<short>(static_cast<map::Map*>(target->view)->poll() &
-                            static_cast<unsigned>(one.events | POLLERR | POLLHUP));
+  std::uint32_t events = POLLERR;
+  if (target && target->view->kind() == object::Kind::kPerfEvent)
+    events = static_cast<map::PerfEvent*>(target->view)->ask();
+  else if (target && target->view->kind() == object::Kind::kMap)
+    events = static_cast<map::Map*>(target->view)->poll();
+  return static_cast<short>(events & static_cast<unsigned>(one.events | POLLERR | POLLHUP));
 }
 
 struct Wakeup {
   object::ViewRef ring;
   UniqueFd fd;
-  map::WaitableMap& map() const { return *static_cast<map::Map*>(ring.get())->waitable(); }
+  map::Waitable& object() const { return *map::waitable_of(*ring.get()); }
 };
 
 // What is to be waited for in the place of handles; true: there is something to say at once.
 bool prepare(object::Runtime& there, const struct pollfd* fds, const std::vector<nfds_t>& handles,
-             std::vector<struct pollfd>& others, std::vector<Wakeup>& wakeups) {
+             std::vector<struct pollfd>& others, std::vector<Wakeup>& wakeups, std::vector<short>& said) {
   const sync::CallEpoch epoch;
   bool at_once = false;
   for (struct pollfd& one : others) {
@@ -44,30 +48,33 @@ bool prepare(object::Runtime& there, const struct pollfd* fds, const std::vector
   }
   for (const nfds_t i : handles) {
     others[i].fd = -1;
-    at_once |= say_of_handle(there, fds[i]) != 0;
-    const auto target = there.target_of_fd(fds[i].fd, object::Kind::kMap);
-    map::WaitableMap* const ring = target ? static_cast<map::Map*>(target->view)->waitable() : nullptr;
+    said[i] = say_of_handle(there, fds[i]);
+    at_once |= said[i] != 0;
+    const auto target = there.target_of_any_fd(fds[i].fd);
+    map::Waitable* const ring = target ? map::waitable_of(*target->view) : nullptr;
     if (ring == nullptr || at_once) continue;
     if (auto wakeup = ring->open_wakeup()) {
       others[i] = {wakeup->get(), POLLIN, 0};
-      wakeups.push_back({object::ViewRef(*ring), std::move(*wakeup)});
+      wakeups.push_back({object::ViewRef(*target->view), std::move(*wakeup)});
     }
-    at_once |= say_of_handle(there, fds[i]) != 0;  // a record that came before anybody watched
+    said[i] = static_cast<short>(said[i] | say_of_handle(there, fds[i]));  // what came before anybody watched
+    at_once |= said[i] != 0;
   }
   return at_once;
 }
 
 // What there is to say after the wait; of how many.
 int tell(object::Runtime& there, struct pollfd* fds, const std::vector<nfds_t>& handles,
-         const std::vector<struct pollfd>& others, const std::vector<Wakeup>& wakeups) {
+         const std::vector<struct pollfd>& others, const std::vector<Wakeup>& wakeups,
+         const std::vector<short>& said) {
   const sync::CallEpoch epoch;
-  for (const Wakeup& one : wakeups) one.map().take_wakeup(one.fd.get());
+  for (const Wakeup& one : wakeups) one.object().take_wakeup(one.fd.get());
   int told = 0;
   for (nfds_t i = 0; i < others.size(); ++i) {
     fds[i].revents = others[i].fd == fds[i].fd ? others[i].revents : short{0};
     if (epoll_has_records(fds[i].fd) != 0) fds[i].revents = static_cast<short>(POLLIN & fds[i].events);
   }
-  for (const nfds_t i : handles) fds[i].revents = say_of_handle(there, fds[i]);
+  for (const nfds_t i : handles) fds[i].revents = static_cast<short>(said[i] | say_of_handle(there, fds[i]));
   for (nfds_t i = 0; i < others.size(); ++i) told += fds[i].revents != 0 ? 1 : 0;
   return told;
 }
@@ -88,10 +95,11 @@ int poll_around_handles(struct pollfd* fds, nfds_t count, Wait wait) {
   for (;;) {
     std::vector<struct pollfd> others(fds, fds + count);
     std::vector<Wakeup> wakeups;
-    const bool at_once = prepare(*there, fds, handles, others, wakeups);
+    std::vector<short> said(count);  // some things are said once only
+    const bool at_once = prepare(*there, fds, handles, others, wakeups, said);
     const long ready = wait(others.data(), at_once);  // outside of any CallEpoch: a thread may sleep for long
     if (ready < 0) return static_cast<int>(libc_result(ready));
-    const int told = tell(*there, fds, handles, others, wakeups);
+    const int told = tell(*there, fds, handles, others, wakeups, said);
     // Woken for a record that another has read by now: once more, though the time begins anew.
     if (told != 0 || ready == 0) return told;
   }

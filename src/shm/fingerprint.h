@@ -12,7 +12,14 @@ namespace portolan::shm {
 inline constexpr std::uint64_t kMagic = 0x314e'4c54'524f'50ull;  // "PORTLN1" in little-endian bytes
 inline constexpr std::uint32_t kLayoutVersion = 2;  // goes up with every change of any region's layout
 
-enum class RegionKind : std::uint32_t { kControl = 1, kMap = 2, kProg = 3, kBtf = 4, kLink = 5 };
+enum class RegionKind : std::uint32_t {
+  kControl = 1,
+  kMap = 2,
+  kProg = 3,
+  kBtf = 4,
+  kLink = 5,
+  kPerfEvent = 6
+};
 
 struct Fingerprint {
   std::uint64_t magic;

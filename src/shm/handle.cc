@@ -66,14 +66,17 @@ int open_flags(Access access) {
 
 }  // namespace
 
-Result<void> create_handle(int dir_fd, const char* name, std::uint64_t user_bytes) {
-  if (user_bytes > Region::kLargest) return fail(EINVAL);
+Result<void> create_handle(int dir_fd, const char* name, std::uint64_t user_bytes, std::uint64_t reserved) {
+  if (user_bytes > Region::kLargest || reserved > user_bytes) return fail(EINVAL);
   const UniqueFd fd(TRY(sys::openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)));
   if (user_bytes == 0) return {};
   user_bytes = round_up(user_bytes, kPageSize);
-  const auto reserved = reserve_room(fd.get(), 0, user_bytes, user_bytes);
-  if (!reserved) (void)sys::unlinkat(dir_fd, name, 0);
-  return reserved;
+  reserved = round_up(reserved, kPageSize);
+  Result<void> made;
+  if (reserved != 0) made = reserve_room(fd.get(), 0, reserved, user_bytes);
+  if (made && reserved < user_bytes) made = sys::ftruncate(fd.get(), static_cast<off_t>(user_bytes));
+  if (!made) (void)sys::unlinkat(dir_fd, name, 0);
+  return made;
 }
 
 Result<UniqueFd> open_handle(int dir_fd, const char* name, Access access) {

@@ -23,8 +23,12 @@ struct HandleId {
   friend bool operator==(const HandleId&, const HandleId&) = default;
 };
 
-// Creates the file with `user_bytes` bytes reserved for pages that users mmap (0 for most types).
-Result<void> create_handle(int dir_fd, const char* name, std::uint64_t user_bytes);
+// Creates the file with `user_bytes` bytes for pages that users mmap (0 for most types), of which the first
+// `reserved` are reserved.
+Result<void> create_handle(int dir_fd, const char* name, std::uint64_t user_bytes, std::uint64_t reserved);
+inline Result<void> create_handle(int dir_fd, const char* name, std::uint64_t user_bytes) {
+  return create_handle(dir_fd, name, user_bytes, user_bytes);
+}
 // Opens a handle by its name and marks the new description as held before it is returned. O_CLOEXEC, as the
 // kernel's.
 Result<UniqueFd> open_handle(int dir_fd, const char* name, Access access);

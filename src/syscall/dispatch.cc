@@ -4,6 +4,7 @@
 #include "abi/command.h"
 #include "map/btf_object.h"
 #include "map/family.h"
+#include "map/perf_event.h"
 #include "sync/call_epoch.h"
 #include "syscall/call.h"
 #include "verifier/program.h"
@@ -80,6 +81,7 @@ void prepare(object::Runtime& runtime) {
   runtime.set_view_factory(object::Kind::kMap, map::make_map_view);
   runtime.set_view_factory(object::Kind::kBtf, map::make_btf_view);
   runtime.set_view_factory(object::Kind::kProg, verifier::make_program_view);
+  runtime.set_view_factory(object::Kind::kPerfEvent, map::PerfEvent::make);
 }
 
 long bpf(object::Runtime& runtime, Caller& caller, int command, std::uint64_t attr, std::uint32_t size) {

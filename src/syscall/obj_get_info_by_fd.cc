@@ -136,6 +136,7 @@ Result<long> obj_get_info_by_fd(const Call& call) {
     case object::Kind::kProg:
       return prog_info(call, static_cast<verifier::Program&>(*target->view));
     case object::Kind::kLink:
+    case object::Kind::kPerfEvent:
       break;
   }
   return fail(EINVAL);

@@ -10,7 +10,9 @@ Result<long> obj_pin(const Call& call) {
   const int fd = TRY(call.caller.resolve_fd(static_cast<int>(attr.bpf_fd)));
   const Result<object::Target> target = call.runtime.target_of_any_fd(fd);
   // A closed fd is of no kind that can be pinned, as BTF is.
-  if (!target || target->view->kind() == object::Kind::kBtf) return fail(EINVAL);
+  if (!target || target->view->kind() == object::Kind::kBtf ||
+      target->view->kind() == object::Kind::kPerfEvent)
+    return fail(EINVAL);
   const BpffsPath place = TRY(bpffs_path_of(call));
   TRY(call.runtime.pin(*target->view, place.directory_fd, place.path.c_str(), 0600));
   return 0;

@@ -110,6 +110,10 @@ Operation Generator::create(int slot, bool plain) {
   if (map.type == kLpmTrie && !dice_.one_in(20)) map.flags |= kNoPrealloc;
   if (map.is_hash() && dice_.one_in(4)) map.flags |= kZeroSeed;
   if (map.type == kArray && dice_.one_in(16)) map.flags |= kInnerMap;
+  if (map.type == kPerfEventArray) {
+    map.value_size = 4;
+    if (dice_.one_in(3)) map.flags |= kPreserveElems;
+  }
   if (map.type == kStackTrace) {
     map.value_size = 8 * (1 + dice_.below(127));
     map.max_entries = std::min(map.max_entries, 100u);

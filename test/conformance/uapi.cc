@@ -99,6 +99,8 @@ std::string_view map_type_name(std::uint32_t type) {
       return "lpm_trie";
     case kUserRingbuf:
       return "user_ringbuf";
+    case kPerfEventArray:
+      return "perf_event_array";
     case kStackTrace:
       return "stack_trace";
     case kProgArray:

@@ -40,6 +40,7 @@ enum MapType : std::uint32_t {
   kHash = 1,
   kArray = 2,
   kProgArray = 3,
+  kPerfEventArray = 4,
   kPerCpuHash = 5,
   kPerCpuArray = 6,
   kStackTrace = 7,
@@ -57,7 +58,7 @@ enum MapType : std::uint32_t {
 // Those that random sequences are about.
 inline constexpr std::uint32_t kRandomTypes[] = {
     kHash,  kArray,       kPerCpuHash,  kPerCpuArray, kLruHash, kLruPerCpuHash, kLpmTrie,    kQueue,
-    kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps,  kRingbuf, kStackTrace,    kUserRingbuf};
+    kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps,  kRingbuf, kUserRingbuf,   kStackTrace, kPerfEventArray};
 // Those whose elements random programs use.
 inline constexpr std::uint32_t kProgramTypes[] = {kHash,    kArray,         kPerCpuHash, kPerCpuArray,
                                                   kLruHash, kLruPerCpuHash, kLpmTrie,    kQueue,
@@ -92,6 +93,7 @@ enum MapFlags : std::uint32_t {
   kReadOnlyProg = 1u << 7,
   kWriteOnlyProg = 1u << 8,
   kMmapable = 1u << 10,
+  kPreserveElems = 1u << 11,
   kInnerMap = 1u << 12,
   kPathFd = 1u << 14,
 };

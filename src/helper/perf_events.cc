@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Perf events: what programs write to them, and what they count.
+#include <optional>
+
+#include "abi/prog_type.h"
+#include "helper/functions.h"
+#include "helper/memory.h"
+#include "helper/packet.h"
+#include "map/perf_event_array.h"
+
+namespace portolan::helper::functions {
+namespace {
+
+constexpr U64 kIndexMask = 0xffff'ffff, kCurrentCpu = kIndexMask;
+constexpr U64 kContextBytes = 0xf'ffff'0000'0000;  // how much of the packet, in flags
+constexpr unsigned kContextShift = 32;
+
+// struct bpf_perf_event_value
+struct Value {
+  std::uint64_t counter, enabled, running;
+};
+
+Result<map::PerfEvent*> event_of(Run& run, U64 map_arg, U64 flags) {
+  map::PerfEventArrayMap& map = *at<map::Map>(map_arg).perf_events();
+  const U64 index = flags & kIndexMask;
+  const auto number = static_cast<std::uint32_t>(index == kCurrentCpu ? run.cpu : index);
+  if (number >= map.max_entries()) return fail(E2BIG);
+  map::PerfEvent* const event = map.event_at(number);
+  if (event == nullptr) return fail(ENOENT);
+  return event;
+}
+
+// The packet that the program looks at; nothing: it looks at none.
+std::optional<ConstBytes> packet_of(const Run& run) {
+  using enum abi::ProgType;
+  switch (static_cast<abi::ProgType>(run.program_type)) {
+    case kXdp: {
+      const auto& xdp = *static_cast<const XdpBuff*>(run.context);
+      return ConstBytes(xdp.data, xdp.data_end);
+    }
+    case kSocketFilter:
+    case kSchedCls:
+    case kSchedAct:
+    case kCgroupSkb:
+    case kLwtIn:
+    case kLwtOut:
+    case kLwtXmit:
+    case kLwtSeg6local: {
+      const auto& skb = *static_cast<const SkBuff*>(run.context);
+      return ConstBytes(skb.data, skb.data_end);
+    }
+    default:
+      return {};
+  }
+}
+
+Result<Value> value_of(Run& run, U64 map_arg, U64 flags) {
+  if ((flags & ~kIndexMask) != 0) return fail(EINVAL);
+  const map::PerfEvent* const event = TRY(event_of(run, map_arg, flags));
+  if (!event->counts_on(run.cpu)) return fail(EINVAL);
+  const std::uint64_t enabled = event->enabled_ns();
+  return Value{0, enabled, enabled};
+}
+
+}  // namespace
+
+U64 perf_event_output(Run& run, U64, U64 map_arg, U64 flags, U64 data, U64 size) {
+  const std::optional<ConstBytes> packet = packet_of(run);
+  if ((flags & ~(kIndexMask | (packet ? kContextBytes : 0))) != 0) return negative(EINVAL);
+  const std::size_t length = (flags & kContextBytes) >> kContextShift;
+  if (packet && length > packet->size()) return negative(EFAULT);
+  const auto event = event_of(run, map_arg, flags);
+  if (!event) return negative(event.error().value);
+  const ConstBytes second = packet ? packet->first(length) : ConstBytes{};
+  const auto put = (*event)->output(run.actor, run.cpu, {bytes_at(data), size}, second);
+  return put ? 0 : negative(put.error().value);
+}
+
+// An event that programs write to counts nothing itself.
+U64 perf_event_read(Run& run, U64 map_arg, U64 flags, U64, U64, U64) {
+  const auto value = value_of(run, map_arg, flags);
+  return value ? value->counter : negative(value.error().value);
+}
+
+U64 perf_event_read_value(Run& run, U64 map_arg, U64 flags, U64 to, U64 size, U64) {
+  const auto value = size == sizeof(Value) ? value_of(run, map_arg, flags) : Result<Value>(fail(EINVAL));
+  if (value && portolan_fault_copy(pointer(to), &*value, sizeof(Value))) return 0;
+  clear(to, size);
+  return negative(value ? EFAULT : value.error().value);
+}
+
+}  // namespace portolan::helper::functions

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Writes to perf events.
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+struct record {
+  __u64 number, check;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+  __uint(key_size, sizeof(int));
+  __uint(value_size, sizeof(int));
+} events SEC(".maps");
+
+__u64 sent = 0, failed = 0;
+__s64 result = 0;
+
+SEC("xdp")
+int produce(struct xdp_md* context) {
+  struct record record = {sent, sent * 2654435761u + 1};
+  result = bpf_perf_event_output(context, &events, BPF_F_CURRENT_CPU, &record, sizeof record);
+  if (result) {
+    failed++;
+    return XDP_DROP;
+  }
+  sent++;
+  return XDP_PASS;
+}
+
+SEC("xdp")
+int with_packet(struct xdp_md* context) {
+  __u32 number = 7;
+  result = bpf_perf_event_output(context, &events, BPF_F_CURRENT_CPU | 20ull << 32, &number, sizeof number);
+  return XDP_PASS;
+}
+
+SEC("xdp")
+int mistakes(struct xdp_md* context) {
+  __u32 number = 7;
+  result = bpf_perf_event_output(context, &events, 1ull << 60, &number, 4) * 1000000;
+  result += bpf_perf_event_output(context, &events, BPF_F_CURRENT_CPU | 1000ull << 32, &number, 4) * 1000;
+  result += bpf_perf_event_output(context, &events, 1000, &number, 4);
+  return XDP_PASS;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";
