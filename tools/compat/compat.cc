@@ -83,6 +83,42 @@ void print_map_types() {
   fmt::print("\n{} of {} types.\n", counts.here, counts.all);
 }
 
+// What each operation of struct bpf_map_ops is, for the types that are here.
+void print_map_ops() {
+  std::string names, lines;
+#define MAP_TYPE(name, type, major, minor, class_name, flags, note) names += " | " #name, lines += "|---";
+#define MAP_TYPE_NOT_YET(name, type, major, minor, note)
+#include "map/map_types.def"
+#undef MAP_TYPE
+#undef MAP_TYPE_NOT_YET
+  fmt::print("\n## Operations of maps\n\nOf `struct bpf_map_ops`, for the types that are here:\n\n");
+#define MAP_OP(name, cells)
+#define MAP_OP_LETTER(letter, note) fmt::print("- `{}`: {}\n", letter, note);
+#include "../../docs/map_ops.def"
+#undef MAP_OP_LETTER
+#undef MAP_OP
+  fmt::print("\n| operation{} |\n|---{}|\n", names, lines);
+  const auto print_row = [](const char* name, std::string_view cells) {
+    fmt::print("| {} |", name);
+    for (char cell : cells) fmt::print(" {} |", cell);
+    fmt::print("\n");
+  };
+  constexpr std::size_t kTypes = 0
+#define MAP_TYPE(...) +1
+#define MAP_TYPE_NOT_YET(...)
+#include "map/map_types.def"
+#undef MAP_TYPE
+#undef MAP_TYPE_NOT_YET
+      ;
+#define MAP_OP_LETTER(letter, note)
+#define MAP_OP(name, cells)                   \
+  static_assert(sizeof(cells) == kTypes + 1); \
+  print_row(#name, cells);
+#include "../../docs/map_ops.def"
+#undef MAP_OP_LETTER
+#undef MAP_OP
+}
+
 // "kMapCreate" -> "BPF_MAP_CREATE"
 std::string kernel_name(std::string_view enumerator) {
   std::string name = "BPF";
@@ -162,7 +198,7 @@ void print_differences() {
 int main() {
   fmt::print(
       "# Compatibility with Linux\n\n"
-      "<!-- Printed by portolan-compat from map_types.def, commands.def, helpers.def and "
+      "<!-- Printed by portolan-compat from map_types.def, commands.def, helpers.def, docs/map_ops.def and "
       "docs/differences.def; ./dev fmt "
       "rewrites it. "
       "-->\n\n"
@@ -170,6 +206,7 @@ int main() {
       "different is "
       "meant to be\nthe same, and a difference there is a bug.\n");
   print_map_types();
+  print_map_ops();
   print_commands();
   print_helpers();
   print_differences();
