@@ -4,25 +4,20 @@
 
 namespace portolan {
 
-// BPF_MAP_TYPE_HASH: up to max_entries elements. All operations are thread-safe and may run in several
-// processes. lookup never waits and gives a value that some update put there, never a mix of two.
-template <MapKey K, MapValue V>
-class Hash : public detail::WalkableMap<Hash<K, V>, MapType::kHash, K, V> {
- public:
-  static Expected<Hash> create(const Runtime& runtime, std::uint32_t max_entries,
-                               const MapOptions& options = {}) {
-    return Hash::make(runtime, max_entries, options);
-  }
+namespace detail {
 
+// What hashes with one value a key have.
+template <class Self, MapType kType, class K, class V>
+class HashMap : public WalkableMap<Self, kType, K, V> {
+ public:
   // A copy of the value. ENOENT when the key is absent.
   Expected<V> lookup(const K& key) const {
     V value;
     if (const void* table = this->map_.fast_path().table; table != nullptr) [[likely]] {
-      if (detail::hash_lookup(table, &key, &value)) return value;
+      if (hash_lookup(table, &key, &value)) return value;
       return std::unexpected(Error(Operation::kLookup, ENOENT));
     }
-    if (auto found = this->map_.lookup(detail::raw(key), detail::raw(value)); !found)
-      return std::unexpected(found.error());
+    if (auto found = this->map_.lookup(raw(key), raw(value)); !found) return std::unexpected(found.error());
     return value;
   }
   bool contains(const K& key) const { return lookup(key).has_value(); }
@@ -32,21 +27,20 @@ class Hash : public detail::WalkableMap<Hash<K, V>, MapType::kHash, K, V> {
   // element is erased or updated: then it may be given to another key. Where others write, use lookup.
   V* find(const K& key) const {
     const void* table = this->map_.fast_path().table;
-    return table == nullptr ? nullptr : reinterpret_cast<V*>(detail::hash_find(table, &key));
+    return table == nullptr ? nullptr : reinterpret_cast<V*>(hash_find(table, &key));
   }
 
   // E2BIG: full. EEXIST, ENOENT by `mode`. EPERM: frozen, or opened kReadOnly. ENOMEM: kNoPrealloc and no
   // memory.
   Expected<void> update(const K& key, const V& value, Update mode = Update::kAny) {
-    return this->map_.update(detail::raw(key), detail::raw(value), static_cast<std::uint64_t>(mode));
+    return this->map_.update(raw(key), raw(value), static_cast<std::uint64_t>(mode));
   }
   // ENOENT when the key is absent.
-  Expected<void> erase(const K& key) { return this->map_.erase(detail::raw(key)); }
+  Expected<void> erase(const K& key) { return this->map_.erase(raw(key)); }
   // Removes the element and gives its last value. ENOENT when the key is absent.
   Expected<V> take(const K& key) {
     V value;
-    if (auto taken = this->map_.take(detail::raw(key), detail::raw(value)); !taken)
-      return std::unexpected(taken.error());
+    if (auto taken = this->map_.take(raw(key), raw(value)); !taken) return std::unexpected(taken.error());
     return value;
   }
 
@@ -58,10 +52,43 @@ class Hash : public detail::WalkableMap<Hash<K, V>, MapType::kHash, K, V> {
     return this->map_.take_batch(cursor, std::as_writable_bytes(keys), std::as_writable_bytes(values));
   }
 
+ protected:
+  using WalkableMap<Self, kType, K, V>::WalkableMap;
+};
+
+}  // namespace detail
+
+// BPF_MAP_TYPE_HASH: up to max_entries elements. All operations are thread-safe and may run in several
+// processes. lookup never waits and gives a value that some update put there, never a mix of two.
+template <MapKey K, MapValue V>
+class Hash : public detail::HashMap<Hash<K, V>, MapType::kHash, K, V> {
+ public:
+  static Expected<Hash> create(const Runtime& runtime, std::uint32_t max_entries,
+                               const MapOptions& options = {}) {
+    return Hash::make(runtime, max_entries, options);
+  }
+
  private:
   template <class, MapType, class, class>
   friend class detail::TypedMap;
-  using detail::WalkableMap<Hash<K, V>, MapType::kHash, K, V>::WalkableMap;
+  using detail::HashMap<Hash<K, V>, MapType::kHash, K, V>::HashMap;
+};
+
+// BPF_MAP_TYPE_LRU_HASH: as Hash, but update never fails for lack of room: when max_entries are there, a key
+// goes that was not looked up or updated for long. A lookup or find here keeps a key, as a program's does; on
+// the kernel's maps only programs' do.
+template <MapKey K, MapValue V>
+class LruHash : public detail::HashMap<LruHash<K, V>, MapType::kLruHash, K, V> {
+ public:
+  static Expected<LruHash> create(const Runtime& runtime, std::uint32_t max_entries,
+                                  const MapOptions& options = {}) {
+    return LruHash::make(runtime, max_entries, options);
+  }
+
+ private:
+  template <class, MapType, class, class>
+  friend class detail::TypedMap;
+  using detail::HashMap<LruHash<K, V>, MapType::kLruHash, K, V>::HashMap;
 };
 
 }  // namespace portolan

@@ -10,6 +10,8 @@
 #pragma once
 #include "portolan/array.hpp"
 #include "portolan/hash.hpp"
+#include "portolan/lpm_trie.hpp"
 #include "portolan/object.hpp"
 #include "portolan/percpu.hpp"
+#include "portolan/queue.hpp"
 #include "portolan/runtime.hpp"

@@ -11,12 +11,32 @@
 namespace portolan {
 
 // enum bpf_map_type, as far as the typed maps need it; any other number may be cast to it.
-enum class MapType : std::uint32_t { kHash = 1, kArray = 2, kPerCpuHash = 5, kPerCpuArray = 6 };
+enum class MapType : std::uint32_t {
+  kHash = 1,
+  kArray = 2,
+  kProgArray = 3,
+  kPerfEventArray = 4,
+  kPerCpuHash = 5,
+  kPerCpuArray = 6,
+  kStackTrace = 7,
+  kLruHash = 9,
+  kLruPerCpuHash = 10,
+  kLpmTrie = 11,
+  kArrayOfMaps = 12,
+  kHashOfMaps = 13,
+  kQueue = 22,
+  kStack = 23,
+  kRingbuf = 27,
+  kBloomFilter = 30,
+  kUserRingbuf = 31,
+  kRhash = 35,
+};
 
 // Flags of a map, as bpf(2) has them; combined by |.
 enum MapFlags : std::uint32_t {
   kNoFlags = 0,
-  kNoPrealloc = 1u << 0,     // BPF_F_NO_PREALLOC: memory as elements come (hash types)
+  kNoPrealloc = 1u << 0,     // BPF_F_NO_PREALLOC: memory as elements come (hash types; LPM tries must)
+  kNoCommonLru = 1u << 1,    // BPF_F_NO_COMMON_LRU: an LRU list for each CPU
   kNumaNode = 1u << 2,       // BPF_F_NUMA_NODE: MapOptions::numa_node counts
   kReadOnly = 1u << 3,       // BPF_F_RDONLY: this fd may not change the map
   kWriteOnly = 1u << 4,      // BPF_F_WRONLY: this fd may not read the map

@@ -102,6 +102,56 @@ TEST_P(TypedApi, a_hash_inserts_replaces_finds_erases_and_takes) {
   EXPECT_EQ(ENOENT, hash->erase(one).error().code());
 }
 
+TEST_P(TypedApi, an_lru_hash_takes_every_insert) {
+  auto cache = LruHash<std::uint64_t, std::uint64_t>::create(runtime(), 100);
+  ASSERT_TRUE(cache) << cache.error().message();
+  for (std::uint64_t key = 0; key < 1000; ++key) {
+    ASSERT_TRUE(cache->update(key, key * 2));
+    ASSERT_EQ(key * 2, cache->lookup(key).value());
+  }
+  std::size_t count = 0;
+  for (auto [key, value] : *cache) count += value == key * 2;
+  EXPECT_GT(count, 0u);
+  EXPECT_LE(count, 100u);
+}
+
+TEST_P(TypedApi, an_lpm_trie_finds_the_longest_prefix) {
+  auto routes = LpmTrie<4, std::uint32_t>::create(runtime(), 3, {.name = "routes"});
+  ASSERT_TRUE(routes) << routes.error().message();
+  ASSERT_TRUE(routes->update({8, {10, 0, 0, 0}}, 1));
+  ASSERT_TRUE(routes->update({24, {10, 1, 2, 0}}, 2));
+  EXPECT_EQ(2u, routes->lookup({32, {10, 1, 2, 3}}).value());
+  EXPECT_EQ(1u, routes->lookup({32, {10, 1, 3, 3}}).value());
+  EXPECT_EQ(ENOENT, routes->lookup({32, {11, 0, 0, 1}}).error().code());
+  ASSERT_TRUE(routes->update({0, {0, 0, 0, 0}}, 3));
+  EXPECT_EQ(ENOSPC, routes->update({1, {0, 0, 0, 0}}, 3).error().code());
+  EXPECT_EQ(EINVAL, routes->update({33, {0, 0, 0, 0}}, 3).error().code());
+  std::vector<std::uint32_t> lengths;
+  for (auto [prefix, value] : *routes) lengths.push_back(prefix.length);
+  EXPECT_EQ((std::vector<std::uint32_t>{24, 8, 0}), lengths);
+  ASSERT_TRUE(routes->erase({24, {10, 1, 2, 77}}));
+  EXPECT_EQ(1u, routes->lookup({32, {10, 1, 2, 3}}).value());
+}
+
+TEST_P(TypedApi, a_queue_gives_the_oldest_and_a_stack_the_newest) {
+  auto queue = Queue<std::uint64_t>::create(runtime(), 3);
+  auto stack = Stack<std::uint64_t>::create(runtime(), 3);
+  ASSERT_TRUE(queue) << queue.error().message();
+  ASSERT_TRUE(stack) << stack.error().message();
+  EXPECT_EQ(ENOENT, queue->pop().error().code());
+  for (std::uint64_t value = 1; value <= 3; ++value) {
+    ASSERT_TRUE(queue->push(value));
+    ASSERT_TRUE(stack->push(value));
+  }
+  EXPECT_EQ(E2BIG, queue->push(4).error().code());
+  EXPECT_EQ(1u, queue->peek().value());
+  ASSERT_TRUE(queue->push(4, true));
+  EXPECT_EQ(2u, queue->pop().value());
+  EXPECT_EQ(3u, stack->pop().value());
+  EXPECT_EQ(2u, stack->peek().value());
+  EXPECT_EQ(EINVAL, (Stack<std::uint64_t>::from_fd(runtime(), ::dup(queue->fd())).error().code()));
+}
+
 TEST_P(TypedApi, walking_a_hash_gives_each_element_once) {
   auto hash = Hash<std::uint32_t, std::uint64_t>::create(runtime(), 5000);
   ASSERT_TRUE(hash);
