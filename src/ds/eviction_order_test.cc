@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <random>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "ds/table_for_test.h"
@@ -86,9 +88,9 @@ TEST(EvictingTable, keys_that_were_looked_up_outlive_those_that_were_not) {
 }
 
 TEST(EvictingTable, keys_that_are_all_in_use_still_make_room) {
-  for (const std::uint32_t most : {1u, 2u, 3u, 12u, 100u}) {
+  for (const std::uint32_t most : {1u, 2u, 3u, 12u, 40u}) {
     Cache cache(evicting(most));
-    for (std::uint64_t key = 0; key < 50 * most; ++key) {
+    for (std::uint64_t key = 0; key < 20 * most; ++key) {
       ASSERT_TRUE(cache.put(key, key)) << most;
       for (std::uint64_t used = 0; used <= key; ++used) (void)cache.look_up(used);
     }
@@ -126,6 +128,32 @@ TEST(EvictingTable, keys_nobody_uses_any_more_make_room_in_the_end) {
   std::uint64_t left = 0;
   for (std::uint64_t key = 0; key < 900; ++key) left += cache.has(5000 + key);
   EXPECT_GT(left, 850u);
+}
+
+TEST(EvictingTable, many_threads_insert_and_look_up_at_once) {
+  Cache cache(evicting(300));
+  std::atomic<std::uint64_t> wrong{0};
+  std::vector<std::thread> threads;
+  for (std::uint64_t thread = 1; thread <= 4; ++thread)
+    threads.emplace_back([&, thread] {
+      std::mt19937_64 random(thread);
+      for (int step = 0; step < 15000; ++step) {
+        const std::uint64_t key = random() % 1000;
+        std::uint64_t value = 0;
+        if (cache.table.lookup_and_keep(&key, &value)) {
+          wrong += value != key * 3;
+        } else if (random() % 16 == 0) {
+          (void)cache.table.erase(actor_for_test(thread), &key);
+        } else {
+          wrong += !cache.put(key, thread);
+        }
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong.load(), 0u);
+  for (std::uint64_t key = 5000; key < 5300; ++key) ASSERT_TRUE(cache.put(key));
+  EXPECT_EQ(cache.table.count(), 300u);
+  cache.expect_clean();
 }
 
 TEST(EvictingTable, long_keys_and_values_in_place_are_evicted_too) {
