@@ -319,7 +319,10 @@ class Maker {
 
   void other_maps() {
     const int kept = saved_reg(), number = number_reg();
-    switch (dice_.below(5)) {
+    switch (dice_.below(6)) {
+      case 4:
+        use_dynptr(dice_, code_, number, exit_);
+        break;
       case 0:
         reserve_record(dice_, code_, kept, number == kept ? 10 : number, exit_);
         at(kept) = {.kind = Kind::kNumber};

@@ -15,6 +15,9 @@ void put_out_record(Dice& dice, Bytecode& code);
 void use_queue(Dice& dice, Bytecode& code);
 // An element of a map that is an element of a map; `kept` points to its value of 48 bytes.
 void look_up_inner(Dice& dice, Bytecode& code, int kept, int exit);
+// A dynptr at fp-152, of a record or of memory, or nearly so, and what may be done with one; `number` holds a
+// number. What comes after a NULL is at `exit`.
+void use_dynptr(Dice& dice, Bytecode& code, int number, int exit);
 // Of an array without programs; the context is in R6. R0 is a number afterwards.
 void call_nobody(Dice& dice, Bytecode& code);
 
