@@ -34,8 +34,8 @@ Result<void> HashOfMapsMap::alloc_check(const MapSpec& spec, std::uint32_t) {
 }
 
 Result<Layout> HashOfMapsMap::layout(const MapSpec& spec) {
-  if (spec.max_entries >= kMostReferences) return fail(ENOMEM);
   Layout layout = TRY(layout_of(spec, shape_of(spec, sizeof(Value))));
+  if (spec.max_entries >= kMostReferences) return fail(ENOMEM);
   layout.max_edges = References::edges(spec.max_entries + 1);
   return layout;
 }

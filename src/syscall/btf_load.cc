@@ -31,7 +31,8 @@ Result<long> btf_load(const Call& call) {
   const abi::BtfLoadAttr& attr = call.attr.btf_load;
   if ((attr.btf_flags & ~abi::kTokenFdFlag) != 0) return fail(EINVAL);
   if ((attr.btf_flags & abi::kTokenFdFlag) != 0) {
-    TRY(call.caller.resolve_fd(attr.btf_token_fd));
+    const int token = TRY(call.caller.resolve_fd(attr.btf_token_fd));
+    (void)TRY(call.runtime.target_of_any_fd(token));
     return fail(EINVAL);  // nothing is a token
   }
   if (attr.btf_size > abi::kMaxBtfSize) return fail(E2BIG);

@@ -28,10 +28,18 @@ Result<void> copy_name(char (&to)[abi::kObjNameLen], const char (&from)[abi::kOb
 Result<void> check_tail_is_zero(Caller& caller, std::uint64_t address, std::uint32_t known,
                                 std::uint32_t size) {
   if (size > abi::kMaxAttrSize) return fail(E2BIG);
+  // As much at once as may be; where that cannot be read, word by word, as the kernel does: what is not zero before
+  // the end of what is readable counts first.
   std::byte chunk[256];
+  std::uint32_t most = sizeof chunk;
   for (std::uint32_t at = known; at < size;) {
-    const std::uint32_t step = std::min<std::uint32_t>(size - at, sizeof chunk);
-    TRY(caller.copy_in(chunk, address + at, step));
+    const auto to_next_word = static_cast<std::uint32_t>(8 - (address + at) % 8);
+    const std::uint32_t step = std::min(size - at, most == 8 ? to_next_word : most);
+    if (const auto copied = caller.copy_in(chunk, address + at, step); !copied) {
+      if (most == 8) return copied;
+      most = 8;
+      continue;
+    }
     for (std::uint32_t i = 0; i < step; ++i)
       if (chunk[i] != std::byte{0}) return fail(E2BIG);
     at += step;

@@ -35,7 +35,9 @@ kernel_lets_us() {
 }
 
 on_kernel() {
-  unshare -m --propagation private bash -c 'mount -t bpf -o mode=700 bpf /sys/fs/bpf && exec "$@"' - "$@"
+  # In the place of what bpftool may have mounted there before.
+  unshare -m --propagation private bash -c 'while umount /sys/fs/bpf 2>/dev/null; do :; done
+    mount -t bpf -o mode=700 bpf /sys/fs/bpf && exec "$@"' - "$@"
 }
 
 on_portolan() {
