@@ -2,113 +2,148 @@
 // Times the kernel's own programs on the kernel's maps (root only). Prints Google Benchmark's JSON, as the
 // others do.
 //
-//   kernel_prog OBJECT [SIZE…]
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
+//   kernel_prog OBJECT FILTER [SIZE…]      FILTER: a regular expression of rows
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <memory>
-#include <string>
-#include <vector>
+#include <regex>
 
-#include "bench/workload.h"
+#include "bench/kernel_object.h"
+#include "bench/lpm_workload.h"
 
+namespace portolan::bench {
 namespace {
 
 constexpr std::uint32_t kRounds = 1u << 20;
+constexpr int kTries = 20;  // on a busy machine, the threads of a run do not always meet
 
-struct Globals {  // of .bss, in the order of the source
-  std::uint64_t nanoseconds, sink;
+struct Row {
+  const char* operation;
+  const char* program;
+  enum { kHits, kMisses, kTwiceTheKeys } keys = kHits;
+  unsigned threads = 1;
+  const char* plain = "plain";
 };
-struct Constants {  // of .rodata
-  std::uint32_t entries, rounds, first_key;
+constexpr Row kSizedRows[] = {{"array_lookup", "array_lookup"},
+                              {"percpu_array_add", "percpu_add"},
+                              {"hash_lookup_hit", "hash_lookup"},
+                              {"hash_lookup_miss", "hash_lookup", Row::kMisses},
+                              {"hash_update_existing", "hash_update"},
+                              {"hash_update_two_threads", "hash_update", Row::kHits, 2},
+                              {"hash_delete_insert", "hash_delete_insert"},
+                              {"lru_churn", "lru_churn", Row::kTwiceTheKeys},
+                              {"lru_churn_two_threads", "lru_churn", Row::kTwiceTheKeys, 2},
+                              {"bloom_peek", "bloom_peek"},
+                              {"bloom_push", "bloom_push"}};
+constexpr Row kLpmRow = {"lpm_lookup", "lpm_lookup", Row::kHits, 1, "plain_listed"};
+constexpr Row kLpm6Row = {"lpm_lookup_ipv6", "lpm6_lookup", Row::kHits, 1, "plain_listed"};
+constexpr Row kQueueRow = {"queue_push_pop", "queue_push_pop"};
+constexpr Row kRingRows[] = {{"ringbuf_submit", "ring_submit"},
+                             {"ringbuf_submit_two_threads", "ring_submit", Row::kHits, 2}};
+
+class Report {
+ public:
+  explicit Report(const char* filter) : filter_(filter) {}
+  bool wants(const Row& row) const {
+    return std::regex_search(std::string(row.operation) + "/kernel prog", filter_);
+  }
+  void add(const KernelObject* object, const Row& row, std::uint32_t entries) {
+    if (!wants(row) || object == nullptr) return;
+    KernelRun what;
+    what.rounds = kRounds;
+    what.range = row.keys == Row::kTwiceTheKeys ? 2 * entries : entries;
+    what.first_key = row.keys == Row::kMisses ? entries : 0;
+    rows_ += fmt::format(
+        "{}{{\"name\": \"{}/kernel prog/{}\", \"run_type\": \"iteration\", \"real_time\": {}, "
+        "\"time_unit\": \"ns\"}}",
+        rows_.empty() ? "" : ",\n", row.operation, entries, net(*object, row, what));
+  }
+  void print() const { fmt::print("{{\"benchmarks\": [\n{}\n]}}\n", rows_); }
+
+ private:
+  // Nanoseconds of one run for each operation of all threads, as Google Benchmark counts; negative: not to be
+  // had.
+  static double once(const KernelObject& object, const char* program, const Row& row, const KernelRun& what) {
+    std::vector<KernelRun> runs;
+    for (int tries = 0; runs.empty(); ++tries) {
+      if (tries == kTries) return -1;
+      object.empty_ring();
+      runs = object.run(program, what, row.threads);
+    }
+    double sum = 0;
+    for (const KernelRun& run : runs) sum += static_cast<double>(run.nanoseconds);
+    return sum / row.threads / (static_cast<double>(kRounds) * row.threads);
+  }
+  // Median over some runs of what the program takes more than the plain one.
+  static double net(const KernelObject& object, const Row& row, const KernelRun& what) {
+    std::vector<double> nets;
+    for (int i = 0; i < 5; ++i) {
+      const double plain = once(object, row.plain, row, what), whole = once(object, row.program, row, what);
+      if (plain < 0 || whole < 0) return -1;
+      nets.push_back(std::max(whole - plain, 0.0));
+    }
+    std::ranges::nth_element(nets, nets.begin() + 2);
+    return nets[2];
+  }
+  std::regex filter_;
+  std::string rows_;
 };
 
-struct Object {
-  bpf_object* object = nullptr;
-  ~Object() { bpf_object__close(object); }
-};
-
-void fill(int fd, std::uint32_t entries, bool is_hash) {
+void fill_sized(const KernelObject& object, std::uint32_t entries) {
   for (std::uint32_t n = 0; n < entries; ++n) {
-    const std::uint64_t key = is_hash ? portolan::bench::key(n) : n, value = n;
-    bpf_map_update_elem(fd, &key, &value, BPF_ANY);
+    const std::uint64_t k = key(n), value = n;
+    bpf_map_update_elem(object.map("hash"), &k, &value, BPF_ANY);
+    bpf_map_update_elem(object.map("lru"), &k, &value, BPF_ANY);
+    bpf_map_update_elem(object.map("array"), &n, &value, BPF_ANY);
+    bpf_map_update_elem(object.map("bloom"), nullptr, &k, BPF_ANY);
   }
 }
 
-// Nanoseconds of one run of `name`, per round; negative if it cannot be had.
-double time_once(bpf_object* object, const char* name) {
-  const int program = bpf_program__fd(bpf_object__find_program_by_name(object, name));
-  LIBBPF_OPTS(bpf_test_run_opts, options);
-  if (program < 0 || bpf_prog_test_run_opts(program, &options) != 0) return -1;
-  const std::uint32_t zero = 0;
-  Globals globals{};
-  bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(object, ".bss"), &zero, &globals);
-  return static_cast<double>(globals.nanoseconds) / kRounds;
+template <unsigned kBytes>
+void add_lpm(Report& report, const char* path, const char* map, const Row& row, std::uint32_t entries) {
+  if (!report.wants(row)) return;
+  const auto object = KernelObject::load(path, {{map, entries}});
+  if (object == nullptr) return;
+  const std::uint64_t value = 1;
+  for (const auto& prefix : prefixes<kBytes>(entries))
+    bpf_map_update_elem(object->map(map), &prefix, &value, BPF_ANY);
+  object->set_list(addresses<kBytes>(entries));
+  report.add(object.get(), row, entries);
 }
 
-// Median over some runs of what `name` takes more than `plain`.
-double time_net(bpf_object* object, const char* name) {
-  std::vector<double> nets;
-  for (int run = 0; run < 5; ++run) {
-    const double plain = time_once(object, "plain"), whole = time_once(object, name);
-    if (plain < 0 || whole < 0) return -1;
-    nets.push_back(std::max(whole - plain, 0.0));
+int run(int argc, char** argv) {
+  const char* path = argv[1];
+  Report report(argv[2]);
+  const auto small = KernelObject::load(path, {});
+  if (small == nullptr) {
+    fmt::print(stderr, "kernel_prog: cannot load {} (root only)\n", path);
+    return 1;
   }
-  std::ranges::nth_element(nets, nets.begin() + 2);
-  return nets[2];
-}
-
-int load(Object& object, const char* path, std::uint32_t entries, std::uint32_t first_key) {
-  object.object = bpf_object__open_file(path, nullptr);
-  if (object.object == nullptr) return -1;
-  bpf_map* rodata = bpf_object__find_map_by_name(object.object, ".rodata");
-  const Constants constants{entries, kRounds, first_key};
-  std::size_t size = 0;
-  if (bpf_map__initial_value(rodata, &size) == nullptr || size < sizeof constants) return -1;
-  if (bpf_map__set_initial_value(rodata, &constants, size) != 0) return -1;
-  for (const char* map : {"hash", "array"})
-    bpf_map__set_max_entries(bpf_object__find_map_by_name(object.object, map), entries);
-  if (bpf_object__load(object.object) != 0) return -1;
-  fill(bpf_object__find_map_fd_by_name(object.object, "hash"), entries, true);
-  fill(bpf_object__find_map_fd_by_name(object.object, "array"), entries, false);
+  for (int i = 3; i < argc; ++i) {
+    if (std::ranges::none_of(kSizedRows, [&](const Row& row) { return report.wants(row); })) break;
+    const auto entries = static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10));
+    KernelObject::Sizes sizes;
+    for (const char* map : {"hash", "lru", "array", "percpu", "bloom"}) sizes[map] = entries;
+    const auto object = KernelObject::load(path, sizes);
+    if (object != nullptr) fill_sized(*object, entries);
+    for (const Row& row : kSizedRows) report.add(object.get(), row, entries);
+  }
+  for (std::uint32_t entries : {1000u, 100'000u, 1'000'000u})
+    add_lpm<4>(report, path, "lpm", kLpmRow, entries);
+  add_lpm<16>(report, path, "lpm6", kLpm6Row, 200'000);
+  report.add(small.get(), kQueueRow, 1024);
+  for (const Row& row : kRingRows) report.add(small.get(), row, 1u << 26);
+  report.print();
   return 0;
 }
 
 }  // namespace
+}  // namespace portolan::bench
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    fmt::print(stderr, "usage: kernel_prog OBJECT [SIZE...]\n");
+  if (argc < 3) {
+    fmt::print(stderr, "usage: kernel_prog OBJECT FILTER [SIZE...]\n");
     return 2;
   }
-  libbpf_set_print([](libbpf_print_level, const char*, va_list) { return 0; });
-  struct Row {
-    const char* operation;
-    const char* program;
-    bool missing;
-  };
-  constexpr Row kRows[] = {{"array_lookup", "array_lookup", false},
-                           {"hash_lookup_hit", "hash_lookup", false},
-                           {"hash_lookup_miss", "hash_lookup", true},
-                           {"hash_update_existing", "hash_update", false},
-                           {"hash_delete_insert", "hash_delete_insert", false}};
-  std::string rows;
-  for (int i = 2; i < argc; ++i) {
-    const auto entries = static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10));
-    Object hits, misses;
-    if (load(hits, argv[1], entries, 0) != 0 || load(misses, argv[1], entries, entries) != 0) {
-      fmt::print(stderr, "kernel_prog: cannot load {} (root only)\n", argv[1]);
-      return 1;
-    }
-    for (const Row& row : kRows)
-      rows += fmt::format(
-          "{}{{\"name\": \"{}/kernel prog/{}\", \"run_type\": \"iteration\", \"real_time\": {}, "
-          "\"time_unit\": \"ns\"}}",
-          rows.empty() ? "" : ",\n", row.operation, entries,
-          time_net(row.missing ? misses.object : hits.object, row.program));
-  }
-  fmt::print("{{\"benchmarks\": [\n{}\n]}}\n", rows);
+  return portolan::bench::run(argc, argv);
 }

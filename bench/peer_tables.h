@@ -6,6 +6,8 @@
 #include <rte_eal.h>
 #include <rte_hash.h>
 #include <rte_jhash.h>
+#include <rte_lcore.h>
+#include <sched.h>
 #include <tbb/concurrent_hash_map.h>
 
 #include <array>
@@ -114,25 +116,33 @@ class Cuckoo {
   libcuckoo::cuckoohash_map<std::uint64_t, std::uint64_t, absl::Hash<std::uint64_t>> map_;
 };
 
+inline bool dpdk_is_ready() {
+  static const bool ready = [] {
+    const char* arguments[] = {"bench",
+                               "--no-huge",
+                               "--no-shconf",
+                               "--no-pci",
+                               "--no-telemetry",
+                               "-m",
+                               "3072",
+                               "--log-level=*:critical",
+                               "-l",
+                               "0"};
+    cpu_set_t cpus;  // it keeps the thread, and so all that come from it, to one processor
+    ::sched_getaffinity(0, sizeof cpus, &cpus);
+    const bool is_there = rte_eal_init(std::size(arguments), const_cast<char**>(arguments)) >= 0;
+    ::sched_setaffinity(0, sizeof cpus, &cpus);
+    return is_there;
+  }();
+  return ready;
+}
+
 // DPDK's rte_hash with lock-free readers.
 class RteHash {
  public:
   static constexpr bool kIsArray = false;
   static std::unique_ptr<RteHash> make(std::uint32_t entries) {
-    static const bool ready = [] {
-      const char* arguments[] = {"bench",
-                                 "--no-huge",
-                                 "--no-shconf",
-                                 "--no-pci",
-                                 "--no-telemetry",
-                                 "-m",
-                                 "3072",
-                                 "--log-level=*:critical",
-                                 "-l",
-                                 "0"};
-      return rte_eal_init(std::size(arguments), const_cast<char**>(arguments)) >= 0;
-    }();
-    if (!ready) return nullptr;
+    if (!dpdk_is_ready()) return nullptr;
     static int made = 0;
     const std::string name = "bench" + std::to_string(made++);
     rte_hash_parameters parameters{};
@@ -146,6 +156,12 @@ class RteHash {
     return hash == nullptr ? nullptr : std::unique_ptr<RteHash>(new RteHash(hash));
   }
   ~RteHash() { rte_hash_free(hash_); }
+  // Free slots are kept for each lcore: a thread that is none cannot insert.
+  void fill(std::uint64_t entries) {
+    const bool is_guest = rte_lcore_id() == LCORE_ID_ANY && rte_thread_register() == 0;
+    for (std::uint64_t n = 0; n < entries; ++n) insert(key(n), n);
+    if (is_guest) rte_thread_unregister();
+  }
   void insert(std::uint64_t key, std::uint64_t value) { update(key, value); }
   void update(std::uint64_t key, std::uint64_t value) {
     rte_hash_add_key_data(hash_, &key, reinterpret_cast<void*>(value));

@@ -67,10 +67,13 @@ void collect(const std::string& command, const std::string& who, Figures& figure
     std::getline(name, row, '/');
     std::getline(name, table, '/');
     std::getline(name, size, '/');
-    // Walks and batches count elements; the others one operation an iteration.
-    double ns = entry["real_time"].get<double>();
+    // Walks and batches count elements, rows of memory bytes; the others one operation an iteration.
+    // Of one thread its processor time counts, which is the same but where others want the processor too.
+    const bool is_alone = entry.value("threads", 1) == 1 && entry.contains("cpu_time");
+    double ns = entry[is_alone ? "cpu_time" : "real_time"].get<double>();
     if ((row.ends_with("_iterate") || row.ends_with("_batch")) && entry.contains("items_per_second"))
       ns = 1e9 / entry["items_per_second"].get<double>();
+    if (entry.contains("bytes")) ns = entry["bytes"].get<double>();
     if (ns >= 0) figures[row][std::stol(size)][table == "libbpf" ? who : table].push_back(ns);
   }
 }
@@ -95,7 +98,9 @@ void run(const Options& options, Figures& figures) {
             "portolan libbpf", figures);
     collect(directory + "/maps_cpp" + flags + " 2>/dev/null", "", figures);
     if (::geteuid() == 0)
-      collect(directory + "/kernel_prog " + directory + "/kernel_prog.bpf.o " + sizes_text(), "", figures);
+      collect(directory + "/kernel_prog " + directory + "/kernel_prog.bpf.o " + quoted(options.filter) + " " +
+                  sizes_text(),
+              "", figures);
   }
 }
 
@@ -104,7 +109,7 @@ void print(const Figures& figures) {
       "ns per operation (walks and batches: per element), medians; the number in brackets is how many times "
       "less\n"
       "than `kernel user` (portolan libbpf), or the part of `kernel prog` (cpp) or of `kernel user` where "
-      "there is none\n");
+      "there is none.\nTwo threads: time by operations of both. Rows of bytes: of a full map.\n");
   for (const auto& [row, by_size] : figures) {
     fmt::print("\n{}\n", row);
     for (const auto& [size, by_who] : by_size) {
@@ -156,12 +161,13 @@ int main(int argc, char** argv) {
     else if (word == "--json")
       options.json = argv[++i];
     else if (word == "--filter")
-      options.filter = argv[++i];
+      options.filter = argv[++i];  // "maps" is the suite, and all of its rows
     else if (word.starts_with("-"))
       return usage("unknown option " + word);
     else
       options.build = word;
   }
+  if (options.filter == "maps") options.filter = ".";
   if (options.build.empty()) return usage("no BUILD_DIRECTORY");
   if (options.rounds < 1) return usage("--rounds wants a number from 1");
   if (const double load = other_load(); load > 0.15 && !options.force) {

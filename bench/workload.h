@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -16,7 +17,7 @@ namespace portolan::bench {
 
 // A table has: make(entries) (nullptr: cannot be had here), insert(k, v), update(k, v), find(k, v) -> bool,
 // erase(k); a walk has walk() -> elements seen. All of them thread-safe. Keys and values are 8 bytes, for
-// arrays the key is the index.
+// arrays the key is the index. Where a full one is something else, the table says so: fill(entries).
 
 // Keys that are there, each once, in random order; key(n) for n >= entries are keys that are not.
 inline std::uint64_t key(std::uint64_t n) {
@@ -34,20 +35,24 @@ inline std::vector<std::uint32_t> random_order(std::uint64_t entries, unsigned s
   return order;
 }
 
+// The table that the last row used: the next row's, if it wants the same. Empty it before main() ends.
+inline std::shared_ptr<void> last_filled;
+
 template <class Table>
 class Filled {
  public:
-  // One table of each size lives at a time, shared by the rows that only read or replace, and by their
-  // threads.
+  // Shared by the rows that follow each other, and by their threads.
   static std::shared_ptr<Filled> get(std::uint64_t entries) {
     static std::mutex mutex;
     static std::weak_ptr<Filled> kept;
     static std::uint64_t kept_entries = 0;
     std::lock_guard lock(mutex);
     if (auto same = kept.lock(); same != nullptr && kept_entries == entries) return same;
+    last_filled.reset();
     auto fresh = std::shared_ptr<Filled>(new Filled(entries));
     kept = fresh;
     kept_entries = entries;
+    last_filled = fresh;
     return fresh;
   }
   explicit operator bool() const { return table_ != nullptr; }
@@ -56,27 +61,53 @@ class Filled {
  private:
   explicit Filled(std::uint64_t entries) : table_(Table::make(static_cast<std::uint32_t>(entries))) {
     if (table_ == nullptr) return;
-    for (std::uint64_t n = 0; n < entries; ++n) table_->insert(Table::kIsArray ? n : key(n), n);
+    if constexpr (requires(Table& table) { table.fill(entries); })
+      table_->fill(entries);
+    else
+      for (std::uint64_t n = 0; n < entries; ++n) table_->insert(Table::kIsArray ? n : key(n), n);
   }
   std::unique_ptr<Table> table_;
 };
 
-// Runs `step(table, key, n)` over random keys that are there.
-template <class Table, class Step>
-void over_random_keys(benchmark::State& state, std::uint64_t beyond, Step step) {
-  const auto entries = static_cast<std::uint64_t>(state.range(0));
-  auto filled = Filled<Table>::get(entries);
+// What a thread holds while it uses a table: Table::Run, if there is one.
+struct NoRun {};
+template <class Table>
+struct RunOf {
+  using Type = NoRun;
+};
+template <class Table>
+  requires requires { typename Table::Run; }
+struct RunOf<Table> {
+  using Type = typename Table::Run;
+};
+
+// Runs `step(table, key)` over the keys, again and again.
+template <class Table, class Key, class Step>
+void over(benchmark::State& state, const std::vector<Key>& keys, Step step) {
+  auto filled = Filled<Table>::get(static_cast<std::uint64_t>(state.range(0)));
   if (!*filled) return state.SkipWithError("cannot be had on this machine, or not by this user");
-  const auto order = random_order(entries, 7 + static_cast<unsigned>(state.thread_index()));
-  std::vector<std::uint64_t> keys(order.size());
-  std::ranges::transform(order, keys.begin(),
-                         [&](std::uint64_t n) { return Table::kIsArray ? n : key(n + beyond * entries); });
+  [[maybe_unused]] const typename RunOf<Table>::Type run;
   std::size_t i = 0;
   for (auto _ : state) {
     step(filled->table(), keys[i]);
     if (++i == keys.size()) i = 0;
   }
   state.SetItemsProcessed(state.iterations());
+}
+
+inline unsigned seed_of(const benchmark::State& state) {
+  return 7 + static_cast<unsigned>(state.thread_index());
+}
+
+// Runs `step(table, key)` over random keys that are there, or, `beyond` = 1, are not.
+template <class Table, class Step>
+void over_random_keys(benchmark::State& state, std::uint64_t beyond, Step step) {
+  const auto entries = static_cast<std::uint64_t>(state.range(0));
+  const auto order = random_order(entries, seed_of(state));
+  std::vector<std::uint64_t> keys(order.size());
+  std::ranges::transform(order, keys.begin(),
+                         [&](std::uint64_t n) { return Table::kIsArray ? n : key(n + beyond * entries); });
+  over<Table>(state, keys, step);
 }
 
 template <class Table>
@@ -114,6 +145,50 @@ void delete_insert(benchmark::State& state) {
     table.erase(k);
     table.insert(k, ++n);
   });
+}
+
+// What a cache does: of twice as many keys as there is room for, one is looked up, and put in if it is not
+// there.
+template <class Table>
+void churn(benchmark::State& state) {
+  static std::atomic<unsigned> calls;  // what the last call asked for is in there now
+  std::mt19937_64 random(calls.fetch_add(1, std::memory_order_relaxed));
+  std::vector<std::uint64_t> keys(std::size_t{1} << 22);
+  for (auto& k : keys) k = key(random() % (2 * static_cast<std::uint64_t>(state.range(0))));
+  over<Table>(state, keys, [](Table& table, std::uint64_t k) {
+    std::uint64_t value = 0;
+    if (!table.find(k, value)) table.update(k, k);
+    benchmark::DoNotOptimize(value);
+  });
+}
+
+template <class Table>
+void add_to_value(benchmark::State& state) {
+  over_random_keys<Table>(state, 0, [](Table& table, std::uint64_t k) { table.add(k); });
+}
+
+template <class Table>
+void push_pop(benchmark::State& state) {
+  over<Table>(state, std::vector<std::uint64_t>{1},
+              [](Table& table, std::uint64_t value) { table.push_pop(value); });
+}
+
+// Records of 8 bytes, to a consumer that now and then takes all that there is, and is never woken.
+template <class Table>
+void submit(benchmark::State& state) {
+  over<Table>(state, std::vector<std::uint64_t>{1}, [n = 0u](Table& table, std::uint64_t value) mutable {
+    table.submit(value);
+    if (++n % 65536 == 0) table.consume_all();
+  });
+}
+
+// Bytes that a full table takes.
+template <class Table>
+void memory(benchmark::State& state) {
+  auto filled = Filled<Table>::get(static_cast<std::uint64_t>(state.range(0)));
+  if (!*filled) return state.SkipWithError("cannot be had on this machine, or not by this user");
+  for (auto _ : state) benchmark::ClobberMemory();
+  state.counters["bytes"] = static_cast<double>(filled->table().memory());
 }
 
 // Time per element of a whole walk.

@@ -55,6 +55,9 @@ Result<void> HashTable::refill(const sync::Actor& actor, Lane& lane) const {
   const unsigned most = shape_.evicts ? 1 : kRefill;
   std::uint32_t held = lane.count.load_relaxed();
   if (held > kLaneItems - most) return {};
+  // A full table that evicts has none, and finds out at each insert: without the lock.
+  if (shape_.evicts && header_->free_count.load_relaxed() == 0 && header_->handed_out.load_relaxed() >= slab_)
+    return fail(E2BIG);
   lock_free_list(actor);
   std::uint32_t left = header_->free_count.load_relaxed(), head = header_->free_head.load_relaxed();
   Result<void> result;

@@ -33,9 +33,8 @@
 //               … before producer_pos is stored             a producer_pos of before  the lock's next owner stores it
 //               between reserve and commit                  a busy record             discard_of_dead, by the owner's
 //               in commit, before the length is stored      the same                  name
-//               in commit, after it                         the record, and a         the same: the reservation of a
-//                                                           reservation               record that is not busy is only
-//                                                                                     freed
+//               in commit, after it                         the record, and a         the same; or who finds no free
+//                                                           reservation               reservation, or a full ring
 // clang-format on
 #include "ds/record_ring.h"
 
@@ -129,13 +128,21 @@ std::optional<RecordRing::Record> RecordRing::reserve(const sync::Actor& actor, 
   const std::uint64_t consumer = consumer_position();
   const sync::RobustGuard guard(control_->lock, actor, [&] { repair(); });
   const std::uint64_t position = control_->producer.load_relaxed(), end = position + length;
-  const std::uint64_t pending = advance_pending(position);
-  const auto ticket = free_ticket();
+  const auto has_room = [&] {
+    return end - consumer <= size_ - 1 && end - advance_pending(position) <= size_ - 1;
+  };
+  auto ticket = free_ticket();
+  if (bool fits = has_room(); !fits || !ticket) {
+    // What the dead hold may be in the way: reservations, and records that nobody reads beyond.
+    if (!ticket || is_held_up()) (void)release_those_of_dead(actor);
+    ticket = free_ticket();
+    fits = has_room();
+    if (!fits) ticket = {};
+  }
   const std::uint32_t header[2] = {
       static_cast<std::uint32_t>(size) | kBusy,
       static_cast<std::uint32_t>(kFirstDataPage + (position & (size_ - 1)) / kPage)};
-  if (end - consumer > size_ - 1 || end - pending > size_ - 1 || !ticket ||
-      !portolan_fault_copy(header_at(position), header, sizeof header)) {
+  if (!ticket || !portolan_fault_copy(header_at(position), header, sizeof header)) {
     control_->dropped.fetch_add_relaxed(1);
     return {};
   }
@@ -172,6 +179,10 @@ bool RecordRing::is_held_up() const {
 
 bool RecordRing::discard_of_dead(const sync::Actor& actor) {
   const sync::RobustGuard guard(control_->lock, actor, [&] { repair(); });
+  return release_those_of_dead(actor);
+}
+
+bool RecordRing::release_those_of_dead(const sync::Actor& actor) {
   bool wakes = false;
   for (Reservation& one : control_->reservations) {
     const std::uint64_t owner = one.owner.load_acquire();  // pairs with reserve

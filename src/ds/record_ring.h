@@ -75,6 +75,7 @@ class RecordRing {
   std::byte* header_at(std::uint64_t position) const { return data_ + (position & (size_ - 1)); }
   std::uint32_t length_at(std::uint64_t position) const;
   void repair();
+  bool release_those_of_dead(const sync::Actor& actor);  // with the lock in hand
   std::optional<std::uint32_t> free_ticket() const;
   std::uint64_t advance_pending(std::uint64_t producer);
   bool finish(std::uint64_t position, std::uint32_t size, bool discard);

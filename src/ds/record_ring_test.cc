@@ -127,12 +127,16 @@ TEST(RecordRing, records_of_the_dead_are_discarded_and_those_of_the_living_not) 
 
 TEST(RecordRing, wakeups_are_given_once_until_they_are_taken) {
   Ring test;
-  EXPECT_FALSE(test.ring.watch().gives_wakeup());
-  test.ring.watch().begin();
-  EXPECT_TRUE(test.ring.watch().gives_wakeup());
-  EXPECT_FALSE(test.ring.watch().gives_wakeup());
-  test.ring.watch().take();
-  EXPECT_TRUE(test.ring.watch().gives_wakeup());
+  Watch& watch = test.ring.watch();
+  EXPECT_FALSE(watch.wanted());
+  watch.begin();
+  const auto first = watch.wanted(), second = watch.wanted();
+  ASSERT_TRUE(first && second);  // the first may have died before it woke anybody
+  watch.given(*first);
+  EXPECT_FALSE(watch.wanted());
+  watch.begin();
+  watch.given(*second);  // late: it says nothing about what came after the watcher looked
+  EXPECT_TRUE(watch.wanted());
 }
 
 // Whatever others write into the pages, nothing outside is touched (ASan looks on), and producers come back.

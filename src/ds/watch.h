@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <optional>
 
 #include "sync/atomic.h"
 
@@ -8,24 +9,31 @@ namespace portolan::ds {
 
 // Whether somebody sleeps until there is something to see, and has been woken. Lies in a region; zero bytes:
 // nobody watches.
+//
+// Who wakes does so between wanted() and given(): if it dies there, the next one wakes too. The word counts
+// how often the watcher has looked, so that a given() that comes late says nothing about what came after.
 class Watch {
  public:
-  // Somebody watches from now on, and no wakeup has been given to it.
-  void begin() { state_.store_seq_cst(kWatched); }  // pairs with gives_wakeup
-  // By whoever would wake: whether to do so. No more until the watcher has taken it.
-  bool gives_wakeup() {
-    std::uint32_t watched = kWatched;
-    return state_.cas_acq_rel(watched, kNotified);  // pairs with begin, take
+  using Word = std::uint32_t;
+  // By the watcher: from now on it wants a wakeup, and has been given none. Before it looks.
+  void begin() {
+    Word word = state_.load_relaxed();
+    while (!state_.cas_acq_rel(word, ((word >> kBits) + 1) << kBits | kWatched)) {  // pairs with wanted
+    }
+    sync::fence_seq_cst();  // pairs with that of whoever put something there
   }
-  // By the watcher, before it looks.
-  void take() {
-    state_.store_seq_cst(kWatched);  // what comes after this look gives another wakeup
-    sync::fence_seq_cst();           // pairs with that of whoever put something there
+  // By whoever would wake, after a fence: nothing, if nobody watches, or one has been woken already.
+  std::optional<Word> wanted() const {
+    const Word word = state_.load_acquire();  // pairs with begin
+    return (word & kState) == kWatched ? std::optional(word) : std::nullopt;
   }
+  // It was woken.
+  void given(Word wanted) { (void)state_.cas_acq_rel(wanted, (wanted & ~kState) | kNotified); }
 
  private:
-  enum State : std::uint32_t { kNobody, kWatched, kNotified };
-  sync::Atomic<std::uint32_t> state_;
+  static constexpr unsigned kBits = 2;
+  static constexpr Word kState = 3, kWatched = 1, kNotified = 2;
+  sync::Atomic<Word> state_;
 };
 
 }  // namespace portolan::ds

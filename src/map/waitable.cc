@@ -22,7 +22,8 @@ Waitable::~Waitable() {
 
 // A byte that the FIFO cannot take is one too many: it is readable as it is.
 void Waitable::wake() {
-  if (!watch().gives_wakeup()) return;
+  const std::optional<ds::Watch::Word> wanted = watch().wanted();
+  if (!wanted) return;
   int fd = wakeup_.load_acquire();  // pairs with itself
   if (fd < 0) {
     // For both: writing where nobody reads any more would be a SIGPIPE.
@@ -36,6 +37,7 @@ void Waitable::wake() {
   }
   const char byte = 1;
   (void)sys::call(SYS_write, fd, static_cast<long>(reinterpret_cast<std::intptr_t>(&byte)), 1);
+  watch().given(*wanted);
 }
 
 Result<UniqueFd> Waitable::open_wakeup() {
@@ -56,7 +58,7 @@ void Waitable::take_wakeup(int wakeup) {
   while (sys::call(SYS_read, wakeup, static_cast<long>(reinterpret_cast<std::intptr_t>(bytes)),
                    sizeof bytes) == static_cast<long>(sizeof bytes)) {
   }
-  watch().take();
+  watch().begin();  // what comes after this look gives another
 }
 
 Waitable* waitable_of(object::View& view) {

@@ -43,7 +43,7 @@ namespace {
 constexpr std::uint32_t kSpins = 1024;
 constexpr std::uint32_t kYields = 1024;
 constexpr std::uint64_t kSleep_ns = 50'000;
-constexpr std::uint32_t kSleepsBetweenQuestions = 32;
+constexpr std::uint32_t kSleepsBetweenQuestions = 32, kYieldsBetweenQuestions = 32;
 
 // What to do in the given round of waiting; true when it is time to ask whether the owner lives.
 bool wait_a_little(std::uint32_t round) {
@@ -53,7 +53,7 @@ bool wait_a_little(std::uint32_t round) {
   }
   if (round < kSpins + kYields) {
     sys::yield();
-    return round == kSpins;
+    return (round - kSpins) % kYieldsBetweenQuestions == 0;  // each may cost a time slice
   }
   sys::sleep_ns(kSleep_ns);
   return (round - kSpins - kYields) % kSleepsBetweenQuestions == 0;

@@ -28,8 +28,8 @@ Result<void> copy_name(char (&to)[abi::kObjNameLen], const char (&from)[abi::kOb
 Result<void> check_tail_is_zero(Caller& caller, std::uint64_t address, std::uint32_t known,
                                 std::uint32_t size) {
   if (size > abi::kMaxAttrSize) return fail(E2BIG);
-  // As much at once as may be; where that cannot be read, word by word, as the kernel does: what is not zero before
-  // the end of what is readable counts first.
+  // As much at once as may be; where that cannot be read, word by word, as the kernel does: what is not zero
+  // before the end of what is readable counts first.
   std::byte chunk[256];
   std::uint32_t most = sizeof chunk;
   for (std::uint32_t at = known; at < size;) {
