@@ -1,34 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
+// clang-format off
 // Which element of a full table goes when a new one comes.
 //
-// Sources       CLOCK (one bit for each hit, one hand); the small queue, the main queue and the ghosts of
-//               S3-FIFO, here without queues: an element stays in its slot, and the hand walks over slots.
+// Sources       CLOCK (one bit for each hit, one hand); the small queue, the main queue and the ghosts of S3-FIFO,
+//               here without queues: an element stays in its slot, and hands walk over slots.
 //
-// Layout        state: hand, demoting_hand, protected_count | hits, a byte a slot | protected, a byte a slot
-// |
-//               ghosts, 16 bits for a power of two of places, at least as many as slots
+// Layout        state: hand, demoting_hand, protected_count | hits, a byte a slot | protected, a byte a slot |
+//               ghosts, 16 bits for a power of two of places, about as many as slots
 //
-// How           A new element is on probation. When the hand comes by, it goes if it was not looked up since
-// it
-//               came; else it becomes protected, and the hand passes over it from then on. At most nine
-//               tenths are protected: beyond that a second hand walks over those that are, forgets that they
-//               were looked up, and puts the first that was not back on probation. It moves only as far as
-//               places are asked for, so that what is protected has long to be looked up again. A key that
-//               went and is back while its ghost is there is protected from the start. So what is looked up
-//               again and again survives any number that come once, and what nobody wants any more makes
-//               room.
+// How           A new element is on probation. When the hand comes by, it goes if it was not looked up since it came;
+//               else it becomes protected, and the hand passes over it from then on. At most nine tenths are
+//               protected: beyond that a second hand walks over those that are, forgets that they were looked up, and
+//               puts the first that was not back on probation. It moves only as far as places are asked for, so that
+//               what is protected has long to be looked up again. A key that went and is back while its ghost is
+//               there is protected from the start. So what is looked up again and again survives any number that
+//               come once, and what nobody wants any more makes room.
 //
-// Invariants    None that memory safety or the table need: every bit is a hint, and any bytes are a valid
-//               order. Hits may get lost when the hand passes at the same moment. protected_count may drift
-//               when processes die; each lap counts anew.
+// Invariants    None that memory safety or the table need: every bit is a hint, and any bytes are a valid order. Hits
+//               may get lost when the hand passes at the same moment. protected_count may drift when processes die;
+//               each lap counts anew.
 //
-// Progress      note_* are wait-free. next_victim looks at each slot at most three times: the first lap
-// clears
-//               hits, the second finds what was cleared, the third is for those who come in between; then it
-//               takes what lies under the hand. Putting one back looks at kMostLooks at most. Two that ask at
-//               once get different slots: the hand moves by a compare-and-swap.
+// Progress      note_* are wait-free. next_victim looks at each slot at most three times: the first lap clears hits,
+//               the second finds what was cleared, the third is for those who come in between; then it takes what
+//               lies under the hand. Putting one back looks at kMostLooks at most. Two that ask at once get different
+//               slots: the hand moves by a compare-and-swap.
 //
 // Crash table   killed anywhere: a hint is missing. Nobody repairs it, the next lap goes over it.
+// clang-format on
 #include "ds/eviction_order.h"
 
 #include <bit>
@@ -45,7 +43,8 @@ std::uint16_t ghost_of(std::uint64_t hash) { return static_cast<std::uint16_t>((
 }  // namespace
 
 std::uint32_t EvictionOrder::ghosts_of(std::uint32_t slots) {
-  return slots > 1u << 31 ? 1u << 31 : std::bit_ceil(slots);
+  const std::uint32_t least = slots - slots / 8;  // a few slots too many do not double it
+  return least > 1u << 31 ? 1u << 31 : std::bit_ceil(least);
 }
 
 std::uint64_t EvictionOrder::size(std::uint32_t slots) {

@@ -1,30 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
+// clang-format off
 // References from a map to programs or other maps.
 //
-// Layout        The edges of the map's own object are the places: kind << 32 | id, or 0. So a reference and
-// what
-//               keeps its target alive are one word. Beside them, in this process only, a pointer for each
-//               place to what was found there last: the word, and the view that it led to.
+// Layout        The edges of the map's own object are the places: kind << 32 | id, or 0. So a reference and what keeps
+//               its target alive are one word. Beside them, in this process only, a pointer for each place to what
+//               was found there last: the word, and the view that it led to.
 //
-// Invariants    I1 a word is written under the object lock only, by Runtime::replace_edge, which counts;
-//               I2 a Known never changes once it is in a slot; its view stays mapped as long as it is there;
-//               I3 an id that a word has names the same object as long as the word is there.
+// Invariants    I1 a word is written under the object lock only, by Runtime::replace_edge, which counts; I2 a Known
+//               never changes once it is in a slot; its view stays mapped as long as it is there; I3 an id that a word
+//               has names the same object as long as the word is there.
 //
 // Linearization find: the load of the word. exchange: the store of the word.
 //
-// Why it holds  A reader that finds a Known of the same word has its view: by I3, but where the object died,
-// its id
-//               was given away again (after 2^31 others) and the same place refers to the new one; then the
-//               view is one of a dead object, which I2 keeps mapped. A Known that was replaced is freed when
-//               every call that may have loaded its pointer is over.
+// Why it holds  A reader that finds a Known of the same word has its view: by I3, but where the object died, its id was
+//               given away again (after 2^31 others) and the same place refers to the new one; then the view is one of
+//               a dead object, which I2 keeps mapped. A Known that was replaced is freed when every call that may have
+//               loaded its pointer is over.
 //
-// Progress      find is wait-free on what it knows. Finding anew takes the process's lock and maps files.
-// exchange
+// Progress      find is wait-free on what it knows. Finding anew takes the process's lock and maps files. exchange
 //               blocks for the object lock, release for programs that run.
 //
 // Crash table   killed …              others see          who repairs
 //               before the store      the old reference   the object lock's next owner counts anew
 //               after the store       the new one         the same; the old target goes with the next settle
+// clang-format on
 #include "map/references.h"
 
 #include <cstdlib>
