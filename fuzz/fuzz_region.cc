@@ -20,15 +20,24 @@ using abi::MapType;
 
 constexpr std::size_t kMostSteps = 64;
 
-struct Maps {
-  long hash, lazy_hash, array;
+struct Shape {
+  MapType type;
+  std::uint32_t key_size, value_size, max_entries, flags;
+};
+// Three at a time, so that changes hit what calls use.
+constexpr Shape kShapes[][3] = {
+    {{MapType::kHash, 4, 8, 16, 0}, {MapType::kHash, 4, 8, 16, 1}, {MapType::kArray, 4, 8, 4, 0}},
+    {{MapType::kLruHash, 4, 8, 6, 0}, {MapType::kLpmTrie, 8, 8, 16, 1}, {MapType::kStackTrace, 4, 16, 4, 0}},
+    {{MapType::kQueue, 0, 8, 4, 0}, {MapType::kLpmTrie, 24, 8, 16, 1}, {MapType::kBloomFilter, 0, 8, 4, 0}},
+    {{MapType::kLruPerCpuHash, 4, 8, 6, 0},
+     {MapType::kStack, 0, 8, 4, 0},
+     {MapType::kRingbuf, 0, 0, 4096, 0}},
 };
 
-Maps make_maps(World& world) {
-  const auto type = [](MapType one) { return static_cast<std::uint32_t>(one); };
-  return {world.make_map(type(MapType::kHash), 4, 8, 16, 0),
-          world.make_map(type(MapType::kHash), 4, 8, 16, 1),
-          world.make_map(type(MapType::kArray), 4, 8, 4, 0)};
+void make_maps(World& world, std::size_t set) {
+  for (const Shape& one : kShapes[set % std::size(kShapes)])
+    (void)world.make_map(static_cast<std::uint32_t>(one.type), one.key_size, one.value_size, one.max_entries,
+                         one.flags);
 }
 
 // The files of the runtime that others may write, always in the same order.
@@ -119,17 +128,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   Input input(data, size);
   World world;
-  make_maps(world);
+  const auto how = input.take<std::uint8_t>();
+  make_maps(world, how >> 1);
   for (std::uint32_t n = 0; n < 3 * 8; ++n) {  // something to find
-    std::uint32_t key = n / 3;
+    std::uint64_t key[3] = {n / 3 * 0x0102'0000'0003ull, n};
     std::uint64_t value = n;
     Attr attr{};
     attr.elem.map_fd = static_cast<std::uint32_t>(world.fd(n % 3));
-    attr.elem.key = reinterpret_cast<std::uintptr_t>(&key);
+    attr.elem.key = reinterpret_cast<std::uintptr_t>(key);
     attr.elem.value = reinterpret_cast<std::uintptr_t>(&value);
     world.call(Command::kMapUpdateElem, attr);
   }
-  const bool stays_open = (input.take<std::uint8_t>() & 1) != 0;
+  const bool stays_open = (how & 1) != 0;
   const std::vector<std::string> files = files_of(world);
   if (!stays_open) {
     world.close_runtime();

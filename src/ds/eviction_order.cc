@@ -119,7 +119,8 @@ void EvictionOrder::demote_one() const {
 // The hand is at slot 0: a time to count what is protected. Eight bytes at a time: the array ends with zeros.
 void EvictionOrder::start_lap() const {
   std::uint64_t count = 0;
-  for (std::uint32_t slot = 0; slot < slots_; slot += 8) count += std::popcount(eight_at(slot) & kOnes);
+  for (std::uint32_t slot = 0; slot < slots_; slot += 8)
+    count += static_cast<std::uint64_t>(std::popcount(eight_at(slot) & kOnes));
   state_->protected_count.store_relaxed(static_cast<std::uint32_t>(count));
 }
 

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <random>
 #include <set>
 #include <thread>
@@ -132,7 +131,7 @@ TEST(EvictingTable, keys_nobody_uses_any_more_make_room_in_the_end) {
 
 TEST(EvictingTable, many_threads_insert_and_look_up_at_once) {
   Cache cache(evicting(300));
-  std::atomic<std::uint64_t> wrong{0};
+  sync::Atomic<std::uint64_t> wrong;
   std::vector<std::thread> threads;
   for (std::uint64_t thread = 1; thread <= 4; ++thread)
     threads.emplace_back([&, thread] {
@@ -141,16 +140,16 @@ TEST(EvictingTable, many_threads_insert_and_look_up_at_once) {
         const std::uint64_t key = random() % 1000;
         std::uint64_t value = 0;
         if (cache.table.lookup_and_keep(&key, &value)) {
-          wrong += value != key * 3;
+          wrong.fetch_add_relaxed(value != key * 3);
         } else if (random() % 16 == 0) {
           (void)cache.table.erase(actor_for_test(thread), &key);
         } else {
-          wrong += !cache.put(key, thread);
+          wrong.fetch_add_relaxed(!cache.put(key, thread));
         }
       }
     });
   for (auto& thread : threads) thread.join();
-  EXPECT_EQ(wrong.load(), 0u);
+  EXPECT_EQ(wrong.load_relaxed(), 0u);
   for (std::uint64_t key = 5000; key < 5300; ++key) ASSERT_TRUE(cache.put(key));
   EXPECT_EQ(cache.table.count(), 300u);
   cache.expect_clean();

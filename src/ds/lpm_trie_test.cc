@@ -2,7 +2,6 @@
 #include "ds/lpm_trie.h"
 
 #include <array>
-#include <atomic>
 #include <map>
 #include <random>
 #include <thread>
@@ -217,8 +216,8 @@ TEST(LpmTrie, readers_see_whole_answers_while_others_write) {
   };
   for (std::uint32_t second = 0; second < 256; ++second)
     ASSERT_TRUE(put(1, key_of(16, {10, static_cast<std::uint8_t>(second), 0, 0})));
-  std::atomic<bool> stop{false};
-  std::atomic<std::uint64_t> wrong{0};
+  sync::Atomic<std::uint32_t> stop;
+  sync::Atomic<std::uint64_t> wrong;
   std::vector<std::thread> threads;
   for (std::uint64_t writer = 0; writer < 2; ++writer)
     threads.emplace_back([&, writer] {
@@ -232,24 +231,24 @@ TEST(LpmTrie, readers_see_whole_answers_while_others_write) {
         else
           (void)test.trie.erase(actor_for_test(10 + writer), key.data());
       }
-      stop = true;
+      stop.store_relaxed(1);
     });
   for (int reader = 0; reader < 2; ++reader)
     threads.emplace_back([&, reader] {
       std::mt19937_64 random(static_cast<std::uint64_t>(100 + reader));
-      while (!stop) {
+      while (stop.load_relaxed() == 0) {
         const auto second = static_cast<std::uint8_t>(random());
         const Key key = key_of(
             32, {10, second, static_cast<std::uint8_t>(random()), static_cast<std::uint8_t>(random())});
         std::array<std::uint64_t, 2> value{};
         const bool found = test.trie.lookup(key.data(), value.data());
-        if (!found || (value[0] & 0xff) != second || value[1] != ~value[0]) wrong.fetch_add(1);
+        if (!found || (value[0] & 0xff) != second || value[1] != ~value[0]) wrong.fetch_add_relaxed(1);
         Key next(8);
-        if (!test.trie.next(key.data(), next.data()) || length_of(next) > 32) wrong.fetch_add(1);
+        if (!test.trie.next(key.data(), next.data()) || length_of(next) > 32) wrong.fetch_add_relaxed(1);
       }
     });
   for (auto& thread : threads) thread.join();
-  EXPECT_EQ(wrong.load(), 0u);
+  EXPECT_EQ(wrong.load_relaxed(), 0u);
   test.expect_clean();
 }
 

@@ -45,7 +45,8 @@ std::optional<ConstBytes> packet_of(const Run& run) {
     case kLwtIn:
     case kLwtOut:
     case kLwtXmit:
-    case kLwtSeg6local: {
+    case kLwtSeg6local:
+    case kSkSkb: {
       const auto& skb = *static_cast<const SkBuff*>(run.context);
       return ConstBytes(skb.data, skb.data_end);
     }

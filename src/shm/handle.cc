@@ -74,7 +74,7 @@ Result<void> create_handle(int dir_fd, const char* name, std::uint64_t user_byte
   reserved = round_up(reserved, kPageSize);
   Result<void> made;
   if (reserved != 0) made = reserve_room(fd.get(), 0, reserved, user_bytes);
-  if (made && reserved < user_bytes) made = sys::ftruncate(fd.get(), static_cast<off_t>(user_bytes));
+  if (made && reserved < user_bytes) made = sys::ftruncate(fd.get(), user_bytes);
   if (!made) (void)sys::unlinkat(dir_fd, name, 0);
   return made;
 }

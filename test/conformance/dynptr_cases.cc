@@ -251,7 +251,7 @@ class UserRing : public Dynptr {
     const std::uint64_t position = *pages.producer;
     std::byte* const header = pages.data + (position & (kPage - 1));
     const std::uint32_t word = size | bits, zero = 0;
-    std::memcpy(header + 8, &value, sizeof value);
+    std::memcpy(pages.data + ((position + 8) & (kPage - 1)), &value, sizeof value);
     std::memcpy(header + 4, &zero, 4);
     std::memcpy(header, &word, 4);
     *pages.producer = position + (size + 15) / 8 * 8;

@@ -168,7 +168,9 @@ Observation call(World& world, const Operation& operation) {
   // How much of a log has arrived before its buffer turned out to be bad is the kernel's own matter.
   if (operation.command == kBtfLoad && observation.result == -EFAULT)
     std::erase_if(observation.parts, [](const auto& part) { return part.name == btf::kLogBuf.name; });
-  if (operation.command == kObjGetInfo) rename_info_ids(world, operation, observation);
+  // Where nothing was written, what looks like an id is only what the caller had there.
+  if (operation.command == kObjGetInfo && observation.result == 0)
+    rename_info_ids(world, operation, observation);
   const bool gives_values = operation.command == kLookup || operation.command == kLookupBatch ||
                             operation.command == kLookupAndDeleteBatch;
   if (gives_values && is_on_map_of_maps(world, operation)) name_values(world, observation);

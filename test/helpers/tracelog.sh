@@ -17,6 +17,11 @@ expect() { # LINE TEXT
   }
 }
 
+stop_reader() { # and wait: it would take what the next one is to read
+  kill "$reader"
+  wait "$reader" || true
+}
+
 # Printed before anybody reads …
 bpftool prog run pinned /sys/fs/bpf/printing data_in "$folder/packet" >"$folder/verdict"
 grep -q 'Return value: 2' "$folder/verdict"
@@ -31,14 +36,14 @@ bpftool prog run pinned /sys/fs/bpf/printing data_in "$folder/packet" >/dev/null
 read -r line <&3
 expect "$line" "64 bytes"
 read -r line <&3
-kill "$reader"
+stop_reader
 
 bpftool prog run pinned /sys/fs/bpf/printing data_in "$folder/packet" >/dev/null
 for place in /sys/kernel/tracing /sys/kernel/debug/tracing; do
   exec 3< <(exec cat "$place/trace_pipe")
   reader=$!
   read -r line <&3
-  kill "$reader"
+  stop_reader
   [[ -n $line ]]
   bpftool prog run pinned /sys/fs/bpf/printing data_in "$folder/packet" >/dev/null
 done
