@@ -108,23 +108,28 @@ void collect(World& world, const Operation& operation, const PlacedAttr& placed,
   }
 }
 
+// `sent`: what the caller had there; where that still is, nothing was written, and it is no id.
 template <class Name>
-void rename_id(std::vector<std::byte>& bytes, std::size_t offset, Name name) {
+void rename_id(std::vector<std::byte>& bytes, const std::vector<std::byte>& sent, std::size_t offset,
+               Name name) {
+  const std::size_t before = offset - Arena::kRedZone;
   if (bytes.size() < offset + 4) return;
+  if (sent.size() >= before + 4 && std::memcmp(bytes.data() + offset, sent.data() + before, 4) == 0) return;
   const std::uint32_t id = name(load_unaligned<std::uint32_t>(bytes.data() + offset));
   std::memcpy(bytes.data() + offset, &id, sizeof id);
 }
 
 void rename_info_ids(World& world, const Operation& operation, Observation& observation) {
-  if (observation.parts.size() < 2 || operation.references.empty()) return;
+  if (observation.parts.size() < 2 || operation.references.empty() || operation.buffers.empty()) return;
   std::vector<std::byte>& bytes = observation.parts[1].bytes;
+  const std::vector<std::byte>& sent = operation.buffers[0].bytes;
   const auto btf_name = [&](std::uint32_t id) { return world.name_of_btf_id(id); };
   if (operation.references[0].to == Referent::kBtf) {
-    rename_id(bytes, Arena::kRedZone + info::kBtfIdOffset, btf_name);
+    rename_id(bytes, sent, Arena::kRedZone + info::kBtfIdOffset, btf_name);
   } else {
-    rename_id(bytes, Arena::kRedZone + info::kMapIdOffset,
+    rename_id(bytes, sent, Arena::kRedZone + info::kMapIdOffset,
               [&](std::uint32_t id) { return world.name_of_map_id(id); });
-    rename_id(bytes, Arena::kRedZone + info::kMapBtfIdOffset, btf_name);
+    rename_id(bytes, sent, Arena::kRedZone + info::kMapBtfIdOffset, btf_name);
   }
 }
 
@@ -168,9 +173,7 @@ Observation call(World& world, const Operation& operation) {
   // How much of a log has arrived before its buffer turned out to be bad is the kernel's own matter.
   if (operation.command == kBtfLoad && observation.result == -EFAULT)
     std::erase_if(observation.parts, [](const auto& part) { return part.name == btf::kLogBuf.name; });
-  // Where nothing was written, what looks like an id is only what the caller had there.
-  if (operation.command == kObjGetInfo && observation.result == 0)
-    rename_info_ids(world, operation, observation);
+  if (operation.command == kObjGetInfo) rename_info_ids(world, operation, observation);
   const bool gives_values = operation.command == kLookup || operation.command == kLookupBatch ||
                             operation.command == kLookupAndDeleteBatch;
   if (gives_values && is_on_map_of_maps(world, operation)) name_values(world, observation);
