@@ -7,6 +7,10 @@ namespace portolan::vm {
 // What this process runs for a program of the runtime: made once, after a check of its own if this process
 // did not load it. What verify() says; EINVAL, ENOMEM. Call it inside a CallEpoch.
 Result<const Executable*> executable_of(verifier::Program& program);
+// Whether programs that are made ready become machine code, where that can be had: PORTOLAN_JIT=0 in the
+// environment says no.
+bool jit_is_on();
+void set_jit_for_test(bool on);
 // For the one that has just verified it.
 Result<const Executable*> adopt(verifier::Program& program, const verifier::VerifiedProgram& verified);
 
