@@ -76,6 +76,19 @@ std::byte* HashTable::find_and_keep(const void* key) const {
   return value_of(found.element);
 }
 
+template <unsigned kBytes, bool keeps>
+std::byte* HashTable::find_word(std::uint64_t key) const {
+  constexpr KeyKind kind = kBytes == 4 ? KeyKind::k4 : KeyKind::k8;
+  Found found;
+  if (!search<kind>(key, hash_as<kind>(key), found, [](Element*) {})) return nullptr;
+  if constexpr (keeps) order_.note_hit(found.index);
+  return value_of(found.element);
+}
+template std::byte* HashTable::find_word<4, false>(std::uint64_t) const;
+template std::byte* HashTable::find_word<4, true>(std::uint64_t) const;
+template std::byte* HashTable::find_word<8, false>(std::uint64_t) const;
+template std::byte* HashTable::find_word<8, true>(std::uint64_t) const;
+
 void HashTable::read_key(Element* from, void* key) const {
   if (shape_.key_size <= 4) {
     const std::uint32_t word = from->word.load_acquire();

@@ -58,6 +58,9 @@ class HashTable {
   // mapped, but may be recycled for another key at any time.
   std::byte* find(const void* key) const;
   std::byte* find_and_keep(const void* key) const;
+  // The same for keys of kBytes = 4 or 8 bytes, by value.
+  template <unsigned kBytes, bool keeps>
+  std::byte* find_word(std::uint64_t key) const;
   // Brings the key's bucket near: for callers with several keys at hand.
   void prefetch(const void* key) const { __builtin_prefetch(&buckets_[home_of(hash(key))]); }
 

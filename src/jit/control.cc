@@ -77,6 +77,7 @@ void Emitter::call_native(const void* target) {
 
 void Emitter::call_helper() {
   if (insn_.imm == kTailCall) return tail_call();
+  if (call_inline()) return;
   const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn_.imm));
   if (prototype == nullptr || prototype->function == nullptr) throw Xbyak::Error(Xbyak::ERR_BAD_PARAMETER);
   mov(rdi, r12);

@@ -112,11 +112,21 @@ class Emitter : private Xbyak::CodeGenerator {
   void compare_exchange(bool is_wide);
   void load_packet(std::uint32_t bytes, bool indirect);
   Xbyak::Address memory_at(const Reg64& base, std::uint32_t bytes);
-  // The instruction that comes next may fault, if the notes say so; its landing is written behind the
-  // function.
+  // The CPU's instruction that comes next may fault: always, or if the notes say so. Its landing is written
+  // behind the function.
   enum class OnFault : std::uint8_t { kGoOn, kZeroTo, kZeroFrom, kZeroR0, kRestoreR0AndZeroFrom };
-  void may_fault(OnFault what);
+  void will_land(OnFault what);
+  void may_fault(OnFault what) {
+    if (source_.notes[at_].may_fault) will_land(what);
+  }
   void landings();
+
+  // inline.cc
+  bool call_inline();
+  bool lookup_inline();
+  void lookup_by_index(const map::Map::InlineLookup& lookup);
+  void lookup_by_word(map::Map& map, const map::Map::InlineLookup& lookup);
+  void load_cpu(const Xbyak::Reg32& to);
 
   // control.cc
   void branch(isa::Jump condition, const Operands& by);

@@ -170,8 +170,7 @@ void Emitter::load_packet(std::uint32_t bytes, bool indirect) {
   jz(*zero_exit_);
 }
 
-void Emitter::may_fault(OnFault what) {
-  if (!source_.notes[at_].may_fault) return;
+void Emitter::will_land(OnFault what) {
   landings_.push_back(
       {static_cast<std::uint32_t>(getSize()), what, native(insn_.dst()), native(insn_.src()), Label()});
 }

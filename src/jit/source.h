@@ -25,6 +25,7 @@ struct Source {
   std::span<const verifier::InsnNotes> notes;
   std::span<const verifier::Subprogram> subprograms;  // in the order of `start`, the first at 0
   std::span<const std::uint64_t> wide;
+  std::span<map::Map* const> maps;  // as the notes number them
   TailCall tail_call;
 };
 

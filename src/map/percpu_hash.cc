@@ -70,9 +70,8 @@ std::byte* PerCpuHashMap::lookup_elem(const std::byte* key, std::uint32_t cpu) {
 }
 
 std::byte* PerCpuHashMap::lookup_percpu_elem(const std::byte* key, std::uint32_t cpu) {
-  if (cpu >= spec().cpus) return nullptr;
   std::byte* const values = table().find(key);
-  return values == nullptr ? nullptr : values + cpu * stride();
+  return values == nullptr ? nullptr : value_in(values, cpu);
 }
 
 // Of the CPU that the program runs on; the others' values of a new element are zeros.

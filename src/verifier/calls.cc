@@ -54,6 +54,7 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
   for (unsigned i = 0; i < 5; ++i)
     if (prototype->args[i].kind != Arg::kNone) TRY(check_argument(i + 1, prototype->args[i], meta));
   TRY(check_map_allows(meta));
+  note_map(meta.map);
   switch (id) {
     case kSpinLock:
       TRY(spin_lock(1, true));
@@ -79,6 +80,17 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
   // A tail call that comes back has done nothing.
   if (prototype->changes_pkt_data && id != kTailCall) forget_packet_pointers();
   return {};
+}
+
+// Of an inner map, what is known is not which one it is.
+void Walk::note_map(const map::MapSpec* spec) {
+  std::int32_t& noted = facts_.insns[at_].map;
+  if (noted == InsnFacts::kSeveral) return;
+  const auto found =
+      std::ranges::find_if(facts_.maps, [spec](const map::Map* map) { return &map->spec() == spec; });
+  const bool is_new = noted == InsnFacts::kNotSeen;
+  const auto index = static_cast<std::int32_t>(found - facts_.maps.begin());
+  noted = found != facts_.maps.end() && (is_new || noted == index) ? index : InsnFacts::kSeveral;
 }
 
 Result<void> Walk::check_map_allows(const CallMeta& meta) {

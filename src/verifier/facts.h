@@ -14,6 +14,8 @@ struct InsnFacts {
   bool seen_access = false;       // it has been carried out, so that the next is known
   bool accesses_context = false;  // a load or store through PTR_TO_CTX: to be converted
   bool may_fault = false;         // as InsnNotes
+  std::int32_t map = kNotSeen;    // of a call of a helper: index into maps, or one of these
+  static constexpr std::int32_t kNotSeen = -2, kSeveral = -1;
 };
 
 struct SourceSubprogram {

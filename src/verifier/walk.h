@@ -137,6 +137,7 @@ class Walk {
                             CallMeta& meta);
   Result<void> check_sized_memory(unsigned number, bool zero_is_fine, Access kind, CallMeta& meta);
   Result<void> check_map_allows(const CallMeta& meta);
+  void note_map(const map::MapSpec* spec);
   Result<void> check_constant_string(unsigned number);
   Result<void> check_reserved(unsigned number, CallMeta& meta);
   Result<void> check_is_ours(std::uint32_t reference, CallMeta& meta);

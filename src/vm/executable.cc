@@ -50,7 +50,8 @@ Result<void> Executable::compile() {
   std::vector<std::uint64_t> wide(parts_.insns.size());
   for (std::size_t at = 0; at < wide.size(); ++at)
     if (isa::is_wide(parts_.insns[at])) wide[at] = code_[at].wide;
-  native_ = TRY(jit::Code::create({parts_.insns, parts_.notes, parts_.subprograms, wide, native_tail_call}));
+  native_ = TRY(jit::Code::create(
+      {parts_.insns, parts_.notes, parts_.subprograms, wide, parts_.maps, native_tail_call}));
   return {};
 }
 

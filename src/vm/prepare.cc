@@ -19,16 +19,18 @@ bool jit_is_on() { return jit_setting().load_relaxed(); }
 void set_jit_for_test(bool on) { jit_setting().store_relaxed(on); }
 
 Result<const Executable*> executable_of(verifier::Program& program) {
-  // Nothing but this file adopts anything.
+  // Nothing is adopted but what make_ready() made.
   if (const verifier::Prepared* prepared = program.prepared(); prepared != nullptr)
     return static_cast<const Executable*>(prepared);
-  return adopt(program, TRY(program.verify_again()));
+  const verifier::VerifiedProgram verified = TRY(program.verify_again());
+  auto executable = TRY(make_ready(verified));
+  return static_cast<const Executable*>(TRY(program.adopt(std::move(executable), verified.maps())));
 }
 
-Result<const Executable*> adopt(verifier::Program& program, const verifier::VerifiedProgram& verified) {
-  auto executable = TRY(Executable::create(verified));
+Result<std::unique_ptr<const Executable>> make_ready(const verifier::VerifiedProgram& program) {
+  auto executable = TRY(Executable::create(program));
   if (jit_is_on()) (void)executable->compile();  // what cannot be is interpreted
-  return static_cast<const Executable*>(TRY(program.adopt(std::move(executable), verified.maps())));
+  return executable;
 }
 
 }  // namespace portolan::vm

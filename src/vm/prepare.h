@@ -11,7 +11,7 @@ Result<const Executable*> executable_of(verifier::Program& program);
 // environment says no.
 bool jit_is_on();
 void set_jit_for_test(bool on);
-// For the one that has just verified it.
-Result<const Executable*> adopt(verifier::Program& program, const verifier::VerifiedProgram& verified);
+// For the one that has just verified it, to be adopted. What Executable::create() says.
+Result<std::unique_ptr<const Executable>> make_ready(const verifier::VerifiedProgram& program);
 
 }  // namespace portolan::vm
