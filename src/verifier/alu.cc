@@ -195,11 +195,11 @@ Result<void> Walk::pointer_arithmetic(const abi::Insn& insn, Alu op, RegState po
     return refuse(EACCES, "R{} 32-bit pointer arithmetic prohibited", to);
   }
   if (pointer.maybe_null)
-    return refuse(EACCES, "R{} pointer arithmetic on {}_or_null prohibited, null-check it first", to,
-                  name_of(pointer.type));
+    return refuse(EACCES, "R{} pointer arithmetic on {} prohibited, null-check it first", to,
+                  name_of(pointer));
   const bool adds_nothing = op == Alu::kAdd && by.is_constant() && by.value() == 0;
   if (!may_move(pointer) && !(pointer.type == RegType::kMap && adds_nothing))
-    return refuse(EACCES, "R{} pointer arithmetic on {} prohibited", to, name_of(pointer.type));
+    return refuse(EACCES, "R{} pointer arithmetic on {} prohibited", to, name_of(pointer));
   RegState offset_only = number;
   offset_only.type = pointer.type;
   offset_only.off = 0;

@@ -95,45 +95,44 @@ Result<void> Walk::check_map_allows(const CallMeta& meta) {
 
 Result<void> Walk::check_type(unsigned number, const helper::Argument& argument) {
   const RegState& reg = state_.reg(number);
-  const auto expect = [&](std::initializer_list<RegType> types) -> Result<void> {
+  // `names`: as the kernel lists what it would have taken.
+  const auto expect = [&](std::initializer_list<RegType> types, const char* names) -> Result<void> {
     for (RegType type : types)
       if (reg.type == type && !reg.maybe_null) return {};
-    std::string names;
-    for (RegType type : types) names += (names.empty() ? "" : ", ") + std::string(name_of(type));
-    return refuse(EACCES, "R{} type={}{} expected={}", number, name_of(reg.type),
-                  reg.maybe_null ? "_or_null" : "", names);
+    return refuse(EACCES, "R{} type={} expected={}", number, name_of(reg), names);
   };
+  constexpr const char* kMemoryNames =
+      "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_";
   switch (argument.kind) {
     case Arg::kConstMapPtr:
-      return expect({RegType::kMap});
+      return expect({RegType::kMap}, "map_ptr");
     case Arg::kCtx:
-      TRY(expect({RegType::kCtx}));
+      TRY(expect({RegType::kCtx}, "ctx"));
       return check_fixed(reg, number);
     case Arg::kMapKey:
     case Arg::kMapValue:
-      return expect({RegType::kStack, RegType::kPacket, RegType::kPacketMeta, RegType::kMapKey,
-                     RegType::kMapValue, RegType::kMem});
     case Arg::kMem:
       return expect({RegType::kStack, RegType::kPacket, RegType::kPacketMeta, RegType::kMapKey,
-                     RegType::kMapValue, RegType::kMem, RegType::kCtx});
+                     RegType::kMapValue, RegType::kMem},
+                    kMemoryNames);
     case Arg::kSpinLock:
     case Arg::kTimer:
     case Arg::kConstStr:
-      return expect({RegType::kMapValue});
+      return expect({RegType::kMapValue}, "map_value");
     case Arg::kFunc:
-      return expect({RegType::kFunc});
+      return expect({RegType::kFunc}, "func");
     case Arg::kStackOrNull:
-      return expect({RegType::kStack});
+      return expect({RegType::kStack}, "fp");
     case Arg::kReserved:
-      return expect({RegType::kMem});
+      return expect({RegType::kMem}, "ringbuf_mem");
     case Arg::kDynptr:
-      return expect({RegType::kStack, RegType::kDynptr});
+      return expect({RegType::kStack, RegType::kDynptr}, "fp, dynptr_ptr");
     case Arg::kAllocSize:
     case Arg::kConstSize:
     case Arg::kConstSizeOrZero:
-      return expect({RegType::kScalar});
+      return expect({RegType::kScalar}, "scalar");
     default:
-      return refuse(EACCES, "R{} type={} is nothing that this helper takes", number, name_of(reg.type));
+      return refuse(EACCES, "R{} type={} is nothing that this helper takes", number, name_of(reg));
   }
 }
 
@@ -235,11 +234,8 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
     case RegType::kStack: {
       if (size == 0 && !zero_is_fine)
         return refuse(EACCES, "R{} invalid zero-sized {}", number, kind == Access::kRead ? "read" : "write");
-      if (size == 0) {
-        TRY(check_stack_bounds(number, reg, 0, 0, kind, false));
-        return {};
-      }
-      TRY(check_stack_bounds(number, reg, 0, size, kind, false));
+      TRY(check_stack_bounds(number, reg, 0, size, kind));
+      if (size == 0) return {};
       const std::int64_t least = reg.bounds.wide.smin + reg.off;
       const std::int64_t end = reg.bounds.wide.smax + reg.off + static_cast<std::int64_t>(size);
       TRY(check_no_dynptr(reg, least, end, kind == Access::kWrite ? "write to" : "read from"));
@@ -287,7 +283,7 @@ Result<void> Walk::check_constant_string(unsigned number) {
 // The very pointer that was given, to be given back.
 Result<void> Walk::check_reserved(unsigned number, CallMeta& meta) {
   const RegState& reg = state_.reg(number);
-  if (!reg.is_record) return refuse(EACCES, "R{} type=mem expected=ringbuf_mem", number);
+  if (!reg.is_record) return refuse(EACCES, "R{} type={} expected=ringbuf_mem", number, name_of(reg));
   if (reg.reference == 0)
     return refuse(EINVAL, "R{} must be referenced when passed to release function", number);
   if (reg.off != 0 || !reg.bounds.is_constant() || reg.bounds.value() != 0)

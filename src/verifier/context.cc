@@ -77,7 +77,6 @@ const SkbField* skb_field_at(std::int32_t offset) {
 }
 
 ContextAccess check_skb(unsigned programs, std::int32_t offset, std::uint32_t size, bool writes) {
-  if (offset % static_cast<std::int32_t>(size) != 0) return {};
   if (offset >= kCb && offset < kCbEnd)
     return {offset + static_cast<std::int32_t>(size) <= kCbEnd, ContextValue::kScalar, 0};
   if (offset == kTstampType) return {(programs & kTc) != 0 && size == 1 && !writes, ContextValue::kScalar, 0};
@@ -188,14 +187,14 @@ constexpr std::uint32_t kTracepointArguments = 12;
 
 ContextAccess check_context_access(abi::ProgType type, std::uint32_t expected_attach_type,
                                    std::int32_t offset, std::uint32_t size, bool writes, bool) {
-  if (offset < 0) return {};
+  if (offset < 0 || offset % static_cast<std::int32_t>(size) != 0) return {};
   if (const unsigned programs = skb_programs(type); programs != 0)
     return check_skb(programs, offset, size, writes);
   if (type == kXdp) return check_xdp(expected_attach_type, offset, size, writes);
   const bool is_inside = static_cast<std::uint32_t>(offset) < most_context_bytes(type);
   if (type == kSyscall) return {is_inside, ContextValue::kScalar, 0};
   if (type == kRawTracepoint)
-    return {is_inside && !writes && offset % static_cast<std::int32_t>(size) == 0, ContextValue::kScalar, 0};
+    return {is_inside && !writes, ContextValue::kScalar, 0};
   return {};
 }
 

@@ -141,7 +141,7 @@ Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
     return Next::kFollow;
   }
   if (state_.frames.size() >= isa::kMaxFrames)
-    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size());
+    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size() + 1);
   enter(state_, number, false);
   const Frame& caller = state_.frames[state_.frames.size() - 2];
   for (unsigned i = 1; i <= 5; ++i) state_.reg(i) = caller.regs[i];
@@ -219,7 +219,7 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
 // follows the call here is the path on which it is called no more.
 Result<void> Walk::enter_callback(const CallMeta& meta) {
   if (state_.frames.size() >= isa::kMaxFrames)
-    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size());
+    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size() + 1);
   if (pending_.size() >= kMostPending || state_.callback_rounds >= kMostPending) return too_many_jumps();
   State inside = state_;
   ++inside.callback_rounds;

@@ -185,11 +185,29 @@ const map::MapSpec* Walk::inner_map(const map::MapSpec& spec) const {
   return nullptr;
 }
 
+Result<void> Walk::check_aligned(const RegState& reg, std::int32_t offset, std::uint32_t size) {
+  // The Ethernet header lies so that what follows it is aligned.
+  constexpr unsigned kPacketShift = 2;
+  const bool is_in_packet = reg.type == RegType::kPacket || reg.type == RegType::kPacketMeta;
+  const std::int64_t at = std::int64_t{reg.off} + offset + (is_in_packet ? kPacketShift : 0);
+  if ((reg.bounds.bits + Tnum::constant(static_cast<std::uint64_t>(at))).is_aligned(size)) return {};
+  const std::string bits = to_text(reg.bounds.bits);
+  if (is_in_packet)
+    return refuse(EACCES, "misaligned packet access off {}+{}+{}+{} size {}", kPacketShift, bits, reg.off,
+                  offset, size);
+  const char* const what = reg.type == RegType::kStack      ? "stack "
+                           : reg.type == RegType::kCtx      ? "context "
+                           : reg.type == RegType::kMapValue ? "value "
+                           : reg.type == RegType::kMapKey   ? "key "
+                                                            : "";
+  return refuse(EACCES, "misaligned {}access off {}+{}+{} size {}", what, bits, reg.off, offset, size);
+}
+
 Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size, Access kind, int to,
                           bool is_signed, const RegState* stored, bool is_atomic) {
   const RegState reg = state_.reg(base);
   InsnFacts& facts = facts_.insns[at_];
-  if (reg.maybe_null) return refuse(EACCES, "R{} invalid mem access '{}_or_null'", base, name_of(reg.type));
+  if (reg.maybe_null) return refuse(EACCES, "R{} invalid mem access '{}'", base, name_of(reg));
   const bool is_context = reg.type == RegType::kCtx;
   if (facts.seen_access && facts.accesses_context != is_context)
     return refuse(EINVAL, "same insn cannot be used with different pointers");
@@ -197,19 +215,8 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
   facts.accesses_context = is_context;
 
   RegState loaded = number_of(size, is_signed);
-  const bool always_aligned = reg.type == RegType::kStack || is_context || is_atomic;
-  if (always_aligned || (program_.flags & abi::prog_flag::kStrictAlignment) != 0) {
-    // The Ethernet header lies so that what follows it is aligned.
-    const std::int64_t shift = reg.type == RegType::kPacket ? 2 : 0;
-    const Tnum place = reg.bounds.bits + Tnum::constant(static_cast<std::uint64_t>(reg.off + offset + shift));
-    const char* const what = reg.type == RegType::kStack      ? "stack "
-                             : is_context                     ? "context "
-                             : reg.type == RegType::kMapValue ? "value "
-                                                              : "";
-    if (!place.is_aligned(size))
-      return refuse(EACCES, "misaligned {}access off ({:#x}; {:#x})+{}+{} size {}", what,
-                    reg.bounds.bits.value, reg.bounds.bits.mask, reg.off, offset, size);
-  }
+  if (reg.type == RegType::kStack || is_atomic || (program_.flags & abi::prog_flag::kStrictAlignment) != 0)
+    TRY(check_aligned(reg, offset, size));
   switch (reg.type) {
     case RegType::kMapKey:
       if (kind == Access::kWrite) return refuse(EACCES, "write to change key R{} not allowed", base);
@@ -244,7 +251,7 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       }
       break;
     case RegType::kStack:
-      TRY(check_stack_bounds(base, reg, offset, size, kind, true));
+      TRY(check_stack_bounds(base, reg, offset, size, kind));
       if (kind == Access::kWrite) {
         TRY(write_stack(base, offset, size, stored));
       } else {
@@ -264,7 +271,7 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       TRY(check_packet(base, reg, offset, size, false));
       break;
     default:
-      return refuse(EACCES, "R{} invalid mem access '{}'", base, name_of(reg.type));
+      return refuse(EACCES, "R{} invalid mem access '{}'", base, name_of(reg));
   }
   if (kind == Access::kRead && to >= 0) state_.reg(static_cast<unsigned>(to)) = loaded;
   return {};

@@ -174,7 +174,8 @@ Result<bool> Walk::was_seen() {
         return true;
       }
       if (is_same(old.state, state_, live_in(state_, state_.frames.size() - 1)))
-        return refuse(EINVAL, "infinite loop detected at insn {}", at_);
+        return refuse(EINVAL, "infinite loop detected at insn {}\ncur state:{}\nold state:{}", at_,
+                      text_of(state_, {}), text_of(old.state, old.precise));
     } else if (covers_now(old.state, {false, old.precise})) {
       ++old.hits;
       depend_on_what_mattered(old, false);

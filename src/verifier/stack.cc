@@ -42,10 +42,8 @@ void Walk::need_stack(const RegState& reg, std::int64_t least) {
 }
 
 Result<void> Walk::check_stack_bounds(unsigned number, const RegState& reg, std::int32_t offset,
-                                      std::uint64_t size, Access kind, bool is_direct) {
-  const char* const what = !is_direct               ? "indirect access to"
-                           : kind == Access::kWrite ? "write to"
-                                                    : "read from";
+                                      std::uint64_t size, Access kind) {
+  const char* const what = kind == Access::kWrite ? "write to" : "read from";
   const Range<std::uint64_t>& range = reg.bounds.wide;
   std::int64_t least, most;
   if (reg.bounds.is_constant()) {
@@ -57,15 +55,15 @@ Result<void> Walk::check_stack_bounds(unsigned number, const RegState& reg, std:
     least = range.smin + reg.off + offset;
     most = range.smax + reg.off + offset;
   }
-  const bool is_inside =
-      least >= -kSize && most + static_cast<std::int64_t>(size) <= 0 && (size != 0 || most < 0);
-  if (!is_inside) {
+  const bool begins_inside = least >= -kSize && least < 0;
+  if (!begins_inside || most + static_cast<std::int64_t>(size) > 0 || most >= 0) {
+    const int error = begins_inside ? EINVAL : EACCES;
     if (reg.bounds.is_constant())
-      return refuse(EACCES, "invalid {} stack R{} off={} size={}", what, number, least, size);
-    return refuse(EACCES, "invalid variable-offset {} stack R{} var_off=({:#x}; {:#x}) off={} size={}", what,
-                  number, reg.bounds.bits.value, reg.bounds.bits.mask, offset, size);
+      return refuse(error, "invalid {} stack R{} off={} size={}", what, number, least, size);
+    return refuse(error, "invalid variable-offset {} stack R{} var_off={} off={} size={}", what, number,
+                  to_text(reg.bounds.bits), offset, size);
   }
-  if (least < 0) need_stack(reg, least);
+  need_stack(reg, least);
   return {};
 }
 

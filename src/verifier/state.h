@@ -75,6 +75,7 @@ struct RegState {
   bool is_null() const { return is_constant() && bounds.value() == 0; }
   friend bool operator==(const RegState&, const RegState&) = default;
 };
+std::string name_of(const RegState& reg);
 std::string to_text(const RegState& reg);
 
 enum class DynptrKind : std::uint8_t { kLocal = 1, kRingbuf };

@@ -53,9 +53,9 @@ Result<void> walk_all(const Structure& structure, Walk& walk, btf::Log* log) {
 Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::Log* log) {
   const auto began = std::chrono::steady_clock::now();
   TRY(check_btf_info_early(program, log));
-  TRY(check_opcodes(program.insns, log));
   Structure structure = TRY(find_functions(program, log));
   TRY(check_btf_info(program, shapes_of(structure), log));
+  TRY(check_opcodes(program.insns, log));
   Facts facts;
   facts.insns.resize(program.insns.size());
   TRY(resolve_maps(program, maps, facts, log));

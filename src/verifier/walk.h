@@ -59,9 +59,12 @@ class Walk {
   std::unexpected<Errno> too_many_jumps() {
     return refuse(ENOMEM, "The sequence of {} jumps is too complex.", kMostPending + 1);
   }
+
+  // --- walk_log.cc
   void log_insn();
-  void log_state(std::uint16_t registers);
+  void log_state();
   void log_path(std::uint32_t from, std::uint32_t to);
+  std::string text_of(const State& state, const Dependencies& precise) const;
 
   // --- prune.cc
   Result<bool>
@@ -101,6 +104,7 @@ class Walk {
   // known
   Result<void> access(unsigned base, std::int32_t offset, std::uint32_t size, Access kind, int to,
                       bool is_signed, const RegState* stored = nullptr, bool is_atomic = false);
+  Result<void> check_aligned(const RegState& reg, std::int32_t offset, std::uint32_t size);
   Result<void> load(const abi::Insn& insn);
   Result<void> store(const abi::Insn& insn);
   Result<void> atomic(const abi::Insn& insn);
@@ -121,7 +125,7 @@ class Walk {
 
   // --- stack.cc
   Result<void> check_stack_bounds(unsigned number, const RegState& reg, std::int32_t offset,
-                                  std::uint64_t size, Access kind, bool is_direct);
+                                  std::uint64_t size, Access kind);
   Result<void> write_stack(unsigned number, std::int32_t offset, std::uint32_t size, const RegState* value);
   Result<RegState> read_stack(unsigned number, std::int32_t offset, std::uint32_t size);
   Result<void> forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros);
