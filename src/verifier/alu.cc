@@ -9,6 +9,7 @@ namespace {
 using isa::Alu;
 using isa::Class;
 
+constexpr std::uint64_t kMostLinkedSum = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kMostVariable = std::int64_t{1} << 29;
 
 const char* symbol_of(Alu op) {
@@ -114,10 +115,17 @@ Result<void> Walk::alu(const abi::Insn& insn) {
     bounds = Bounds{};  // signed division: nothing is known of the result
   else
     compute(op, is_wide, bounds, right.bounds);
-  const Dependencies from_both = left.from | right.from;
-  left = RegState::unknown();
-  left.bounds = bounds;
-  left.from = from_both;
+  RegState result = RegState::unknown();
+  result.bounds = bounds;
+  result.from = left.from | right.from;
+  // A constant more than the others of its id: what they learn, it knows.
+  const bool adds_constant = op == Alu::kAdd && is_wide && right.is_constant();
+  if (adds_constant && left.id != 0 && !left.is_sum && right.bounds.value() <= kMostLinkedSum) {
+    result.id = left.id;
+    result.is_sum = true;
+    result.off = static_cast<std::int32_t>(right.bounds.value());
+  }
+  left = result;
   return {};
 }
 
@@ -143,7 +151,7 @@ Result<void> Walk::move(const abi::Insn& insn) {
   }
   if (is_wide) {
     // Two registers with the same number: what one learns, the other knows.
-    if (source.is_scalar() && source.id == 0 && !source.bounds.is_constant()) source.id = new_id();
+    if (source.is_scalar()) give_id(source);
     state_.reg(to) = source;
     return {};
   }
@@ -152,11 +160,11 @@ Result<void> Walk::move(const abi::Insn& insn) {
     state_.reg(to).bounds.zero_extend();
     return {};
   }
-  RegState result = source;
   const bool fits = source.bounds.wide.umax <= std::numeric_limits<std::uint32_t>::max();
-  if (fits && !source.bounds.is_constant() && source.id == 0) result.id = source.id = new_id();
+  if (fits) give_id(source);
+  RegState result = source;
   if (!fits) {
-    result.id = 0;
+    result.unlink();
     result.bounds.zero_extend();
   }
   state_.reg(to) = result;

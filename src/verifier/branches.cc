@@ -50,6 +50,10 @@ void Walk::copy_bounds_to_equals(State& state, const RegState& known) {
   state.for_each_reg([&](RegState& reg) {
     if (!reg.is_scalar() || reg.id != known.id || &reg == &known) return;
     reg.bounds = known.bounds;
+    if (reg.off != known.off) {
+      const std::int64_t distance = std::int64_t{reg.off} - known.off;
+      compute(isa::Alu::kAdd, true, reg.bounds, Bounds::constant(static_cast<std::uint64_t>(distance)));
+    }
     reg.from |= known.from;
   });
 }
@@ -153,7 +157,8 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
       copy_bounds_to_equals(state, first);
       if (by_register && insn.src() != insn.dst()) {
         RegState& second = state.reg(insn.src());
-        // Two registers of one id are one number; the copy above has told the second what the first learnt.
+        // Two registers of one id depend on each other; the copy above has told the second what the first
+        // learnt.
         if (second.id == 0 || second.id != first.id) {
           second.bounds = other;
           second.from |= left.from;

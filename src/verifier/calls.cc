@@ -385,6 +385,8 @@ void Walk::set_result(const CallMeta& meta) {
   result = RegState::unknown();
   constexpr std::int64_t kMostErrno = 4095;
   switch (meta.prototype->id) {
+    case kGetStack:
+    case kGetTaskStack:
     case kProbeReadStr:
     case kProbeReadUserStr:
     case kProbeReadKernelStr:

@@ -193,8 +193,7 @@ ContextAccess check_context_access(abi::ProgType type, std::uint32_t expected_at
   if (type == kXdp) return check_xdp(expected_attach_type, offset, size, writes);
   const bool is_inside = static_cast<std::uint32_t>(offset) < most_context_bytes(type);
   if (type == kSyscall) return {is_inside, ContextValue::kScalar, 0};
-  if (type == kRawTracepoint)
-    return {is_inside && !writes, ContextValue::kScalar, 0};
+  if (type == kRawTracepoint) return {is_inside && !writes, ContextValue::kScalar, 0};
   return {};
 }
 

@@ -280,24 +280,30 @@ Result<Walk::Next> Walk::leave_function() {
   return Next::kJumped;
 }
 
-// The function ends with whatever the other program returns, after it has done to the packet what it liked.
-Result<void> Walk::leave_by_tail_call() {
+// A path on which the instruction does not go on but ends the function, with that result.
+Result<void> Walk::leave_early(const RegState& result, bool forgets_packet) {
   if (state_.frames.size() == 1) return {};
   if (pending_.size() >= kMostPending) return too_many_jumps();
   State here = state_;
   const std::uint32_t at = at_;
   clobber_caller_saved();
-  state_.reg(0) = RegState::unknown();
-  forget_packet_pointers();
-  if (state_.frame().is_callback) {
-    state_.reg(0).bounds.wide = {0, 1, 0, 1};
-    state_.reg(0).bounds.sync();
-  }
+  state_.reg(0) = result;
+  if (forgets_packet) forget_packet_pointers();
   TRY(leave_function());
   push(std::move(state_), at_);
   state_ = std::move(here);
   at_ = at;
   return {};
+}
+
+// The function ends with whatever the other program returns, after it has done to the packet what it liked.
+Result<void> Walk::leave_by_tail_call() {
+  RegState result = RegState::unknown();
+  if (state_.frame().is_callback) {
+    result.bounds.wide = {0, 1, 0, 1};
+    result.bounds.sync();
+  }
+  return leave_early(result, true);
 }
 
 Result<void> Walk::leave_program() {

@@ -333,8 +333,8 @@ Result<void> Walk::atomic(const abi::Insn& insn) {
   return {};
 }
 
-// Bytes of a packet as classic BPF read them: R6 holds the context, and the program ends where there are
-// none.
+// Bytes of a packet as classic BPF read them: R6 holds the context, and the function ends with 0 where there
+// are none.
 Result<void> Walk::load_packet(const abi::Insn& insn) {
   const bool is_indirect = isa::mode_of(insn) == Mode::kInd;
   using enum abi::ProgType;
@@ -348,6 +348,7 @@ Result<void> Walk::load_packet(const abi::Insn& insn) {
     return refuse(EINVAL, "at the time of BPF_LD_ABS|IND R6 != pointer to skb");
   if (is_indirect) TRY(check_readable(insn.src()));
   TRY(check_fixed(state_.reg(6), 6));
+  TRY(leave_early(RegState::number(0), false));
   clobber_caller_saved();
   state_.reg(0) = RegState::unknown();
   return {};

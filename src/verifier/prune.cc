@@ -41,7 +41,8 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
   switch (old.type) {
     case RegType::kScalar:
       if (!is_precise) return true;
-      return old.bounds.includes(now.bounds) && ids.match_numbers(old.id, now.id);
+      return old.is_sum == now.is_sum && old.off == now.off && old.bounds.includes(now.bounds) &&
+             ids.match_numbers(old.id, now.id);
     case RegType::kMapValue:
     case RegType::kMapKey:
     case RegType::kMem:

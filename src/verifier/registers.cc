@@ -86,6 +86,11 @@ Result<void> Walk::check_writable(unsigned number) {
   return {};
 }
 
+void Walk::give_id(RegState& number) {
+  if (number.is_sum) number.unlink();
+  if (number.id == 0 && !number.is_constant()) number.id = new_id();
+}
+
 void Walk::clobber_caller_saved() {
   for (unsigned number = 0; number <= 5; ++number) state_.reg(number) = RegState{};
 }

@@ -38,10 +38,11 @@ struct RegState {
   bool is_direct = false;     // a map value of which the program was given the address
   bool is_read_only = false;  // kMem
   bool is_record = false;     // kMem, that was reserved in a ring buffer
+  bool is_sum = false;        // kScalar: the number that those of this id are, plus `off`
   std::uint8_t frame = 0;     // kStack: whose
   std::uint16_t range = 0;    // kPacket…: bytes from the base (with its variable part) that are there
   std::uint32_t id = 0;  // the same number, pointer-or-NULL, or variable part as other registers of this id
-  std::int32_t off = 0;
+  std::int32_t off = 0;  // kScalar: see is_sum
   std::uint32_t reference = 0;        // of what must be given back: Reference::id
   std::uint32_t dynptr = 0;           // kMem: the id of the dynptr whose bytes these are
   std::uint32_t mem_size = 0;         // kMem: bytes; kFunc: the subprogram; kDynptr: DynptrKind
@@ -72,6 +73,12 @@ struct RegState {
     return type == RegType::kPacket || type == RegType::kPacketMeta || type == RegType::kPacketEnd;
   }
   bool is_constant() const { return is_scalar() && bounds.is_constant(); }
+  // A number that is no longer one with those of its id.
+  void unlink() {
+    id = 0;
+    off = 0;
+    is_sum = false;
+  }
   bool is_null() const { return is_constant() && bounds.value() == 0; }
   friend bool operator==(const RegState&, const RegState&) = default;
 };

@@ -96,7 +96,7 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
         if (target < function.start || target >= function.end)
           return refuse(log, EINVAL, "jump out of range from insn {} to {}", at, target);
       }
-      }
+    }
     const abi::Insn& last = insns[function.end - 1];
     if (!is_exit(last) && !is_unconditional(last))
       return refuse(log, EINVAL, "last insn is not an exit or jmp");
@@ -112,7 +112,7 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
           if (structure.functions[static_cast<std::size_t>(callee)].changes_packet)
             function.changes_packet = changed = true;
         }
-          }
+      }
   }
   for (Function& function : structure.functions)
     if (const btf::Type* type = function_at(program, function.start)) {

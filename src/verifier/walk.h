@@ -84,6 +84,7 @@ class Walk {
   Result<void> check_writable(unsigned number);
   void clobber_caller_saved();
   std::uint32_t new_id() { return ++ids_; }
+  void give_id(RegState& number);  // before it is copied: what one of the two learns, the other knows
 
   // --- alu.cc
   Result<void> alu(const abi::Insn& insn);
@@ -164,6 +165,7 @@ class Walk {
   Result<void> call_global(const Function& callee, std::uint32_t number);
   Result<void> enter_callback(const CallMeta& meta);
   Result<Next> leave_function();
+  Result<void> leave_early(const RegState& result, bool forgets_packet);
   Result<void> leave_by_tail_call();
   Result<void> leave_program();
   Result<void> set_global_arguments(State& state, const Function& function);
