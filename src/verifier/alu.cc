@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arithmetic: on numbers by their bounds; on pointers only what keeps them inside of what they point to.
+#include <algorithm>
+
 #include "isa/insn.h"
 #include "verifier/walk.h"
 
@@ -40,6 +42,9 @@ const char* symbol_of(Alu op) {
       return "=";
   }
 }
+
+// A step back from there: it may be in the packet again.
+void leave_end(RegState& pointer) { pointer.range = std::max(pointer.range, 0); }
 
 bool may_move(const RegState& reg) {
   switch (reg.type) {
@@ -217,6 +222,7 @@ Result<void> Walk::pointer_arithmetic(const abi::Insn& insn, Alu op, RegState po
   switch (op) {
     case Alu::kAdd:
       if (by.is_constant() && fits_offset(pointer.off + static_cast<std::int64_t>(by.value()))) {
+        if (static_cast<std::int64_t>(by.value()) < 0) leave_end(pointer);
         pointer.off = static_cast<std::int32_t>(pointer.off + static_cast<std::int64_t>(by.value()));
         break;
       }
@@ -232,6 +238,7 @@ Result<void> Walk::pointer_arithmetic(const abi::Insn& insn, Alu op, RegState po
       if (pointer.type == RegType::kStack)
         return refuse(EACCES, "R{} subtraction from stack pointer prohibited", to);
       if (by.is_constant() && fits_offset(pointer.off - static_cast<std::int64_t>(by.value()))) {
+        if (static_cast<std::int64_t>(by.value()) > 0) leave_end(pointer);
         pointer.off = static_cast<std::int32_t>(pointer.off - static_cast<std::int64_t>(by.value()));
         break;
       }

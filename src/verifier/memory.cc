@@ -134,8 +134,9 @@ Result<void> Walk::check_packet(unsigned number, const RegState& reg, std::int32
         EACCES, "R{} min value is negative, either use unsigned index or do a if (index >=0) check.", number);
   const std::int64_t at = std::int64_t{reg.off} + offset;
   const bool is_inside =
-      at >= 0 && (size != 0 || zero_is_fine) && static_cast<std::uint64_t>(at) + size <= reg.range;
+      at >= 0 && (size != 0 || zero_is_fine) && at + static_cast<std::int64_t>(size) <= reg.range;
   if (is_inside) return {};
+  if (reg.range < 0) return refuse(EINVAL, "R{} offset is outside of the packet", number);
   (void)refuse(EACCES, "invalid access to packet, off={} size={}, R{}(id={},off={},r={})", at, size, number,
                reg.id, reg.off, reg.range);
   return refuse(EACCES, "R{} offset is outside of the packet", number);

@@ -55,7 +55,8 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
              old.bounds == now.bounds && ids.match(old.id, now.id) && ids.match(old.reference, now.reference);
     case RegType::kPacket:
     case RegType::kPacketMeta:
-      return old.off == now.off && old.range <= now.range && old.bounds.includes(now.bounds) &&
+      if (old.range < 0 || now.range < 0 ? old.range != now.range : old.range > now.range) return false;
+      return old.off == now.off && old.bounds.includes(now.bounds) &&
              ids.match(old.id, now.id);
     default:
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&

@@ -30,6 +30,9 @@ enum class RegType : std::uint8_t {
 };
 const char* name_of(RegType type);  // as the kernel's log has it
 
+// A pointer into the packet was found to be at its end or beyond, or beyond it.
+inline constexpr std::int32_t kAtEnd = -1, kBeyondEnd = -2;
+
 // A pointer is a base, a fixed offset and a variable part: base + off + bounds. Padding-free comparison is by
 // member.
 struct RegState {
@@ -40,7 +43,8 @@ struct RegState {
   bool is_record = false;     // kMem, that was reserved in a ring buffer
   bool is_sum = false;        // kScalar: the number that those of this id are, plus `off`
   std::uint8_t frame = 0;     // kStack: whose
-  std::uint16_t range = 0;    // kPacket…: bytes from the base (with its variable part) that are there
+  // kPacket…: bytes from the base (with its variable part) that are there; kAtEnd, kBeyondEnd: none are.
+  std::int32_t range = 0;
   std::uint32_t id = 0;  // the same number, pointer-or-NULL, or variable part as other registers of this id
   std::int32_t off = 0;  // kScalar: see is_sum
   std::uint32_t reference = 0;        // of what must be given back: Reference::id
