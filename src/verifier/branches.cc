@@ -16,7 +16,8 @@ constexpr std::int32_t kMostPacketOffset = 0xffff;
 // Whether the pointer is certainly none to nothing.
 bool is_never_null(const RegState& reg) {
   if (reg.maybe_null) return false;
-  return reg.type == RegType::kMapValue || reg.type == RegType::kMapKey || reg.type == RegType::kMem;
+  return reg.type == RegType::kMapValue || reg.type == RegType::kMapKey || reg.type == RegType::kMem ||
+         reg.type == RegType::kMap || reg.is_socket();
 }
 
 // The packet reaches at least as far as this pointer, on the paths that led here.
@@ -198,6 +199,10 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
   } else if (is_wide && left.maybe_null && right.is_null() && (op == Jump::kJeq || op == Jump::kJne)) {
     settle_null(jumped, left.id, op == Jump::kJeq);
     settle_null(fallen, left.id, op == Jump::kJne);
+  } else if (is_wide && left.is_pointer() && right.is_pointer() && left.maybe_null != right.maybe_null &&
+             (op == Jump::kJeq || op == Jump::kJne)) {
+    // What is the same as a pointer that is one is one.
+    settle_null(op == Jump::kJeq ? jumped : fallen, left.maybe_null ? left.id : right.id, false);
   } else if (is_wide) {
     learn_packet_ranges(insn, fallen, jumped);
   }

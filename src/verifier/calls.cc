@@ -16,6 +16,10 @@ namespace arg_flag = helper::arg_flag;
 
 constexpr std::uint64_t kMostVariable = std::uint64_t{1} << 29;
 
+bool is_tc(abi::ProgType type) {
+  return type == abi::ProgType::kSchedCls || type == abi::ProgType::kSchedAct;
+}
+
 }  // namespace
 
 Result<Walk::Next> Walk::call(const abi::Insn& insn) {
@@ -106,7 +110,14 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
   switch (argument.kind) {
     case Arg::kConstMapPtr:
       return expect({RegType::kMap}, "map_ptr");
+    case Arg::kSocket:
+      return expect({RegType::kSockCommon, RegType::kSocket, RegType::kTcpSock},
+                    "sock_common, sock, tcp_sock, xdp_sock");
+    case Arg::kBtfSocket:
+      return expect({RegType::kSockCommon, RegType::kSocket, RegType::kTcpSock},
+                    "sock_common, sock, tcp_sock, xdp_sock, ptr_, trusted_ptr_");
     case Arg::kCtx:
+    case Arg::kCtxOfTc:
       TRY(expect({RegType::kCtx}, "ctx"));
       return check_fixed(reg, number);
     case Arg::kMapKey:
@@ -124,6 +135,8 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
     case Arg::kStackOrNull:
       return expect({RegType::kStack}, "fp");
     case Arg::kReserved:
+      if (reg.type == RegType::kMem && !reg.is_record)
+        return refuse(EACCES, "R{} type=mem expected=ringbuf_mem", number);
       return expect({RegType::kMem}, "ringbuf_mem");
     case Arg::kDynptr:
       return expect({RegType::kStack, RegType::kDynptr}, "fp, dynptr_ptr");
@@ -137,6 +150,7 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
 }
 
 Result<void> Walk::check_argument(unsigned number, const helper::Argument& argument, CallMeta& meta) {
+  if (argument.kind == Arg::kCtxOfTc && !is_tc(program_.type)) return {};
   TRY(check_readable(number));
   if (argument.kind == Arg::kAnything) return {};
   const RegState& reg = state_.reg(number);
@@ -146,6 +160,9 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
     return refuse(EACCES, "helper access to the packet is not allowed");
   if (is_null) depend_on(reg);
   if (!is_null) TRY(check_type(number, argument));
+  if ((argument.flags & arg_flag::kReleases) != 0 && argument.kind != Arg::kDynptr)
+    TRY(check_released(number, meta));
+  if (reg.reference != 0 && reg.is_socket()) meta.reference = reg.reference;
   const Access kind = (argument.flags & arg_flag::kWrites) != 0 ? Access::kWrite : Access::kRead;
   switch (argument.kind) {
     case Arg::kConstMapPtr:
@@ -188,8 +205,6 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
       depend_on(reg);
       meta.size = reg.bounds.value();
       return {};
-    case Arg::kReserved:
-      return check_reserved(number, meta);
     case Arg::kDynptr:
       return check_dynptr(number, argument, meta);
     case Arg::kConstStr:
@@ -280,48 +295,6 @@ Result<void> Walk::check_constant_string(unsigned number) {
   return refuse(EINVAL, "string is not zero-terminated");
 }
 
-// The very pointer that was given, to be given back.
-Result<void> Walk::check_reserved(unsigned number, CallMeta& meta) {
-  const RegState& reg = state_.reg(number);
-  if (!reg.is_record) return refuse(EACCES, "R{} type={} expected=ringbuf_mem", number, name_of(reg));
-  if (reg.reference == 0)
-    return refuse(EINVAL, "R{} must be referenced when passed to release function", number);
-  if (reg.off != 0 || !reg.bounds.is_constant() || reg.bounds.value() != 0)
-    return refuse(EINVAL, "R{} must have zero offset when passed to release func or trusted arg to kfunc",
-                  number);
-  return check_is_ours(reg.reference, meta);
-}
-
-// What was given to the caller of a callback is not the callback's to give back.
-Result<void> Walk::check_is_ours(std::uint32_t reference, CallMeta& meta) {
-  for (const Reference& one : state_.references)
-    if (one.id == reference && one.callbacks != state_.callbacks())
-      return refuse(EINVAL, "reference id={} of the caller cannot be released in a callback", one.id);
-  meta.given_back = reference;
-  return {};
-}
-
-// What still points there is a number like any other.
-void Walk::give_back(std::uint32_t reference) {
-  state_.drop_reference(reference);
-  drop_dynptrs_of(reference);
-  state_.for_each_reg([reference](RegState& reg) {
-    if (reg.reference == reference) reg = RegState::unknown();
-  });
-}
-
-// At an end of the program, or of a callback: what has been given here has been given back.
-Result<void> Walk::check_given_back(const char* what) {
-  bool is_missing = false;
-  for (const Reference& one : state_.references) {
-    if (one.callbacks != state_.callbacks()) continue;
-    (void)refuse(0, "Unreleased reference id={} alloc_insn={}", one.id, one.insn);
-    is_missing = true;
-  }
-  if (is_missing) return refuse(EINVAL, "{} would lead to reference leak", what);
-  return {};
-}
-
 Result<void> Walk::spin_lock(unsigned number, bool takes) {
   const RegState& reg = state_.reg(number);
   const char* const name = takes ? "bpf_spin_lock" : "bpf_spin_unlock";
@@ -372,10 +345,15 @@ void Walk::set_result(const CallMeta& meta) {
         result.reference = meta.dynptr.reference;
         return;
       }
-      result.reference = result.id;
       result.is_record = true;
-      state_.references.push_back({result.reference, at_, state_.callbacks()});
+      acquire(result);
       return;
+    case Ret::kSocketOrNull:
+      return set_socket(RegType::kSocket, meta);
+    case Ret::kSockCommonOrNull:
+      return set_socket(RegType::kSockCommon, meta);
+    case Ret::kTcpSockOrNull:
+      return set_socket(RegType::kTcpSock, meta);
     case Ret::kOtherOrNull:
       result = RegState::number(0);  // no helper that is here gives any
       return;

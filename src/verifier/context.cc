@@ -64,8 +64,9 @@ constexpr SkbField kSkbFields[] = {
 #undef SKB_WIDE
 #undef SKB_PACKET
 };
-constexpr std::int32_t kCb = 48, kCbEnd = 68;  // five words that belong to whoever has the packet
-constexpr std::int32_t kTstampType = 180;      // one byte
+constexpr std::int32_t kCb = 48, kCbEnd = 68;    // five words that belong to whoever has the packet
+constexpr std::int32_t kSk = 168, kSkBytes = 8;  // a socket: packets have none
+constexpr std::int32_t kTstampType = 180;        // one byte
 constexpr std::int32_t kQueueMapping = 12;
 constexpr std::int32_t kNoQueue = 0xffff;
 
@@ -80,6 +81,7 @@ ContextAccess check_skb(unsigned programs, std::int32_t offset, std::uint32_t si
   if (offset >= kCb && offset < kCbEnd)
     return {offset + static_cast<std::int32_t>(size) <= kCbEnd, ContextValue::kScalar, 0};
   if (offset == kTstampType) return {(programs & kTc) != 0 && size == 1 && !writes, ContextValue::kScalar, 0};
+  if (offset == kSk) return {size == kSkBytes && !writes, ContextValue::kSockCommonOrNull, 0};
   const SkbField* field = skb_field_at(offset);
   if (field == nullptr || ((writes ? field->writers : field->readers) & programs) == 0) return {};
   const bool is_whole = size == field->bytes && offset == field->offset;
@@ -108,6 +110,7 @@ std::vector<abi::Insn> convert_skb(const abi::Insn& insn) {
   };
   if (insn.off >= kCb && insn.off < kCbEnd)
     return {moved(size, offsetof(SkBuff, cb) + static_cast<std::size_t>(insn.off - kCb))};
+  if (insn.off == kSk) return {{0xb7, insn.dst(), 0, 0}};
   if (insn.off == kTstampType) return {moved(1, offsetof(SkBuff, tstamp_type))};
   const SkbField& field = *skb_field_at(insn.off);
   if (isa::class_of(insn) != Class::kLdx) {

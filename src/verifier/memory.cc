@@ -157,6 +157,12 @@ Result<RegState> Walk::context_value(const RegState& reg, unsigned number, std::
       return RegState::pointer(RegType::kPacketMeta);
     case ContextValue::kPacketEnd:
       return RegState::pointer(RegType::kPacketEnd);
+    case ContextValue::kSockCommonOrNull: {
+      RegState sock = RegState::pointer(RegType::kSockCommon);
+      sock.maybe_null = true;
+      sock.id = new_id();
+      return sock;
+    }
     case ContextValue::kScalar:
       break;
   }
@@ -209,12 +215,6 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
   const RegState reg = state_.reg(base);
   InsnFacts& facts = facts_.insns[at_];
   if (reg.maybe_null) return refuse(EACCES, "R{} invalid mem access '{}'", base, name_of(reg));
-  const bool is_context = reg.type == RegType::kCtx;
-  if (facts.seen_access && facts.accesses_context != is_context)
-    return refuse(EINVAL, "same insn cannot be used with different pointers");
-  facts.seen_access = true;
-  facts.accesses_context = is_context;
-
   RegState loaded = number_of(size, is_signed);
   if (reg.type == RegType::kStack || is_atomic || (program_.flags & abi::prog_flag::kStrictAlignment) != 0)
     TRY(check_aligned(reg, offset, size));
@@ -265,6 +265,14 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
         }
       }
       break;
+    case RegType::kSockCommon:
+    case RegType::kSocket:
+    case RegType::kTcpSock:
+      if (kind == Access::kWrite) return refuse(EACCES, "R{} cannot write into {}", base, name_of(reg));
+      TRY(check_socket(base, reg, offset, size));
+      if (is_signed)
+        return refuse(EACCES, "R{} invalid {} access off={} size={}", base, name_of(reg), offset, size);
+      break;
     case RegType::kPacket:
     case RegType::kPacketMeta:
       if (kind == Access::kWrite && !may_write_packet(program_.type))
@@ -274,6 +282,13 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
     default:
       return refuse(EACCES, "R{} invalid mem access '{}'", base, name_of(reg));
   }
+  // What becomes of the instruction depends on what it goes through.
+  const bool is_converted = reg.type == RegType::kCtx || reg.is_socket();
+  const RegType through = is_converted ? reg.type : RegType::kNotInit;
+  if (facts.seen_access && facts.through != through)
+    return refuse(EINVAL, "same insn cannot be used with different pointers");
+  facts.seen_access = true;
+  facts.through = through;
   if (kind == Access::kRead && to >= 0) state_.reg(static_cast<unsigned>(to)) = loaded;
   return {};
 }

@@ -56,11 +56,11 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
     case RegType::kPacket:
     case RegType::kPacketMeta:
       if (old.range < 0 || now.range < 0 ? old.range != now.range : old.range > now.range) return false;
-      return old.off == now.off && old.bounds.includes(now.bounds) &&
-             ids.match(old.id, now.id);
+      return old.off == now.off && old.bounds.includes(now.bounds) && ids.match(old.id, now.id);
     default:
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
-             old.frame == now.frame && old.bounds == now.bounds && ids.match(old.id, now.id);
+             old.frame == now.frame && old.bounds == now.bounds && ids.match(old.id, now.id) &&
+             ids.match(old.reference, now.reference);
   }
 }
 

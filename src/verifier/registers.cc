@@ -27,6 +27,12 @@ const char* name_of(RegType type) {
       return "pkt";
     case RegType::kPacketEnd:
       return "pkt_end";
+    case RegType::kSockCommon:
+      return "sock_common";
+    case RegType::kSocket:
+      return "sock";
+    case RegType::kTcpSock:
+      return "tcp_sock";
     case RegType::kMem:
       return "mem";
     case RegType::kFunc:

@@ -24,6 +24,9 @@ enum class RegType : std::uint8_t {
   kPacketMeta,
   kPacket,
   kPacketEnd,
+  kSockCommon,
+  kSocket,
+  kTcpSock,
   kMem,     // mem_size bytes
   kFunc,    // a function of the program, for callbacks
   kDynptr,  // a dynptr that a callback was given; and what is known of one on the stack
@@ -75,6 +78,9 @@ struct RegState {
   bool is_pointer() const { return type != RegType::kScalar && type != RegType::kNotInit; }
   bool is_packet() const {
     return type == RegType::kPacket || type == RegType::kPacketMeta || type == RegType::kPacketEnd;
+  }
+  bool is_socket() const {
+    return type == RegType::kSockCommon || type == RegType::kSocket || type == RegType::kTcpSock;
   }
   bool is_constant() const { return is_scalar() && bounds.is_constant(); }
   // A number that is no longer one with those of its id.

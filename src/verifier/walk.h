@@ -21,6 +21,7 @@ struct CallMeta {
   std::uint32_t callback = 0;
   std::uint64_t size = 0;        // of the memory that is returned
   std::uint32_t given_back = 0;  // a reference
+  std::uint32_t reference = 0;   // of a socket that was given
   RegState dynptr;               // that is read, or given back
   std::int64_t most = 0;         // the largest size that was given
 };
@@ -143,13 +144,20 @@ class Walk {
   Result<void> check_sized_memory(unsigned number, bool zero_is_fine, Access kind, CallMeta& meta);
   Result<void> check_map_allows(const CallMeta& meta);
   Result<void> check_constant_string(unsigned number);
-  Result<void> check_reserved(unsigned number, CallMeta& meta);
-  Result<void> check_is_ours(std::uint32_t reference, CallMeta& meta);
-  void give_back(std::uint32_t reference);
-  Result<void> check_given_back(const char* what);
   Result<void> spin_lock(unsigned number, bool takes);
   void set_result(const CallMeta& meta);
   void forget_packet_pointers();
+
+  // --- references.cc
+  void acquire(RegState& result);
+  Result<void> check_released(unsigned number, CallMeta& meta);
+  Result<void> check_is_ours(std::uint32_t reference, CallMeta& meta);
+  void give_back(std::uint32_t reference);
+  Result<void> check_given_back(const char* what);
+
+  // --- sockets.cc
+  Result<void> check_socket(unsigned number, const RegState& reg, std::int32_t offset, std::uint32_t size);
+  void set_socket(RegType type, const CallMeta& meta);
 
   // --- dynptr.cc
   Result<void> check_dynptr(unsigned number, const helper::Argument& argument, CallMeta& meta);
