@@ -215,14 +215,22 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
   return {};
 }
 
-// The callback may be called any number of times: here once more, with the state to come back to; what
-// follows the call here is the path on which it is called no more.
+// The callback may be called any number of times, that of bpf_loop as often as it says: here once more, with
+// the state to come back to; what follows the call here is the path on which it is called no more.
 Result<void> Walk::enter_callback(const CallMeta& meta) {
+  Frame& here = state_.frame();
+  const std::uint32_t rounds_begun = here.rounds_begun;
+  here.rounds_begun = 0;
+  if (meta.prototype->id == kLoop) {
+    depend_on(here.regs[1]);
+    if (rounds_begun >= here.regs[1].bounds.wide.umax) return {};
+  }
   if (state_.frames.size() >= isa::kMaxFrames)
     return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size() + 1);
   if (pending_.size() >= kMostPending || state_.callback_rounds >= kMostPending) return too_many_jumps();
   State inside = state_;
   ++inside.callback_rounds;
+  if (meta.prototype->id == kLoop) inside.frame().rounds_begun = rounds_begun + 1;
   enter(inside, meta.callback, true);
   const Frame& caller = state_.frame();
   if (meta.prototype->id == kForEachMapElem) {

@@ -97,6 +97,7 @@ struct Precision {
 
 bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t live,
             const Precision& precise, IdPairs& ids) {
+  if (old.rounds_begun > now.rounds_begun) return false;
   if (old.callsite != now.callsite || old.subprogram != now.subprogram || old.is_callback != now.is_callback)
     return false;
   for (unsigned number = 0; number < isa::kRegisters; ++number) {
@@ -244,25 +245,27 @@ void Walk::start_from_checkpoint(Checkpoint& checkpoint) {
   state_.parent = &checkpoint;
 }
 
-// Numbers that have changed since the last time round may be anything: so the rounds come to an end.
+// Numbers that have changed since the last time round, and on which nothing has depended so far, may be
+// anything: so the rounds come to an end.
 void Walk::widen_from_last_visit(State& state, std::uint32_t insn, const Checkpoint* from) {
   const Checkpoint* last = from;
   while (last != nullptr && (last->insn != insn || last->state.frames.size() != state.frames.size()))
     last = last->state.parent;
   if (last == nullptr) return;
-  const auto widen = [](const RegState& old, RegState& now) {
-    if (!old.is_scalar() || !now.is_scalar()) return;
-    if (old.bounds == now.bounds) return;
+  const auto widen = [&](const RegState& old, RegState& now, const Dependencies& place) {
+    if (!old.is_scalar() || !now.is_scalar() || old.bounds == now.bounds) return;
+    if (!place.is_empty() && last->precise.includes(place)) return;
     now = RegState::unknown();
   };
   for (std::size_t i = 0; i < state.frames.size(); ++i) {
     const Frame& old = last->state.frames[i];
     Frame& now = state.frames[i];
-    for (unsigned number = 0; number < isa::kRegisters; ++number) widen(old.regs[number], now.regs[number]);
+    for (unsigned number = 0; number < isa::kRegisters; ++number)
+      widen(old.regs[number], now.regs[number], Dependencies::of_register(i, number));
     for (std::size_t slot = 0; slot < std::min(old.stack.size(), now.stack.size()); ++slot)
       if (old.stack[slot].is_spill() && now.stack[slot].is_spill()) {
         const unsigned bytes = now.stack[slot].spilled_bytes();
-        widen(old.stack[slot].spilled, now.stack[slot].spilled);
+        widen(old.stack[slot].spilled, now.stack[slot].spilled, Dependencies::of_slot(i, slot));
         if (bytes < 8 && now.stack[slot].spilled == RegState::unknown())
           for (Byte& byte : now.stack[slot].bytes)
             if (byte == Byte::kSpill) byte = Byte::kMisc;

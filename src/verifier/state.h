@@ -117,6 +117,7 @@ struct Frame {
   std::vector<StackSlot> stack;  // slot i: the bytes from -8 (i + 1) on, of the frame pointer
   std::uint32_t callsite = 0;    // the instruction that called; of the caller
   std::uint32_t subprogram = 0;
+  std::uint32_t rounds_begun = 0;  // of the bpf_loop that it is at
   bool is_callback = false;
 };
 
