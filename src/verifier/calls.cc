@@ -254,6 +254,7 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
       const std::int64_t least = reg.bounds.wide.smin + reg.off;
       const std::int64_t end = reg.bounds.wide.smax + reg.off + static_cast<std::int64_t>(size);
       TRY(check_no_dynptr(reg, least, end, kind == Access::kWrite ? "write to" : "read from"));
+      read_slots(reg, least, end);  // written ones, too: not all of them may be
       if (kind == Access::kWrite) TRY(forget_stack(reg, least, end, false));
       return {};
     }

@@ -105,6 +105,7 @@ Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32
   }
   const std::int64_t least = static_cast<std::int64_t>(reg.bounds.value()) + reg.off + offset;
   const Place place = place_of(least);
+  if (size == 8) frame_of(reg).written |= std::uint64_t{1} << place.slot;
   StackSlot& slot = slot_at(frame_of(reg), place.slot);
   if (slot.is_dynptr()) TRY(destroy_dynptr(frame_of(reg), place.slot));
   // A frame may go before its callers do, and what points to it must not be left behind.
@@ -147,6 +148,7 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
     end = reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size);
   }
   TRY(check_no_dynptr(reg, least, end, "read from"));
+  read_slots(reg, least, end);
   bool are_zeros = true;
   Dependencies zeros_from;
   for (std::int64_t at = least; at < end; ++at) {

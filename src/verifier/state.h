@@ -115,7 +115,9 @@ struct StackSlot {
 struct Frame {
   std::array<RegState, isa::kRegisters> regs;
   std::vector<StackSlot> stack;  // slot i: the bytes from -8 (i + 1) on, of the frame pointer
-  std::uint32_t callsite = 0;    // the instruction that called; of the caller
+  std::uint64_t written =
+      ~std::uint64_t{0};       // slots that were overwritten since the last checkpoint, as bits
+  std::uint32_t callsite = 0;  // the instruction that called; of the caller
   std::uint32_t subprogram = 0;
   std::uint32_t rounds_begun = 0;  // of the bpf_loop that it is at
   bool is_callback = false;
@@ -187,6 +189,8 @@ struct Checkpoint {
   std::uint32_t hits = 0, misses = 0;
   bool is_listed = true;
   Dependencies precise;  // places whose numbers mattered to some path from here
+  std::array<std::uint64_t, isa::kMaxFrames>
+      read{};  // slots of each frame that some path from here read, as bits
 };
 
 }  // namespace portolan::verifier

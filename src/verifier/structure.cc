@@ -145,8 +145,7 @@ Result<void> check_flow(const UnverifiedProgram& program, Structure& structure, 
     const abi::Insn& insn = insns[at];
     const std::int64_t target = target_of(insn, at);
     if (target >= 0) {
-      if (!calls_function(insn) && !loads_function(insn))
-        structure.is_prune_point[static_cast<std::size_t>(target)] = true;
+      if (!loads_function(insn)) structure.is_prune_point[static_cast<std::size_t>(target)] = true;
       reach(target);
     }
     if (is_exit(insn) || is_unconditional(insn)) continue;
@@ -154,10 +153,8 @@ Result<void> check_flow(const UnverifiedProgram& program, Structure& structure, 
     if (isa::is_wide(insn)) reached[at + 1] = true;
     if (next >= static_cast<std::int64_t>(insns.size()))
       return refuse(log, EINVAL, "fall-through out of range from insn {} to {}", at, next);
-    if (is_jump(insn) && !is_call(insn)) {
-      structure.is_prune_point[at] = true;
-      structure.is_prune_point[static_cast<std::size_t>(next)] = true;
-    }
+    // Where a jump leads is a place to meet; what follows it otherwise is not: only this path comes there.
+    if ((is_jump(insn) && !is_call(insn)) || calls_function(insn)) structure.is_prune_point[at] = true;
     if (calls_function(insn)) structure.is_prune_point[static_cast<std::size_t>(next)] = true;
     if (is_callback_call(insn)) structure.is_prune_point[at] = true;
     reach(next);

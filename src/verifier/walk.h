@@ -79,6 +79,9 @@ class Walk {
   void depend_on(Dependencies places);
   void depend_on_what_mattered(const Checkpoint& old, bool on_everything);
   void start_from_checkpoint(Checkpoint& checkpoint);
+  // What these bytes of stack hold matters to this path.
+  void read_slots(const RegState& reg, std::int64_t least, std::int64_t end);
+  void read_slots(std::size_t frame, std::uint64_t slots);
 
   // --- registers.cc
   Result<void> check_readable(unsigned number);
