@@ -34,7 +34,7 @@ Result<Walk::Next> Walk::call(const abi::Insn& insn) {
       TRY(call_helper(insn));
       return Next::kFollow;
     case abi::PseudoCall::kKfunc:
-      return refuse(EINVAL, "calling kernel functions is not supported: kernel function #{}", insn.imm);
+      return Next::kFollow;  // of number 0: see check_no_kfuncs
   }
   return refuse(EINVAL, "BPF_CALL uses reserved fields");
 }
@@ -179,13 +179,8 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
     case Arg::kMem:
       if ((argument.flags & arg_flag::kFixed) == 0 || is_null) return {};  // with the size that follows
       TRY(check_memory(number, argument.fixed_size, kind, false, meta));
-      if ((argument.flags & arg_flag::kAligned) != 0) {
-        const Tnum place =
-            Tnum::constant(static_cast<std::uint64_t>(std::int64_t{reg.off})) + reg.bounds.bits;
-        if (reg.type == RegType::kStack && !place.is_aligned(argument.fixed_size))
-          return refuse(EACCES, "misaligned stack access off ({:#x}; {:#x})+{}+0 size {}",
-                        reg.bounds.bits.value, reg.bounds.bits.mask, reg.off, argument.fixed_size);
-      }
+      if ((argument.flags & arg_flag::kAligned) != 0 && reg.type == RegType::kStack)
+        TRY(check_aligned(reg, 0, argument.fixed_size));
       return {};
     case Arg::kConstSize:
     case Arg::kConstSizeOrZero: {

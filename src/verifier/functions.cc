@@ -271,10 +271,7 @@ Result<Walk::Next> Walk::leave_function() {
   const std::uint32_t callsite = leaving.callsite;
   if (leaving.is_callback) {
     if (!result.is_scalar()) return refuse(EACCES, "R0 not a scalar value");
-    depend_on(result);
-    if (result.bounds.narrow.smin < 0 || result.bounds.narrow.smax > 1 || result.bounds.wide.umax > 1)
-      return refuse(EINVAL, "At callback return the register R0 has {} should have been in [0, 1]",
-                    to_text(result));
+    TRY(check_result_range("At callback return", result, 0, 1));
     if (state_.lock.map != nullptr) return refuse(EINVAL, "callback must not return with a lock held");
     TRY(check_given_back("BPF_EXIT instruction in callback"));
     state_.frames.pop_back();
@@ -331,12 +328,19 @@ Result<void> Walk::leave_program() {
   if (range.any) return {};
   if (!result.is_scalar())
     return refuse(EINVAL, "At program exit the register R0 is not a known value ({})", name_of(result.type));
+  return check_result_range("At program exit", result, range.least, range.most);
+}
+
+Result<void> Walk::check_result_range(const char* when, const RegState& result, std::int64_t least,
+                                      std::int64_t most) {
   depend_on(result);
-  const Range<std::uint32_t>& narrow = result.bounds.narrow;
-  if (narrow.smin < range.least || narrow.smax > range.most)
-    return refuse(EINVAL, "At program exit the register R0 has smin={} smax={} should have been in [{}, {}]",
-                  narrow.smin, narrow.smax, range.least, range.most);
-  return {};
+  const auto& [umin, umax, smin, smax] = result.bounds.wide;
+  if (smin >= least && smax <= most) return {};
+  std::string known;
+  if (smin > std::numeric_limits<std::int64_t>::min()) known += fmt::format(" smin={}", smin);
+  if (smax < std::numeric_limits<std::int64_t>::max()) known += fmt::format(" smax={}", smax);
+  if (known.empty()) known = " unknown scalar value";
+  return refuse(EINVAL, "{} the register R0 has{} should have been in [{}, {}]", when, known, least, most);
 }
 
 }  // namespace portolan::verifier

@@ -43,7 +43,7 @@ const char* name_of(RegType type) {
   return "";
 }
 
-std::string to_text(const RegState& reg) {
+std::string to_text(const RegState& reg, std::size_t frame) {
   if (reg.is_constant()) return fmt::format("{}", static_cast<std::int64_t>(reg.bounds.value()));
   std::string details;
   const auto add = [&](const std::string& text) {
@@ -53,8 +53,9 @@ std::string to_text(const RegState& reg) {
   };
   if (reg.type == RegType::kStack) {
     const auto offset = static_cast<std::int64_t>(reg.bounds.value()) + reg.off;
-    return reg.bounds.is_constant() ? fmt::format("fp{}", offset)
-                                    : fmt::format("fp(off={},{})", reg.off, to_text(reg.bounds));
+    const std::string whose = reg.frame == frame ? "" : fmt::format("[{}]", reg.frame);
+    return reg.bounds.is_constant() ? fmt::format("fp{}{}", whose, offset)
+                                    : fmt::format("fp{}(off={},{})", whose, reg.off, to_text(reg.bounds));
   }
   if (reg.id != 0) add(fmt::format("id={}", reg.id));
   if (reg.map != nullptr) {

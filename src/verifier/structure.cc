@@ -91,7 +91,9 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
         const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
         function.changes_packet |= prototype != nullptr && prototype->changes_pkt_data;
       }
-      if (is_jump(insn) && !is_call(insn) && !is_exit(insn)) {
+      const bool goes_on =
+          is_jump(insn) && isa::jump_of(insn) != Jump::kCall && isa::jump_of(insn) != Jump::kExit;
+      if (goes_on) {
         const std::int64_t target = target_of(insn, at);
         if (target < function.start || target >= function.end)
           return refuse(log, EINVAL, "jump out of range from insn {} to {}", at, target);

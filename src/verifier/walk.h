@@ -179,6 +179,8 @@ class Walk {
   Result<void> leave_early(const RegState& result, bool forgets_packet);
   Result<void> leave_by_tail_call();
   Result<void> leave_program();
+  Result<void> check_result_range(const char* when, const RegState& result, std::int64_t least,
+                                  std::int64_t most);
   Result<void> set_global_arguments(State& state, const Function& function);
   void enter(State& state, std::uint32_t function, bool is_callback);
 

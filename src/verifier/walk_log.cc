@@ -45,8 +45,8 @@ char letter_of(Byte byte) {
   return '?';
 }
 
-std::string to_text(const StackSlot& slot) {
-  if (slot.is_spill() && slot.spilled_bytes() == 8) return to_text(slot.spilled);
+std::string to_text(const StackSlot& slot, std::size_t frame) {
+  if (slot.is_spill() && slot.spilled_bytes() == 8) return to_text(slot.spilled, frame);
   std::string text;
   for (Byte byte : slot.bytes) text.insert(text.begin(), letter_of(byte));
   return text;
@@ -66,15 +66,16 @@ std::string Walk::text_of(const State& state, const Dependencies& precise) const
     const RegState& reg = frame.regs[number];
     if (reg.type == RegType::kNotInit) continue;
     text += fmt::format(" R{}={}{}", number, mark(reg, Dependencies::of_register(frame_number, number)),
-                        verifier::to_text(reg));
+                        to_text(reg, frame_number));
   }
   for (std::size_t slot = 0; slot < frame.stack.size(); ++slot) {
     const StackSlot& one = frame.stack[slot];
     if (one.bytes == std::array<Byte, 8>{}) continue;
     text += fmt::format(" fp-{}={}{}", 8 * (slot + 1),
                         one.is_spill() ? mark(one.spilled, Dependencies::of_slot(frame_number, slot)) : "",
-                        to_text(one));
+                        to_text(one, frame_number));
   }
+  if (frame.is_callback) text += " cb";
   return text;
 }
 
