@@ -209,10 +209,10 @@ Result<void> Walk::pointer_arithmetic(const abi::Insn& insn, Alu op, RegState po
   }
   if (pointer.maybe_null)
     return refuse(EACCES, "R{} pointer arithmetic on {} prohibited, null-check it first", to,
-                  name_of(pointer));
+                  type_text(pointer));
   const bool adds_nothing = op == Alu::kAdd && by.is_constant() && by.value() == 0;
   if (!may_move(pointer) && !(pointer.type == RegType::kMap && adds_nothing))
-    return refuse(EACCES, "R{} pointer arithmetic on {} prohibited", to, name_of(pointer));
+    return refuse(EACCES, "R{} pointer arithmetic on {} prohibited", to, type_text(pointer));
   RegState offset_only = number;
   offset_only.type = pointer.type;
   offset_only.off = 0;

@@ -103,7 +103,7 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
   const auto expect = [&](std::initializer_list<RegType> types, const char* names) -> Result<void> {
     for (RegType type : types)
       if (reg.type == type && !reg.maybe_null) return {};
-    return refuse(EACCES, "R{} type={} expected={}", number, name_of(reg), names);
+    return refuse(EACCES, "R{} type={} expected={}", number, type_text(reg), names);
   };
   constexpr const char* kMemoryNames =
       "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_";
@@ -145,7 +145,7 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
     case Arg::kConstSizeOrZero:
       return expect({RegType::kScalar}, "scalar");
     default:
-      return refuse(EACCES, "R{} type={} is nothing that this helper takes", number, name_of(reg));
+      return refuse(EACCES, "R{} type={} is nothing that this helper takes", number, type_text(reg));
   }
 }
 

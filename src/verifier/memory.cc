@@ -214,7 +214,7 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
                           bool is_signed, const RegState* stored, bool is_atomic) {
   const RegState reg = state_.reg(base);
   InsnFacts& facts = facts_.insns[at_];
-  if (reg.maybe_null) return refuse(EACCES, "R{} invalid mem access '{}'", base, name_of(reg));
+  if (reg.maybe_null) return refuse(EACCES, "R{} invalid mem access '{}'", base, type_text(reg));
   RegState loaded = number_of(size, is_signed);
   if (reg.type == RegType::kStack || is_atomic || (program_.flags & abi::prog_flag::kStrictAlignment) != 0)
     TRY(check_aligned(reg, offset, size));
@@ -268,10 +268,10 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
     case RegType::kSockCommon:
     case RegType::kSocket:
     case RegType::kTcpSock:
-      if (kind == Access::kWrite) return refuse(EACCES, "R{} cannot write into {}", base, name_of(reg));
+      if (kind == Access::kWrite) return refuse(EACCES, "R{} cannot write into {}", base, type_text(reg));
       TRY(check_socket(base, reg, offset, size));
       if (is_signed)
-        return refuse(EACCES, "R{} invalid {} access off={} size={}", base, name_of(reg), offset, size);
+        return refuse(EACCES, "R{} invalid {} access off={} size={}", base, type_text(reg), offset, size);
       break;
     case RegType::kPacket:
     case RegType::kPacketMeta:
@@ -280,7 +280,7 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       TRY(check_packet(base, reg, offset, size, false));
       break;
     default:
-      return refuse(EACCES, "R{} invalid mem access '{}'", base, name_of(reg));
+      return refuse(EACCES, "R{} invalid mem access '{}'", base, type_text(reg));
   }
   // What becomes of the instruction depends on what it goes through.
   const bool is_converted = reg.type == RegType::kCtx || reg.is_socket();

@@ -70,11 +70,11 @@ std::string to_text(const RegState& reg, std::size_t frame) {
     add(to_text(reg.bounds));
   else if (reg.bounds.value() != 0)
     add(fmt::format("imm={:x}", reg.bounds.value()));
-  return fmt::format("{}({})", name_of(reg), details);
+  return fmt::format("{}({})", type_text(reg), details);
 }
 
 // With what the type's name does not say.
-std::string name_of(const RegState& reg) {
+std::string type_text(const RegState& reg) {
   const char* name = name_of(reg.type);
   if (reg.type == RegType::kMem && reg.is_record) name = "ringbuf_mem";
   if (reg.type == RegType::kMap && reg.maybe_null) name = "map_value";  // of a map that holds maps

@@ -61,7 +61,7 @@ Result<void> Walk::check_socket(unsigned number, const RegState& reg, std::int32
                             ? is_field_of_tcp_sock(offset, size)
                             : is_field_of_sock(offset, size, reg.type == RegType::kSockCommon);
   if (is_aligned && is_field) return {};
-  return refuse(EACCES, "R{} invalid {} access off={} size={}", number, name_of(reg), offset, size);
+  return refuse(EACCES, "R{} invalid {} access off={} size={}", number, type_text(reg), offset, size);
 }
 
 // A socket, or NULL. One that is another as a different type goes when that is given back.

@@ -92,7 +92,7 @@ struct RegState {
   bool is_null() const { return is_constant() && bounds.value() == 0; }
   friend bool operator==(const RegState&, const RegState&) = default;
 };
-std::string name_of(const RegState& reg);
+std::string type_text(const RegState& reg);
 std::string to_text(const RegState& reg, std::size_t frame);  // as seen from that frame
 
 enum class DynptrKind : std::uint8_t { kLocal = 1, kRingbuf };
