@@ -74,7 +74,11 @@ Result<void> expand(Draft& draft, abi::ProgType type) {
   const bool converts = has_converted_context(type);
   return rewrite(draft, [&](std::size_t at, std::vector<abi::Insn>& out) {
     const abi::Insn& insn = draft.insns[at];
-    if (converts && draft.facts[at].accesses_context) {
+    const RegType through = draft.facts[at].through;
+    if (through != RegType::kNotInit && through != RegType::kCtx) {
+      // There are no sockets: no path comes here with one.
+      out.push_back({0xb7, insn.dst(), 0, 0});
+    } else if (converts && through == RegType::kCtx) {
       const std::vector<abi::Insn> converted = convert_context_access(type, insn);
       out.insert(out.end(), converted.begin(), converted.end());
       if (isa::class_of(insn) == isa::Class::kLdx && isa::mode_of(insn) == isa::Mode::kMemSx)
