@@ -16,9 +16,38 @@ extern const char portolan_fault_string_begin[], portolan_fault_string_end[], po
 namespace portolan {
 namespace {
 
+// What fault_access.h writes down.
+struct Entry {
+  std::int32_t access, landing;  // distances from where they stand
+};
+
+}  // namespace
+}  // namespace portolan
+
+extern "C" {
+// The linker's names for where that section begins and ends.
+extern const portolan::Entry __start_portolan_fault_entries[] __attribute__((visibility("hidden")));
+extern const portolan::Entry __stop_portolan_fault_entries[] __attribute__((visibility("hidden")));
+}
+// So that there is one: an entry about nothing.
+__asm__(".pushsection portolan_fault_entries,\"a\"\n.balign 4\n.long 0, 0\n.popsection");
+
+namespace portolan {
+namespace {
+
 struct sigaction previous_segv, previous_bus;
 
-greg_t number(const char* label) { return static_cast<greg_t>(reinterpret_cast<std::intptr_t>(label)); }
+template <class T>
+greg_t number(const T* label) {
+  return static_cast<greg_t>(reinterpret_cast<std::intptr_t>(label));
+}
+
+// Where to go on after a fault of the instruction at `rip`; 0: nowhere.
+greg_t landing_of(greg_t rip) {
+  for (const Entry* entry = __start_portolan_fault_entries; entry != __stop_portolan_fault_entries; ++entry)
+    if (rip == number(&entry->access) + entry->access) return number(&entry->landing) + entry->landing;
+  return 0;
+}
 
 void on_fault(int signal, siginfo_t* info, void* context) {
   if (fixup_fault(signal, info, context)) return;
@@ -46,6 +75,10 @@ bool fixup_fault(int, siginfo_t* info, void* context) {
   }
   if (rip >= number(portolan_fault_string_begin) && rip < number(portolan_fault_string_end)) {
     rip = number(portolan_fault_string_landing);
+    return true;
+  }
+  if (const greg_t landing = landing_of(rip); landing != 0) {
+    rip = landing;
     return true;
   }
   return false;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies that survive bad pointers. The two routines (fault_copy.S) are the only instructions in this process
-// whose SIGSEGV and SIGBUS are answered by a jump: the handler sees that the program counter lies inside them
-// and makes them return false. Everything else goes to whoever handled the signal before.
+// Copies that survive bad pointers. The two routines (fault_copy.S) and the accesses of fault_access.h are
+// the only instructions in this process whose SIGSEGV and SIGBUS are answered by a jump: the handler sees
+// that the program counter lies inside a routine and makes it return false. Everything else goes to whoever
+// handled the signal before.
 #pragma once
 #include <signal.h>
 
@@ -12,7 +13,7 @@ namespace portolan {
 // Installs the handler, chained before the ones now in place. Idempotent; called by whoever opens a runtime.
 void install_fault_handler();
 
-// True if the signal came from a fault copy and `context` was changed to make it return false. The shim's own
+// True if the signal came from one of them and `context` was changed to make it fail. The shim's own
 // handler calls this first, and then the client's.
 bool fixup_fault(int signal, siginfo_t* info, void* context);
 

@@ -9,8 +9,8 @@
 //                 producer_pos | … to the end of the page
 //                 data, `size` bytes | the same once more, so that a record never breaks at the end
 //               a record: length:30 discarded:1 busy:1 | page:32 | bytes, up to a multiple of 8
-//               control (the runtime's own): lock, producer, pending, dropped, watch,
-//               reservations { owner, position }
+//               control (the runtime's own): lock, producer, pending, dropped, watch |
+//               reservations { owner, position }, where each thread begins to look in a line of its own
 //               Positions count bytes for ever; where they point is position mod size. The two halves of the data
 //               are different memory here: a record that crosses the end is written on into the second half, and
 //               what lies there is copied to the beginning of the first before the record is committed, for
@@ -38,6 +38,9 @@
 // clang-format on
 #include "ds/record_ring.h"
 
+#include <algorithm>
+
+#include "base/fault_access.h"
 #include "base/fault_copy.h"
 
 namespace portolan::ds {
@@ -46,18 +49,14 @@ namespace {
 constexpr std::uint32_t kBusy = 1u << 31, kDiscarded = 1u << 30;
 constexpr std::uint64_t kFirstDataPage = 3;  // what the kernel counts from, of its own memory
 
-// The pages may be gone, since whoever has the fd may cut the file short: then everything is zero, and goes
-// nowhere.
-template <class T>
-T read(const std::byte* from) {
-  T value{};
-  if (!portolan_fault_copy(&value, from, sizeof value)) return T{};
-  return value;
-}
 template <class T>
 bool write(std::byte* to, T value) {
-  return portolan_fault_copy(to, &value, sizeof value);
+  PORTOLAN_SEAM();
+  return try_store(to, value);
 }
+
+// What is committed is found out when so many bytes may have been, and not of each record by itself.
+constexpr std::uint64_t kPendingStep = 4096;
 
 constexpr std::uint64_t bytes_of_record(std::uint64_t size) {
   return round_up(size + RecordRing::kHeaderBytes, 8);
@@ -70,7 +69,7 @@ std::uint64_t RecordRing::control_size() { return sizeof(Control); }
 Result<RecordRing> RecordRing::attach(Bytes control, Bytes pages, std::uint64_t size) {
   if (size < kPage || (size & (size - 1)) != 0) return fail(EINVAL);
   if (control.size() < sizeof(Control) || pages.size() < pages_size(size)) return fail(EINVAL);
-  if (reinterpret_cast<std::uintptr_t>(control.data()) % 8 != 0 ||
+  if (reinterpret_cast<std::uintptr_t>(control.data()) % alignof(Control) != 0 ||
       reinterpret_cast<std::uintptr_t>(pages.data()) % kPage != 0)
     return fail(EINVAL);
   return RecordRing(control, pages, size);
@@ -86,10 +85,10 @@ RecordRing::RecordRing(Bytes control, Bytes pages, std::uint64_t size)
 std::uint64_t RecordRing::producer_position() const {
   return control_->producer.load_acquire();  // pairs with reserve
 }
-std::uint64_t RecordRing::consumer_position() const { return read<std::uint64_t>(consumer_page_); }
+std::uint64_t RecordRing::consumer_position() const { return load_or_zero<std::uint64_t>(consumer_page_); }
 std::uint64_t RecordRing::dropped() const { return control_->dropped.load_relaxed(); }
 std::uint32_t RecordRing::length_at(std::uint64_t position) const {
-  return read<std::uint32_t>(header_at(position));
+  return load_or_zero<std::uint32_t>(header_at(position));
 }
 
 void RecordRing::repair() {
@@ -99,10 +98,11 @@ void RecordRing::repair() {
   (void)write(producer_page_, producer);
 }
 
-std::optional<std::uint32_t> RecordRing::free_ticket() const {
-  const std::uint32_t hint = control_->ticket_hint.load_relaxed();
+// Each thread begins in a line of its own.
+std::optional<std::uint32_t> RecordRing::free_ticket(const sync::Actor& actor) const {
+  const std::uint32_t first = actor.self.thread() * kReservationsOfLine;
   for (std::uint32_t step = 0; step < kMostReserved; ++step) {
-    const std::uint32_t ticket = (hint + step) % kMostReserved;
+    const std::uint32_t ticket = (first + step) % kMostReserved;
     if (control_->reservations[ticket].owner.load_acquire() == 0) return ticket;  // pairs with commit
   }
   return {};
@@ -122,54 +122,58 @@ std::uint64_t RecordRing::advance_pending(std::uint64_t producer) {
   return pending;
 }
 
+// Whether there is room for a record from `position` to `end`.
+bool RecordRing::has_room(std::uint64_t position, std::uint64_t end, std::uint64_t consumer) {
+  const std::uint64_t most = size_ - 1;
+  if (end - consumer > most) return false;
+  if (end - control_->pending.load_relaxed() <= std::min(most, kPendingStep)) return true;
+  return end - advance_pending(position) <= most;
+}
+
 std::optional<RecordRing::Record> RecordRing::reserve(const sync::Actor& actor, std::uint64_t size) {
   const std::uint64_t length = bytes_of_record(size);
   if (size > kMostRecord || length > size_) return {};
   const std::uint64_t consumer = consumer_position();
   const sync::RobustGuard guard(control_->lock, actor, [&] { repair(); });
   const std::uint64_t position = control_->producer.load_relaxed(), end = position + length;
-  const auto has_room = [&] {
-    return end - consumer <= size_ - 1 && end - advance_pending(position) <= size_ - 1;
-  };
-  auto ticket = free_ticket();
-  if (bool fits = has_room(); !fits || !ticket) {
+  auto ticket = free_ticket(actor);
+  bool fits = has_room(position, end, consumer);
+  if (!fits || !ticket) [[unlikely]] {
     // What the dead hold may be in the way: reservations, and records that nobody reads beyond.
     if (!ticket || is_held_up()) (void)release_those_of_dead(actor);
-    ticket = free_ticket();
-    fits = has_room();
-    if (!fits) ticket = {};
+    ticket = free_ticket(actor);
+    fits = has_room(position, end, consumer);
   }
-  const std::uint32_t header[2] = {
-      static_cast<std::uint32_t>(size) | kBusy,
-      static_cast<std::uint32_t>(kFirstDataPage + (position & (size_ - 1)) / kPage)};
-  if (!ticket || !portolan_fault_copy(header_at(position), header, sizeof header)) {
+  const std::uint64_t page = kFirstDataPage + (position & (size_ - 1)) / kPage;
+  if (!fits || !ticket || !write(header_at(position), page << 32 | kBusy | size)) [[unlikely]] {
     control_->dropped.fetch_add_relaxed(1);
     return {};
   }
   Reservation& reservation = control_->reservations[*ticket];
   reservation.position.store_relaxed(position);
   reservation.owner.store_release(actor.self.word());  // pairs with discard_of_dead
-  control_->ticket_hint.store_relaxed(*ticket + 1);
-  control_->producer.store_release(end);  // pairs with producer_position
-  (void)write(producer_page_, end);       // on this machine a store after all those before it
+  control_->producer.store_release(end);               // pairs with producer_position
+  (void)write(producer_page_, end);
   return Record{header_at(position) + kHeaderBytes, static_cast<std::uint32_t>(size), *ticket, position};
 }
 
-bool RecordRing::finish(std::uint64_t position, std::uint32_t size, bool discard) {
-  std::byte* const header = header_at(position);
-  const std::uint64_t at = position & (size_ - 1), end = at + bytes_of_record(size);
-  if (end > size_) (void)!portolan_fault_copy(data_, data_ + size_, end - size_);
-  sync::fence_release();  // the record is whole; pairs with the consumer's load of its length
-  (void)write(header, size | (discard ? kDiscarded : 0));
-  sync::fence_seq_cst();  // either the consumer sees the record before it sleeps, or its position is seen
-                          // here
-  return (consumer_position() & (size_ - 1)) == at;
+void RecordRing::finish(std::uint64_t position, std::uint32_t size, bool discard) {
+  const std::uint64_t end = (position & (size_ - 1)) + bytes_of_record(size);
+  if (end > size_) [[unlikely]]
+    (void)!portolan_fault_copy(data_, data_ + size_, end - size_);
+  // A release store: pairs with the consumer's load of the length.
+  (void)write(header_at(position), size | (discard ? kDiscarded : 0));
 }
 
-bool RecordRing::commit(const Record& record, bool discard) {
-  const bool wakes = finish(record.position, record.size, discard);
+bool RecordRing::consumer_waits_at(std::uint64_t position) const {
+  sync::fence_seq_cst();  // either the consumer sees the record before it sleeps, or its position is seen
+                          // here
+  return ((consumer_position() ^ position) & (size_ - 1)) == 0;
+}
+
+void RecordRing::commit(const Record& record, bool discard) {
+  finish(record.position, record.size, discard);
   control_->reservations[record.ticket].owner.store_release(0);  // pairs with free_ticket
-  return wakes;
 }
 
 bool RecordRing::is_held_up() const {
@@ -189,8 +193,10 @@ bool RecordRing::release_those_of_dead(const sync::Actor& actor) {
     if (owner == 0 || owner == actor.self.word() || actor.liveness->alive(sync::Owner(owner))) continue;
     const std::uint64_t position = one.position.load_relaxed(), producer = control_->producer.load_relaxed();
     const std::uint32_t length = length_at(position);
-    if (producer - position <= size_ && (length & kBusy) != 0)
-      wakes |= finish(position, length & ~(kBusy | kDiscarded), true);
+    if (producer - position <= size_ && (length & kBusy) != 0) {
+      finish(position, length & ~(kBusy | kDiscarded), true);
+      wakes |= consumer_waits_at(position);
+    }
     one.owner.store_release(0);  // pairs with free_ticket
   }
   return wakes;
