@@ -98,14 +98,16 @@ void RecordRing::repair() {
   (void)write(producer_page_, producer);
 }
 
-// Each thread begins in a line of its own.
-std::optional<std::uint32_t> RecordRing::free_ticket(const sync::Actor& actor) const {
-  const std::uint32_t first = actor.self.thread() * kReservationsOfLine;
-  for (std::uint32_t step = 0; step < kMostReserved; ++step) {
-    const std::uint32_t ticket = (first + step) % kMostReserved;
-    if (control_->reservations[ticket].owner.load_acquire() == 0) return ticket;  // pairs with commit
-  }
-  return {};
+// A reservation that is free; kNoTicket: none. Each thread begins in a line of its own.
+inline std::uint32_t RecordRing::free_ticket(const sync::Actor& actor) const {
+  const std::uint32_t first = actor.self.thread() * kReservationsOfLine % kMostReserved;
+  return is_free(first) ? first : free_ticket_after(first);
+}
+
+std::uint32_t RecordRing::free_ticket_after(std::uint32_t first) const {
+  for (std::uint32_t step = 1; step < kMostReserved; ++step)
+    if (const std::uint32_t ticket = (first + step) % kMostReserved; is_free(ticket)) return ticket;
+  return kNoTicket;
 }
 
 // As far as everything is committed.
@@ -115,15 +117,14 @@ std::uint64_t RecordRing::advance_pending(std::uint64_t producer) {
   while (pending != producer) {
     const std::uint32_t length = length_at(pending);
     if ((length & kBusy) != 0) break;
-    const std::uint64_t step = bytes_of_record(length & ~kDiscarded);
-    pending = step > producer - pending ? producer : pending + step;
+    pending += std::min(bytes_of_record(length & ~kDiscarded), producer - pending);
   }
   control_->pending.store_relaxed(pending);
   return pending;
 }
 
 // Whether there is room for a record from `position` to `end`.
-bool RecordRing::has_room(std::uint64_t position, std::uint64_t end, std::uint64_t consumer) {
+inline bool RecordRing::has_room(std::uint64_t position, std::uint64_t end, std::uint64_t consumer) {
   const std::uint64_t most = size_ - 1;
   if (end - consumer > most) return false;
   if (end - control_->pending.load_relaxed() <= std::min(most, kPendingStep)) return true;
@@ -136,28 +137,28 @@ std::optional<RecordRing::Record> RecordRing::reserve(const sync::Actor& actor, 
   const std::uint64_t consumer = consumer_position();
   const sync::RobustGuard guard(control_->lock, actor, [&] { repair(); });
   const std::uint64_t position = control_->producer.load_relaxed(), end = position + length;
-  auto ticket = free_ticket(actor);
+  std::uint32_t ticket = free_ticket(actor);
   bool fits = has_room(position, end, consumer);
-  if (!fits || !ticket) [[unlikely]] {
+  if (!fits || ticket == kNoTicket) [[unlikely]] {
     // What the dead hold may be in the way: reservations, and records that nobody reads beyond.
-    if (!ticket || is_held_up()) (void)release_those_of_dead(actor);
+    if (ticket == kNoTicket || is_held_up()) (void)release_those_of_dead(actor);
     ticket = free_ticket(actor);
     fits = has_room(position, end, consumer);
   }
   const std::uint64_t page = kFirstDataPage + (position & (size_ - 1)) / kPage;
-  if (!fits || !ticket || !write(header_at(position), page << 32 | kBusy | size)) [[unlikely]] {
+  if (!fits || ticket == kNoTicket || !write(header_at(position), page << 32 | kBusy | size)) [[unlikely]] {
     control_->dropped.fetch_add_relaxed(1);
     return {};
   }
-  Reservation& reservation = control_->reservations[*ticket];
+  Reservation& reservation = control_->reservations[ticket];
   reservation.position.store_relaxed(position);
   reservation.owner.store_release(actor.self.word());  // pairs with discard_of_dead
   control_->producer.store_release(end);               // pairs with producer_position
   (void)write(producer_page_, end);
-  return Record{header_at(position) + kHeaderBytes, static_cast<std::uint32_t>(size), *ticket, position};
+  return Record{header_at(position) + kHeaderBytes, static_cast<std::uint32_t>(size), ticket, position};
 }
 
-void RecordRing::finish(std::uint64_t position, std::uint32_t size, bool discard) {
+inline void RecordRing::finish(std::uint64_t position, std::uint32_t size, bool discard) {
   const std::uint64_t end = (position & (size_ - 1)) + bytes_of_record(size);
   if (end > size_) [[unlikely]]
     (void)!portolan_fault_copy(data_, data_ + size_, end - size_);

@@ -72,13 +72,19 @@ class RecordRing {
     alignas(64) Reservation reservations[kMostReserved];
   };
   static constexpr std::uint32_t kReservationsOfLine = 64 / sizeof(Reservation);
+  static constexpr std::uint32_t kNoTicket = ~std::uint32_t{0};
+
   RecordRing(Bytes control, Bytes pages, std::uint64_t size);
 
   std::byte* header_at(std::uint64_t position) const { return data_ + (position & (size_ - 1)); }
   std::uint32_t length_at(std::uint64_t position) const;
   void repair();
   bool release_those_of_dead(const sync::Actor& actor);  // with the lock in hand
-  std::optional<std::uint32_t> free_ticket(const sync::Actor& actor) const;
+  bool is_free(std::uint32_t ticket) const {
+    return control_->reservations[ticket].owner.load_acquire() == 0;  // pairs with commit
+  }
+  std::uint32_t free_ticket(const sync::Actor& actor) const;
+  std::uint32_t free_ticket_after(std::uint32_t first) const;
   bool has_room(std::uint64_t position, std::uint64_t end, std::uint64_t consumer);
   std::uint64_t advance_pending(std::uint64_t producer);
   void finish(std::uint64_t position, std::uint32_t size, bool discard);
