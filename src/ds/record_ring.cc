@@ -19,8 +19,9 @@
 // Invariants    I1 producer_pos of the page says what `producer` says, but for a moment under the lock;
 //               I2 a record between the consumer's position and `producer` has a header, busy until it is
 //               committed; I3 a busy record has a reservation with its owner's name; I4 producer -
-//               consumer_pos ≤ size - 1, and producer - pending ≤ size - 1. Nothing in the pages is trusted:
-//               a consumer who writes nonsense loses records.
+//               consumer_pos ≤ size - 1, and producer - pending ≤ size - 1, where no record before `pending` is
+//               busy: by I3 the oldest reservation says how far that is. Nothing in the pages is trusted: a consumer
+//               who writes nonsense loses records.
 //
 // Linearization reserve: the store of `producer`. commit: the store of the header's length without the busy bit,
 //               which pairs with the consumer's acquire load.
@@ -55,7 +56,7 @@ bool write(std::byte* to, T value) {
   return try_store(to, value);
 }
 
-// What is committed is found out when so many bytes may have been, and not of each record by itself.
+// How far everything is committed is found out anew when so many bytes, or a part of the ring, may have been.
 constexpr std::uint64_t kPendingStep = 4096;
 
 constexpr std::uint64_t bytes_of_record(std::uint64_t size) {
@@ -110,24 +111,25 @@ std::uint32_t RecordRing::free_ticket_after(std::uint32_t first) const {
   return kNoTicket;
 }
 
-// As far as everything is committed.
+// Up to the oldest record that is reserved, everything is committed. The lock is held: none is being
+// reserved.
 std::uint64_t RecordRing::advance_pending(std::uint64_t producer) {
-  std::uint64_t pending = control_->pending.load_relaxed();
-  if (producer - pending > size_) pending = producer;  // no state of ours
-  while (pending != producer) {
-    const std::uint32_t length = length_at(pending);
-    if ((length & kBusy) != 0) break;
-    pending += std::min(bytes_of_record(length & ~kDiscarded), producer - pending);
+  std::uint64_t behind = 0;
+  for (const Reservation& one : control_->reservations) {
+    if (one.owner.load_acquire() == 0) continue;  // pairs with commit
+    const std::uint64_t distance = producer - one.position.load_relaxed();
+    if (distance <= size_) behind = std::max(behind, distance);
   }
-  control_->pending.store_relaxed(pending);
-  return pending;
+  control_->pending.store_relaxed(producer - behind);
+  return producer - behind;
 }
 
 // Whether there is room for a record from `position` to `end`.
 inline bool RecordRing::has_room(std::uint64_t position, std::uint64_t end, std::uint64_t consumer) {
   const std::uint64_t most = size_ - 1;
   if (end - consumer > most) return false;
-  if (end - control_->pending.load_relaxed() <= std::min(most, kPendingStep)) return true;
+  if (end - control_->pending.load_relaxed() <= std::min(most, std::max(kPendingStep, size_ / 16)))
+    return true;
   return end - advance_pending(position) <= most;
 }
 
@@ -141,7 +143,8 @@ std::optional<RecordRing::Record> RecordRing::reserve(const sync::Actor& actor, 
   bool fits = has_room(position, end, consumer);
   if (!fits || ticket == kNoTicket) [[unlikely]] {
     // What the dead hold may be in the way: reservations, and records that nobody reads beyond.
-    if (ticket == kNoTicket || is_held_up()) (void)release_those_of_dead(actor);
+    const bool consumer_has_read = end - consumer <= size_ - 1;
+    if (ticket == kNoTicket || consumer_has_read || is_held_up()) (void)release_those_of_dead(actor);
     ticket = free_ticket(actor);
     fits = has_room(position, end, consumer);
   }
