@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies that survive bad pointers. The two routines (fault_copy.S), and code that is made at run time
-// (answer_faults_by), are the only instructions in this process whose SIGSEGV and SIGBUS are answered by a
-// jump: the handler sees that the program counter lies inside them and makes them return false. Everything
-// else goes to whoever handled the signal before.
+// Copies that survive bad pointers. The two routines (fault_copy.S), the accesses of fault_access.h and code
+// that is made at run time (answer_faults_by) are the only instructions in this process whose SIGSEGV and
+// SIGBUS are answered by a jump: the handler sees that the program counter is at one of them and goes on
+// where it has failed. Everything else goes to whoever handled the signal before.
 #pragma once
 #include <signal.h>
 
@@ -14,8 +14,8 @@ namespace portolan {
 // Installs the handler, chained before the ones now in place. Idempotent; called by whoever opens a runtime.
 void install_fault_handler();
 
-// True if the signal came from such an instruction and `context` was changed to go on elsewhere. The shim's
-// own handler calls this first, and then the client's.
+// True if the signal came from one of them and `context` was changed to go on elsewhere. The shim's own
+// handler calls this first, and then the client's.
 bool fixup_fault(int signal, siginfo_t* info, void* context);
 
 // Other instructions that may fault: `find_landing` says where the run goes on after the one at an address;

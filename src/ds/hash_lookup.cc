@@ -64,14 +64,20 @@ bool HashTable::locate(const void* key, std::uint64_t hash, Found& found) const 
   return locate_as<KeyKind::kOther>(key, hash, found);
 }
 
+bool HashTable::locate(const void* key, Found& found) const {
+  if (kind_ != KeyKind::kWords) [[unlikely]]
+    return locate(key, hash(key), found);
+  return locate_near<KeyKind::kWords>(key, hash_as<KeyKind::kWords>(wanted<KeyKind::kWords>(key)), found);
+}
+
 std::byte* HashTable::find(const void* key) const {
   Found found;
-  return locate(key, hash(key), found) ? value_of(found.element) : nullptr;
+  return locate(key, found) ? value_of(found.element) : nullptr;
 }
 
 std::byte* HashTable::find_and_keep(const void* key) const {
   Found found;
-  if (!locate(key, hash(key), found)) return nullptr;
+  if (!locate(key, found)) return nullptr;
   order_.note_hit(found.index);
   return value_of(found.element);
 }
@@ -100,7 +106,7 @@ void HashTable::read_key(Element* from, void* key) const {
 }
 
 // The hash of an element's key, which is read piece by piece: it may be too long for a stack.
-std::uint64_t HashTable::hash_of(Element* from) const {
+std::uint64_t HashTable::hash_of_other(Element* from) const {
   if (shape_.key_size <= 16) {
     alignas(8) std::byte key[16];
     read_key(from, key);
