@@ -12,9 +12,9 @@
 //               control (the runtime's own): lock, producer, pending, dropped, watch |
 //               reservations { owner, position }, where each thread begins to look in a line of its own
 //               Positions count bytes for ever; where they point is position mod size. The two halves of the data
-//               are different memory here: a record that crosses the end is written on into the second half, and
-//               what lies there is copied to the beginning of the first before the record is committed, for
-//               readers that wrap around.
+//               are different memory here: a record that crosses the end is written on into the second half, which
+//               at first has what lies at the beginning of the first; what lies there is copied back before the
+//               record is committed, for readers that wrap around.
 //
 // Invariants    I1 producer_pos of the page says what `producer` says, but for a moment under the lock;
 //               I2 a record between the consumer's position and `producer` has a header, busy until it is
@@ -153,6 +153,9 @@ std::optional<RecordRing::Record> RecordRing::reserve(const sync::Actor& actor, 
     control_->dropped.fetch_add_relaxed(1);
     return {};
   }
+  // Beyond the end lies what lies at the beginning, also where the record will not be written.
+  if (const std::uint64_t at = position & (size_ - 1); at + length > size_) [[unlikely]]
+    (void)!portolan_fault_copy(data_ + size_, data_, at + length - size_);
   Reservation& reservation = control_->reservations[ticket];
   reservation.position.store_relaxed(position);
   reservation.owner.store_release(actor.self.word());  // pairs with discard_of_dead

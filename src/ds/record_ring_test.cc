@@ -114,6 +114,22 @@ TEST(RecordRing, what_crosses_the_end_is_at_the_beginning_too) {
     EXPECT_EQ(data[(4 * 1008 + 8 + i) % kSize], static_cast<std::byte>(i + 1)) << i;
 }
 
+TEST(RecordRing, what_is_not_written_of_a_record_across_the_end_is_as_it_was_at_the_beginning) {
+  Ring test;
+  const auto first = test.ring.reserve(test.actor, 4000);
+  ASSERT_TRUE(first);
+  std::memset(first->bytes, 0x5a, 4000);
+  test.ring.commit(*first, false);
+  test.consume_to(4008);
+  const auto across = test.ring.reserve(test.actor, 200);
+  ASSERT_TRUE(across);
+  EXPECT_EQ(across->bytes[79], std::byte{0});  // the last before the end; then the first one's header
+  EXPECT_EQ(across->bytes[88], std::byte{0x5a});
+  EXPECT_EQ(across->bytes[199], std::byte{0x5a});
+  test.ring.commit(*across, false);
+  EXPECT_EQ(test.pages[2 * RecordRing::kPage + 119], std::byte{0x5a});
+}
+
 TEST(RecordRing, records_of_the_dead_are_discarded_and_those_of_the_living_not) {
   Ring test;
   const auto mine = test.ring.reserve(test.actor, 8), theirs = test.ring.reserve(test.other, 16);
