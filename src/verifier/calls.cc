@@ -101,6 +101,8 @@ Result<void> Walk::check_map_allows(const CallMeta& meta) {
   if (meta.map == nullptr) return {};
   const auto type = static_cast<abi::MapType>(meta.map->type);
   const std::uint32_t id = meta.prototype->id;
+  if (id == kTailCall && type != abi::MapType::kProgArray)
+    return refuse(EINVAL, "expected prog array map for tail call");
   if (!may_be_given(id, type))
     return refuse(EINVAL, "cannot pass map_type {} into func {}#{}", meta.map->type, meta.prototype->name,
                   id);
