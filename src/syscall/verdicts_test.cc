@@ -44,7 +44,9 @@ constexpr abi::Insn if_above(std::uint8_t left, std::int32_t right, std::int16_t
 constexpr abi::Insn ask(std::int32_t helper) { return {0x85, 0, 0, helper}; }
 constexpr abi::Insn call_function(std::int32_t by) { return {0x85, 0x10, 0, by}; }
 constexpr abi::Insn kExit{0x95, 0, 0, 0}, kRest{0, 0, 0, 0};
-constexpr abi::Insn map_of(std::uint8_t to) { return {0x18, regs(to, 1), 0, 0}; }  // and kRest
+// A hash of 48 bytes, or an array of four such; and kRest.
+constexpr abi::Insn map_of(std::uint8_t to) { return {0x18, regs(to, 1), 0, 0}; }
+constexpr abi::Insn array_of(std::uint8_t to) { return {0x18, regs(to, 1), 0, 1}; }
 
 constexpr std::int32_t kLookup = 1, kRandom = 7, kClassid = 17, kNetnsCookie = 122, kSkLookupTcp = 84,
                        kSkRelease = 86, kSkFullsock = 95, kTcpSock = 96, kListenerSock = 98, kLoop = 181,
@@ -88,10 +90,13 @@ class Verdicts : public World {
   void expect(const Verdict& row) {
     SCOPED_TRACE(row.name);
     const long map = create({.type = abi::MapType::kHash, .key_size = 8, .value_size = 48});
+    const long array = create({.type = abi::MapType::kArray, .value_size = 48, .max_entries = 4});
     ASSERT_GE(map, 0);
+    ASSERT_GE(array, 0);
     Code code = row.code;
     for (std::size_t i = 0; i < code.size(); ++i)
-      if (code[i].code == 0x18 && code[i].src() == 1) code[i].imm = static_cast<std::int32_t>(map);
+      if (code[i].code == 0x18 && code[i].src() == 1)
+        code[i].imm = static_cast<std::int32_t>(code[i].imm == 0 ? map : array);
     std::string log(1 << 20, '\0');
     abi::Attr attr{};
     attr.prog_load.prog_type = row.type;
@@ -307,6 +312,15 @@ TEST_F(Verdicts, a_callback_that_is_never_called_may_be_named) {
                  0,
                  "",
                  {0, 10, 12}});
+  const auto at_the_end = [](std::int32_t rounds) -> Code {
+    return {mov(r1, rounds), {0x18, regs(r2, 4), 0, 6},
+            kRest,           mov(r3, 0),
+            mov(r4, 0),      ask(kLoop),
+            mov(r0, 0),      kExit,
+            mov(r0, 0),      kExit};
+  };
+  expect({{"alone", kFilter, at_the_end(0), 0, "", {0, 8}},
+          {"and called", kFilter, at_the_end(1), 0, "", {0, 8}}});
 }
 
 TEST_F(Verdicts, numbers_that_are_one_learn_from_each_other) {
@@ -394,6 +408,31 @@ TEST_F(Verdicts, a_pointer_beyond_the_packet_stays_there_until_it_steps_back) {
                      mov(r0, 0),
                      kExit},
        EACCES, "R9 !read_ok"},
+  });
+}
+
+TEST_F(Verdicts, an_array_has_a_value_for_each_key_that_is_small_enough) {
+  const auto program = [](std::int32_t bytes, std::int32_t key) -> Code {
+    const abi::Insn put_key = bytes == 8 ? put(r10, -8, key) : abi::Insn{0x62, r10, -8, key};
+    return {put_key,      move(r2, r10),       add(r2, -8), array_of(r1), kRest,
+            ask(kLookup), load(8, r0, r0, 40), mov(r0, 0),  kExit};
+  };
+  const auto chosen = [](std::int32_t key, std::int32_t other) -> Code {
+    return {ask(kRandom),   mov(r1, key),          if_equal(r0, 0, 1),
+            mov(r1, other), store(4, r10, -8, r1), move(r2, r10),
+            add(r2, -8),    array_of(r1),          kRest,
+            ask(kLookup),   load(8, r0, r0, 40),   mov(r0, 0),
+            kExit};
+  };
+  constexpr const char* kMayBeNull = "R0 invalid mem access 'map_value_or_null'";
+  expect({
+      {"the first", kFilter, program(4, 0), 0, ""},
+      {"the last", kFilter, program(4, 3), 0, ""},
+      {"one beyond", kFilter, program(4, 4), EACCES, kMayBeNull},
+      {"zero of more bytes", kFilter, program(8, 0), EACCES, kMayBeNull},
+      {"another number of more bytes", kFilter, program(8, 1), EACCES, kMayBeNull},
+      {"one of two", kFilter, chosen(1, 2), 0, ""},
+      {"one of two, one of which is beyond", kFilter, chosen(1, 5), EACCES, kMayBeNull},
   });
 }
 
