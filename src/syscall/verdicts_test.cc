@@ -292,6 +292,32 @@ TEST_F(Verdicts, bpf_loop_calls_back_as_often_as_it_is_told) {
   });
 }
 
+TEST_F(Verdicts, numbers_that_change_from_round_to_round_come_to_rest) {
+  // As many rounds as a random number says, each of which adds to what nothing depends on.
+  expect(Verdict{"a sum",
+                 kFilter,
+                 {put(r10, -16, 0),
+                  ask(kRandom),
+                  move(r1, r0),
+                  {0x18, regs(r2, 4), 0, 7},
+                  kRest,
+                  move(r3, r10),
+                  add(r3, -16),
+                  mov(r4, 0),
+                  ask(kLoop),
+                  load(8, r0, r10, -16),
+                  kExit,
+                  // the callback
+                  load(8, r1, r2, 0),
+                  add(r1, 3),
+                  store(8, r2, 0, r1),
+                  mov(r0, 0),
+                  kExit},
+                 0,
+                 "",
+                 {0, 11}});
+}
+
 TEST_F(Verdicts, a_callback_that_is_never_called_may_be_named) {
   expect(Verdict{"before another one",
                  kFilter,

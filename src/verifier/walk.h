@@ -78,7 +78,11 @@ class Walk {
   void depend_on(const RegState& number) {
     if (number.is_scalar()) depend_on(number.from);
   }
-  void depend_on(Dependencies places);
+  void depend_on(const Dependencies& places) {
+    depend_on(places, &Checkpoint::precise);
+    depend_on(places, &Checkpoint::used);
+  }
+  void depend_on(Dependencies places, Dependencies Checkpoint::* set);
   void depend_on_what_mattered(const Checkpoint& old, bool on_everything);
   void start_from_checkpoint(Checkpoint& checkpoint);
   // What these bytes of stack hold matters to this path.
