@@ -28,6 +28,9 @@ struct Source {
   std::span<const std::uint64_t> wide;
   std::span<map::Map* const> maps;  // as the notes number them
   TailCall tail_call;
+  // Not 0: immediate operands and constants do not stand in the code as they are, but combined with random
+  // numbers that grow from this one (constant blinding).
+  std::uint64_t blinding = 0;
 };
 
 inline constexpr std::uint32_t kMaxLoops = 8 * 1024 * 1024;  // may_goto falls through so often in one frame
