@@ -2,6 +2,7 @@
 #include "abi/prog_flags.h"
 #include "abi/prog_type.h"
 #include "base/clock.h"
+#include "map/kernel_btf.h"
 #include "syscall/program_source.h"
 #include "syscall/user_log.h"
 #include "verifier/program.h"
@@ -46,15 +47,25 @@ bool may_attach(abi::ProgType type, std::uint32_t attach_type) {
     case kNetfilter:
       return is_one_of({A::kNetfilter});
     case kSyscall:
-      return attach_type == 0;
-    case kTracing:  // these four name what they attach to by BTF, of which the kernel's is not here
-    case kStructOps:
     case kExt:
-    case kLsm:
-      return false;
+      return attach_type == 0;
     default:
       return true;
   }
+}
+
+bool attaches_by_btf(abi::ProgType type) {
+  using enum abi::ProgType;
+  return type == kTracing || type == kLsm || type == kStructOps || type == kExt;
+}
+
+// EINVAL. To programs of the runtime nothing is attached yet.
+Result<void> check_attach_target(const abi::ProgLoadAttr& attr) {
+  if (attr.attach_prog_fd != 0) return fail(EINVAL);
+  if (attr.attach_btf_id == 0) return {};
+  if (attr.attach_btf_id > abi::btf::kMaxType || !map::has_kernel_btf()) return fail(EINVAL);
+  if (!attaches_by_btf(static_cast<abi::ProgType>(attr.prog_type))) return fail(EINVAL);
+  return {};
 }
 
 bool is_gpl_compatible(std::string_view license) {
@@ -119,7 +130,7 @@ Result<long> prog_load(const Call& call) {
     return fail(EINVAL);  // nothing is a token
   }
   if (attr.insn_cnt == 0 || attr.insn_cnt > abi::kMaxInsns) return fail(E2BIG);
-  if (attr.attach_prog_fd != 0 || attr.attach_btf_id != 0) return fail(EINVAL);
+  TRY(check_attach_target(attr));
   if (!may_attach(static_cast<abi::ProgType>(attr.prog_type), attr.expected_attach_type)) return fail(EINVAL);
   verifier::UnverifiedProgram program;
   program.insns = TRY(copy_insns(call));
@@ -129,6 +140,7 @@ Result<long> prog_load(const Call& call) {
   if (attr.prog_type == 0 || attr.prog_type >= abi::kProgTypeEnd) return fail(EINVAL);
   program.type = static_cast<abi::ProgType>(attr.prog_type);
   program.expected_attach_type = attr.expected_attach_type;
+  program.attach_btf_id = attr.attach_btf_id;
   program.flags = attr.prog_flags;
   program.gpl_compatible = is_gpl_compatible(license);
   program.possible_cpus = call.runtime.possible_cpus();

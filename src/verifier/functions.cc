@@ -313,7 +313,12 @@ Result<void> Walk::leave_program() {
                     name_of(result.type));
     return {};
   }
-  const ReturnRange range = return_range(program_.type, program_.expected_attach_type);
+  ReturnRange range = return_range(program_.type, program_.expected_attach_type);
+  if (program_.type == abi::ProgType::kLsm) {
+    const auto of_hook = lsm_return_range(target_);
+    if (!of_hook) return {};
+    range = *of_hook;
+  }
   if (range.any) return {};
   if (!result.is_scalar())
     return refuse(EINVAL, "At program exit the register R0 is not a known value ({})", name_of(result.type));

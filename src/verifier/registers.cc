@@ -33,8 +33,22 @@ const char* name_of(RegType type) {
       return "func";
     case RegType::kDynptr:
       return "dynptr_ptr";
+    case RegType::kFlowKeys:
+      return "flow_keys";
+    case RegType::kTracepointBuffer:
+      return "tp_buffer";
+    case RegType::kKernelObject:
+      return "ptr_";
   }
   return "";
+}
+
+std::string type_text(const RegState& reg) {
+  if (reg.type != RegType::kKernelObject)
+    return fmt::format("{}{}", name_of(reg.type), reg.maybe_null ? "_or_null" : "");
+  constexpr const char* kTrust[] = {"", "trusted_", "untrusted_", "user_", "percpu_"};
+  return fmt::format("{}{}{}", kTrust[static_cast<unsigned>(reg.trust)], name_of(reg.type),
+                     reg.maybe_null ? "or_null_" : "");
 }
 
 std::string to_text(const RegState& reg) {
@@ -63,7 +77,7 @@ std::string to_text(const RegState& reg) {
     add(to_text(reg.bounds));
   else if (reg.bounds.value() != 0)
     add(fmt::format("imm={:x}", reg.bounds.value()));
-  return fmt::format("{}{}({})", name_of(reg.type), reg.maybe_null ? "_or_null" : "", details);
+  return fmt::format("{}({})", type_text(reg), details);
 }
 
 Result<void> Walk::check_readable(unsigned number) {
