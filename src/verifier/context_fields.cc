@@ -58,11 +58,12 @@ enum class FieldAccess : std::uint8_t {
   kNever,
   kWhole,
   kFirst,       // kWhole, of the first element only
-  kPart,        // any aligned part of it
-  kHalf,        // any aligned part of two bytes or more
-  kFromStart,   // its first bytes
-  kPartOrTwo,   // kPart, or it and what follows together
-  kWholeOrTwo,  // kWhole, or it and what follows together
+  kPart,          // any aligned part of it
+  kHalf,          // any aligned part of two bytes or more
+  kFromStart,     // its first bytes
+  kPartOrTwo,     // kPart, or two elements together
+  kWholeOrTwo,    // kWhole, or two elements together
+  kPartOrPadded,  // kPart, or with the padding behind it
 };
 using enum FieldAccess;
 
@@ -119,7 +120,8 @@ bool is_allowed(const Field& field, FieldAccess access, std::uint32_t offset, st
   const std::uint32_t in_field = offset - field.offset, in_unit = in_field % field.unit;
   const bool is_whole = in_unit == 0 && size == field.unit;
   const bool is_part = in_unit + size <= field.unit;
-  const bool is_two = size == 2 * field.unit && in_unit == 0;
+  const bool is_double = size == 2 * field.unit && in_unit == 0;
+  const bool is_two = is_double && in_field + size <= field.bytes;
   switch (access) {
     case kNever:
       return false;
@@ -137,6 +139,8 @@ bool is_allowed(const Field& field, FieldAccess access, std::uint32_t offset, st
       return is_part || is_two;
     case kWholeOrTwo:
       return is_whole || is_two;
+    case kPartOrPadded:
+      return is_part || is_double;
   }
   return false;
 }
