@@ -54,6 +54,16 @@ bool may_attach(abi::ProgType type, std::uint32_t attach_type) {
   }
 }
 
+// What 0 stands for, where it is older than the field.
+std::uint32_t fixed_attach_type(abi::ProgType type, std::uint32_t attach_type) {
+  if (attach_type != 0) return attach_type;
+  if (type == abi::ProgType::kCgroupSock)
+    return static_cast<std::uint32_t>(abi::AttachType::kCgroupInetSockCreate);
+  if (type == abi::ProgType::kSkReuseport)
+    return static_cast<std::uint32_t>(abi::AttachType::kSkReuseportSelect);
+  return 0;
+}
+
 bool attaches_by_btf(abi::ProgType type) {
   using enum abi::ProgType;
   return type == kTracing || type == kLsm || type == kStructOps || type == kExt;
@@ -139,7 +149,7 @@ Result<long> prog_load(const Call& call) {
   if (attr.prog_ifindex != 0) return fail(EINVAL);  // there is no device to offload to
   if (attr.prog_type == 0 || attr.prog_type >= abi::kProgTypeEnd) return fail(EINVAL);
   program.type = static_cast<abi::ProgType>(attr.prog_type);
-  program.expected_attach_type = attr.expected_attach_type;
+  program.expected_attach_type = fixed_attach_type(program.type, attr.expected_attach_type);
   program.attach_btf_id = attr.attach_btf_id;
   program.flags = attr.prog_flags;
   program.gpl_compatible = is_gpl_compatible(license);

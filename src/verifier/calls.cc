@@ -40,7 +40,7 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
   const helper::Prototype* prototype = helper::find(id);
   if (prototype == nullptr) return refuse(EINVAL, "invalid func unknown#{}", insn.imm);
   const bool is_sleepable = (program_.flags & abi::prog_flag::kSleepable) != 0;
-  if (!helper::is_available(*prototype, program_.type, is_sleepable))
+  if (!helper::is_available(*prototype, program_.type, program_.expected_attach_type))
     return refuse(EINVAL, "program of this type cannot use helper {}#{}", prototype->name, id);
   if (prototype->gpl_only && !program_.gpl_compatible)
     return refuse(EINVAL, "cannot call GPL-restricted function from non-GPL compatible program");
@@ -48,6 +48,8 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
     return refuse(EINVAL, "helper call might sleep in a non-sleepable prog");
   if (prototype->function == nullptr)
     return refuse(EINVAL, "helper {}#{} is not supported: {}", prototype->name, id, prototype->note);
+  if (!helper::takes_context_of(*prototype, program_.type))
+    return refuse(EINVAL, "helper {}#{} is not supported in programs of this type", prototype->name, id);
 
   CallMeta meta;
   meta.prototype = prototype;
@@ -380,6 +382,12 @@ void Walk::set_result(const CallMeta& meta) {
       result.is_record = true;
       state_.references.push_back({result.reference, at_, state_.callbacks()});
       return;
+    case Ret::kTask: {
+      // Where the kernel's types cannot be known, nothing is known of the result.
+      const Result<RegState> task = kernel_object("task_struct");
+      result = task ? *task : RegState::unknown();
+      return;
+    }
     case Ret::kOtherOrNull:
       result = RegState::number(0);  // no helper that is here gives any
       return;

@@ -13,8 +13,13 @@ namespace portolan::verifier {
 Result<RegState> Walk::kernel_object(const char* struct_name) {
   const btf::Btf* const types = TRY(map::kernel_btf());
   RegState object = RegState::pointer(RegType::kKernelObject);
-  object.mem_size = TRY(types->find_by_name(struct_name, btf::Kind::kStruct));
   object.trust = Trust::kTrusted;
+  for (const auto& [name, id] : kernel_structs_)
+    if (name == struct_name) object.mem_size = id;
+  if (object.mem_size == 0) {  // there are a hundred thousand types to look through
+    object.mem_size = TRY(types->find_by_name(struct_name, btf::Kind::kStruct));
+    kernel_structs_.emplace_back(struct_name, object.mem_size);
+  }
   return object;
 }
 

@@ -205,6 +205,7 @@ class Walk {
   std::unordered_map<const Checkpoint*, std::unique_ptr<Checkpoint>>
       retired_;  // not listed, but on unfinished paths
   std::vector<bool> called_;
+  std::vector<std::pair<std::string_view, std::uint32_t>> kernel_structs_;  // that were asked for by name
   std::uint32_t insns_walked_ = 0, jumps_walked_ = 0;
   std::uint32_t insns_at_checkpoint_ = 0, jumps_at_checkpoint_ = 0;
   std::uint32_t total_states_ = 0, peak_states_ = 0, states_now_ = 0, most_states_of_insn_ = 0;
