@@ -69,9 +69,22 @@ bool attaches_by_btf(abi::ProgType type) {
   return type == kTracing || type == kLsm || type == kStructOps || type == kExt;
 }
 
-// EINVAL. To programs of the runtime nothing is attached yet.
-Result<void> check_attach_target(const abi::ProgLoadAttr& attr) {
-  if (attr.attach_prog_fd != 0) return fail(EINVAL);
+// Of what prog_types.def says that nothing of it loads, struct_ops and ext say more than that in the log.
+bool is_known_type(std::uint32_t type) {
+  return type != 0 && type < abi::kProgTypeEnd &&
+         type != static_cast<std::uint32_t>(abi::ProgType::kLircMode2);
+}
+
+// EINVAL, EBADF; kEnotsupp: a BTF that is not the kernel's. To programs nothing is attached yet.
+Result<void> check_attach_target(const Call& call) {
+  const abi::ProgLoadAttr& attr = call.attr.prog_load;
+  if (attr.attach_prog_fd != 0) {
+    const int fd = TRY(call.caller.resolve_fd(static_cast<int>(attr.attach_prog_fd)));
+    const auto target = call.runtime.target_of_any_fd(fd);
+    if (!target || target->view->kind() != object::Kind::kBtf) return fail(EINVAL);
+    if (target->view->id() != object::kKernelBtfId) return fail(kEnotsupp);
+    if (attr.attach_btf_id == 0) return fail(EINVAL);
+  }
   if (attr.attach_btf_id == 0) return {};
   if (attr.attach_btf_id > abi::btf::kMaxType || !map::has_kernel_btf()) return fail(EINVAL);
   if (!attaches_by_btf(static_cast<abi::ProgType>(attr.prog_type))) return fail(EINVAL);
@@ -140,14 +153,14 @@ Result<long> prog_load(const Call& call) {
     return fail(EINVAL);  // nothing is a token
   }
   if (attr.insn_cnt == 0 || attr.insn_cnt > abi::kMaxInsns) return fail(E2BIG);
-  TRY(check_attach_target(attr));
+  TRY(check_attach_target(call));
   if (!may_attach(static_cast<abi::ProgType>(attr.prog_type), attr.expected_attach_type)) return fail(EINVAL);
   verifier::UnverifiedProgram program;
   program.insns = TRY(copy_insns(call));
   const std::string license = TRY(copy_license(call));
   if (attr.signature != 0) return fail(EINVAL);     // there are no keyrings
   if (attr.prog_ifindex != 0) return fail(EINVAL);  // there is no device to offload to
-  if (attr.prog_type == 0 || attr.prog_type >= abi::kProgTypeEnd) return fail(EINVAL);
+  if (!is_known_type(attr.prog_type)) return fail(EINVAL);
   program.type = static_cast<abi::ProgType>(attr.prog_type);
   program.expected_attach_type = fixed_attach_type(program.type, attr.expected_attach_type);
   program.attach_btf_id = attr.attach_btf_id;

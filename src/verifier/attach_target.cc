@@ -208,6 +208,21 @@ bool arguments_are_trusted(const UnverifiedProgram& program, const AttachTarget&
   return attaches(program, A::kTraceRawTp) || attaches(program, A::kTraceIter);
 }
 
+bool may_be_null(std::string_view tracepoint, std::size_t argument) {
+  struct Argument {
+    std::string_view tracepoint;
+    std::size_t argument;
+  };
+  static constexpr Argument kArguments[] = {
+#define MAY_BE_NULL(tracepoint, argument) {#tracepoint, argument},
+#include "verifier/tracepoint_nulls.def"
+#undef MAY_BE_NULL
+  };
+  for (const Argument& one : kArguments)
+    if (one.tracepoint == tracepoint && one.argument == argument) return true;
+  return false;
+}
+
 // By the type tags that follow a pointer.
 Trust tagged(const btf::Btf& types, std::uint32_t id, Trust otherwise) {
   const btf::Type& type = *types.type(id);
@@ -274,10 +289,13 @@ AttachedAccess check_attached_access(const UnverifiedProgram& program, const Att
   AttachedAccess access{true, pointed};
   access.trust =
       tagged(types, type.type, arguments_are_trusted(program, target) ? Trust::kTrusted : Trust::kNone);
-  const bool is_object_of_iterator = attaches(program, A::kTraceIter) && argument != 0;
   const std::string_view parameter =
       argument < parameters.size() ? types.name(parameters[argument].name_off) : "";
-  access.maybe_null = is_object_of_iterator || parameter.ends_with("__nullable");
+  access.maybe_null = parameter.ends_with("__nullable");
+  // An iterator ends with a call without an object; the map whose elements it goes through stays.
+  if (attaches(program, A::kTraceIter) && argument != 0)
+    access.maybe_null = target.name == "bpf_iter_bpf_map" || types.name(there) != std::string_view("bpf_map");
+  if (attaches(program, A::kTraceRawTp)) access.maybe_null |= may_be_null(target.name, argument);
   return access;
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 using btf::Kind;
 
-// An array of any dimensions as one of so many bytes of elements.
+// Of an array of any dimensions.
 struct Elements {
   std::uint32_t type;
   std::uint32_t bytes;  // of one
@@ -59,7 +59,7 @@ Result<StructField> find_struct_field(const btf::Btf& types, std::uint32_t id, s
   // Each turn goes into a member: types that contain themselves have not passed the check of the BTF.
   for (;;) {
     const btf::Type& type = *types.type(id);
-    const char* const name = types.name(type);
+    const char* const name = type.name_off == 0 ? "(anon)" : types.name(type);
     if (!btf::is_aggregate(type)) return refuse(log, EINVAL, "Type '{}' is not a struct", name);
     const auto members = types.members(type);
     is_untrusted |= btf::is(type, Kind::kUnion) && members.size() != 1;
