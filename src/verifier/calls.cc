@@ -4,6 +4,7 @@
 
 #include "isa/insn.h"
 #include "verifier/helper_ids.h"
+#include "verifier/kernel_symbols.h"
 #include "verifier/map_helpers.h"
 #include "verifier/walk.h"
 
@@ -30,7 +31,7 @@ Result<Walk::Next> Walk::call(const abi::Insn& insn) {
       TRY(call_helper(insn));
       return Next::kFollow;
     case abi::PseudoCall::kKfunc:
-      return refuse(EINVAL, "calling kernel functions is not supported: kernel function #{}", insn.imm);
+      return refuse(EINVAL, "kernel function {} is not supported", kernel_function_name(insn));
   }
   return refuse(EINVAL, "BPF_CALL uses reserved fields");
 }

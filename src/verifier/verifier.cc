@@ -8,6 +8,7 @@
 
 #include "verifier/attach_target.h"
 #include "verifier/encoding.h"
+#include "verifier/kernel_symbols.h"
 #include "verifier/map_references.h"
 #include "verifier/walk.h"
 
@@ -49,6 +50,7 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
   Facts facts;
   facts.insns.resize(program.insns.size());
   TRY(resolve_maps(program, maps, facts, log));
+  TRY(resolve_kernel_symbols(program, log));
   program.sha256 = nullptr;  // it was for the maps, and may not live as long as the program
   TRY(check_flow(program, structure, log));
   const AttachTarget target = TRY(find_attach_target(program, log));
