@@ -167,7 +167,7 @@ struct SkReuseportMd {  // struct sk_reuseport_md
 };
 static_assert(sizeof(SkReuseportMd) == 56);
 
-struct SkLookup {  // struct bpf_sk_lookup
+struct SkLookup {    // struct bpf_sk_lookup
   std::uint64_t sk;  // or, in BPF_PROG_TEST_RUN, the cookie of the one that was chosen
   std::uint32_t family;
   std::uint32_t protocol;

@@ -80,8 +80,8 @@ inline constexpr std::uint32_t kHelperEnd = 212;  // one past the newest of Linu
 const Prototype* find(std::uint32_t id);
 // Whether such programs have it, as the kernel decides (get_func_proto of their type).
 bool is_available(const Prototype& prototype, abi::ProgType type, std::uint32_t expected_attach_type);
-// Whether it is for their contexts, too, that its function was made: the kernel has another one of that number
-// for some types.
+// Whether it is for their contexts, too, that its function was made: the kernel has another one of that
+// number for some types.
 bool takes_context_of(const Prototype& prototype, abi::ProgType type);
 
 }  // namespace portolan::helper

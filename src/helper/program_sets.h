@@ -33,12 +33,13 @@ constexpr Set ways(Ways... which) {
 
 inline constexpr Set kNobody = 0;
 inline constexpr Set kByBtf = set(Type::kTracing, Type::kLsm);
-inline constexpr Set kEvery = kByBtf | set(
-    Type::kSocketFilter, Type::kKprobe, Type::kSchedCls, Type::kSchedAct, Type::kTracepoint, Type::kXdp,
-    Type::kPerfEvent, Type::kCgroupSkb, Type::kCgroupSock, Type::kLwtIn, Type::kLwtOut, Type::kLwtXmit,
-    Type::kSockOps, Type::kSkSkb, Type::kCgroupDevice, Type::kSkMsg, Type::kRawTracepoint,
-    Type::kCgroupSockAddr, Type::kLwtSeg6local, Type::kSkReuseport, Type::kFlowDissector, Type::kCgroupSysctl,
-    Type::kRawTracepointWritable, Type::kCgroupSockopt, Type::kSkLookup, Type::kSyscall, Type::kNetfilter);
+inline constexpr Set kEvery =
+    kByBtf | set(Type::kSocketFilter, Type::kKprobe, Type::kSchedCls, Type::kSchedAct, Type::kTracepoint,
+                 Type::kXdp, Type::kPerfEvent, Type::kCgroupSkb, Type::kCgroupSock, Type::kLwtIn,
+                 Type::kLwtOut, Type::kLwtXmit, Type::kSockOps, Type::kSkSkb, Type::kCgroupDevice,
+                 Type::kSkMsg, Type::kRawTracepoint, Type::kCgroupSockAddr, Type::kLwtSeg6local,
+                 Type::kSkReuseport, Type::kFlowDissector, Type::kCgroupSysctl, Type::kRawTracepointWritable,
+                 Type::kCgroupSockopt, Type::kSkLookup, Type::kSyscall, Type::kNetfilter);
 inline constexpr Set kEveryAndLirc = kEvery | set(Type::kLircMode2);
 inline constexpr Set kCgroupRetval = ways(Way::kRetval);
 inline constexpr Set kCgroupSkb = set(Type::kCgroupSkb);

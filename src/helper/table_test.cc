@@ -52,7 +52,8 @@ TEST(Helpers, prototypes_of_those_that_take_memory_pair_it_with_a_size) {
 TEST(Helpers, functions_that_look_into_the_context_go_to_programs_that_have_it) {
   const ProgType skb_types[] = {ProgType::kSocketFilter, ProgType::kSchedCls, ProgType::kSchedAct,
                                 ProgType::kCgroupSkb,    ProgType::kLwtIn,    ProgType::kLwtOut,
-                                ProgType::kLwtXmit,      ProgType::kSkSkb,    ProgType::kLwtSeg6local, ProgType::kFlowDissector};
+                                ProgType::kLwtXmit,      ProgType::kSkSkb,    ProgType::kLwtSeg6local,
+                                ProgType::kFlowDissector};
   for (std::uint32_t id = 1; id < kHelperEnd; ++id) {
     const Prototype& prototype = *find(id);
     const std::string_view name = prototype.name;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The types of the kernel that this machine runs, as libbpf reads them: /sys/kernel/btf/vmlinux, which anybody
-// may read.
+// The types of the kernel that this machine runs, as libbpf reads them: /sys/kernel/btf/vmlinux, which
+// anybody may read.
 #pragma once
 #include <vector>
 

@@ -32,10 +32,9 @@ Result<long> btf_get_fd_by_id(const Call& call) {
     (void)TRY(call.runtime.target_of_any_fd(token));
     return fail(EINVAL);
   }
-  UniqueFd fd =
-      attr.btf_id == object::kKernelBtfId
-          ? TRY(open_kernel_btf(call.runtime))
-          : TRY(call.runtime.open_by_id(object::Kind::kBtf, attr.btf_id, shm::Access::kReadWrite));
+  UniqueFd fd = attr.btf_id == object::kKernelBtfId
+                    ? TRY(open_kernel_btf(call.runtime))
+                    : TRY(call.runtime.open_by_id(object::Kind::kBtf, attr.btf_id, shm::Access::kReadWrite));
   return TRY(call.caller.install_fd(std::move(fd)));
 }
 

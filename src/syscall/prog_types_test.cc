@@ -24,7 +24,8 @@ constexpr Insn store32(unsigned to, std::int16_t off, std::int32_t value) {
 }
 constexpr Insn call_helper(std::int32_t id) { return {0x85, 0, 0, id}; }
 constexpr Insn call_kernel(std::uint32_t id) { return {0x85, regs(0, 2), 0, static_cast<std::int32_t>(id)}; }
-constexpr std::int32_t kGetCurrentTask = 35, kGetCurrentTaskBtf = 158, kSkbLoadBytes = 26, kXdpGetBuffLen = 188;
+constexpr std::int32_t kGetCurrentTask = 35, kGetCurrentTaskBtf = 158, kSkbLoadBytes = 26,
+                       kXdpGetBuffLen = 188;
 
 class ProgTypes : public World {
  protected:
@@ -43,7 +44,9 @@ class ProgTypes : public World {
     log_[0] = '\0';
     return call(kProgLoad, attr);
   }
-  bool log_says(std::string_view text) const { return std::string_view(log_).find(text) != std::string::npos; }
+  bool log_says(std::string_view text) const {
+    return std::string_view(log_).find(text) != std::string::npos;
+  }
   long run(long program, std::vector<std::uint64_t> context, std::uint32_t* result) {
     abi::Attr attr{};
     attr.test.prog_fd = static_cast<std::uint32_t>(program);
@@ -82,8 +85,9 @@ TEST_F(ProgTypes, flow_keys_end_where_they_end) {
 }
 
 TEST_F(ProgTypes, a_helper_that_wants_another_context_is_refused_by_name) {
-  const std::vector<Insn> loads_bytes{set(2, 0), {0xbf, regs(3, 10), 0, 0}, {0x07, regs(3), 0, -8}, set(4, 8),
-                                      call_helper(kSkbLoadBytes), set(0, 1), kExit};
+  const std::vector<Insn> loads_bytes{set(2, 0), {0xbf, regs(3, 10), 0, 0},  {0x07, regs(3), 0, -8},
+                                      set(4, 8), call_helper(kSkbLoadBytes), set(0, 1),
+                                      kExit};
   EXPECT_GE(load(ProgType::kFlowDissector, loads_bytes), 0) << log_;
   EXPECT_EQ(load(ProgType::kSkReuseport, loads_bytes), -EINVAL);
   EXPECT_TRUE(log_says("helper bpf_skb_load_bytes#26 is not supported in programs of this type")) << log_;
@@ -143,8 +147,8 @@ TEST_F(ProgTypesByBtf, an_argument_that_may_be_null_must_be_compared_first) {
   const std::vector<Insn> follows{load64(2, 1, 8), load64(0, 2, 0), kExit};
   EXPECT_EQ(load_tracepoint("sched_pi_setprio", follows), -EACCES);
   EXPECT_TRUE(log_says("R2 invalid mem access 'trusted_ptr_or_null_'")) << log_;
-  EXPECT_GE(load_tracepoint("sched_pi_setprio", {load64(2, 1, 8), set(0, 0), {0x15, regs(2), 1, 0},
-                                                 load64(0, 2, 0), kExit}),
+  EXPECT_GE(load_tracepoint("sched_pi_setprio",
+                            {load64(2, 1, 8), set(0, 0), {0x15, regs(2), 1, 0}, load64(0, 2, 0), kExit}),
             0)
       << log_;
 }
@@ -202,9 +206,11 @@ TEST_F(ProgTypesByBtf, symbols_of_the_kernel_are_absent) {
   if (function == 0) GTEST_SKIP() << "a kernel without functions for programs";
   const Insn address_of{0x18, regs(2, 3), 0, static_cast<std::int32_t>(function)}, high{};
   // Whoever asks first goes on without it, and its call is dead code.
-  EXPECT_GE(load_tracepoint("sched_switch", {set(0, 0), address_of, high, {0x15, regs(2), 1, 0},
-                                             call_kernel(function), set(0, 0), kExit}),
-            0)
+  EXPECT_GE(
+      load_tracepoint(
+          "sched_switch",
+          {set(0, 0), address_of, high, {0x15, regs(2), 1, 0}, call_kernel(function), set(0, 0), kExit}),
+      0)
       << log_;
   EXPECT_EQ(load_tracepoint("sched_switch", {call_kernel(function), set(0, 0), kExit}), -EINVAL);
   EXPECT_TRUE(log_says("kernel function bpf_rcu_read_lock is not supported")) << log_;

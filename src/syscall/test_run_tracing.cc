@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs that are attached by BTF: the kernel calls functions of its own, made for that, and so runs what is
-// attached to them. Nothing is, here: what remains is what those functions return.
+// Programs that are attached by BTF: the kernel calls functions of its own, made for that, and so runs what
+// is attached to them. Nothing is, here: what remains is what those functions return.
 #include "abi/prog_type.h"
 #include "syscall/test_run.h"
 

@@ -29,21 +29,21 @@ bool is_one_of(std::string_view name, const std::string_view (&names)[count]) {
 
 // Hooks that no program may be attached to, since it would have to do more than return a number.
 constexpr std::string_view kClosedHooks[] = {
-    "bpf_lsm_vm_enough_memory",   "bpf_lsm_inode_need_killpriv",  "bpf_lsm_inode_getsecurity",
-    "bpf_lsm_inode_listsecurity", "bpf_lsm_inode_copy_up_xattr",  "bpf_lsm_getselfattr",
-    "bpf_lsm_getprocattr",        "bpf_lsm_setprocattr",          "bpf_lsm_key_getsecurity",
+    "bpf_lsm_vm_enough_memory",   "bpf_lsm_inode_need_killpriv", "bpf_lsm_inode_getsecurity",
+    "bpf_lsm_inode_listsecurity", "bpf_lsm_inode_copy_up_xattr", "bpf_lsm_getselfattr",
+    "bpf_lsm_getprocattr",        "bpf_lsm_setprocattr",         "bpf_lsm_key_getsecurity",
     "bpf_lsm_audit_rule_match",   "bpf_lsm_ismaclabel",
 };
 // Hooks whose objects are half made or half gone.
 constexpr std::string_view kUntrustedHooks[] = {
-    "bpf_lsm_bpf_map_free",        "bpf_lsm_bpf_prog_free",      "bpf_lsm_file_alloc_security",
-    "bpf_lsm_file_free_security",  "bpf_lsm_sk_alloc_security",  "bpf_lsm_sk_free_security",
+    "bpf_lsm_bpf_map_free",       "bpf_lsm_bpf_prog_free",     "bpf_lsm_file_alloc_security",
+    "bpf_lsm_file_free_security", "bpf_lsm_sk_alloc_security", "bpf_lsm_sk_free_security",
     "bpf_lsm_task_free",
 };
 constexpr std::string_view kBoolHooks[] = {"bpf_lsm_audit_rule_known", "bpf_lsm_inode_xattr_skipcap"};
 // Functions that tracing would run into itself from.
-constexpr std::string_view kUntraced[] = {"migrate_disable",  "migrate_enable",      "rcu_read_unlock_strict",
-                                          "preempt_count_add", "preempt_count_sub",   "__rcu_read_lock",
+constexpr std::string_view kUntraced[] = {"migrate_disable",   "migrate_enable",    "rcu_read_unlock_strict",
+                                          "preempt_count_add", "preempt_count_sub", "__rcu_read_lock",
                                           "__rcu_read_unlock"};
 
 // Bytes of an argument or a result, as it lies in the context; -1: it cannot be passed.
@@ -73,22 +73,22 @@ Result<void> check_prototype(const btf::Btf& types, const btf::Type& prototype, 
       return refuse(log, EINVAL, "The function {} with variable args is unsupported.", name);
     const std::int64_t bytes = argument_bytes(types, parameters[i].type);
     if (bytes < 0 || bytes > 16)
-      return refuse(log, EINVAL, "The function {} arg{} type {} is unsupported.", name, i,
-                    btf::kKinds[abi::btf::info_kind(types.type(types.resolve(parameters[i].type))->info)].name);
+      return refuse(
+          log, EINVAL, "The function {} arg{} type {} is unsupported.", name, i,
+          btf::kKinds[abi::btf::info_kind(types.type(types.resolve(parameters[i].type))->info)].name);
   }
   return {};
 }
 
 Result<void> check_lsm(const UnverifiedProgram& program, std::string_view name, btf::Log* log) {
-  if (!program.gpl_compatible)
-    return refuse(log, EINVAL, "LSM programs must have a GPL compatible license");
+  if (!program.gpl_compatible) return refuse(log, EINVAL, "LSM programs must have a GPL compatible license");
   if (!name.starts_with(kLsmPrefix) || is_one_of(name, kClosedHooks))
     return refuse(log, EINVAL, "attach_btf_id {} points to wrong type name {}", program.attach_btf_id, name);
   return {};
 }
 
-// Which functions of a kernel may sleep, or return what a program says, is no matter of types: names of system
-// calls and of security hooks tell.
+// Which functions of a kernel may sleep, or return what a program says, is no matter of types: names of
+// system calls and of security hooks tell.
 bool is_system_call(std::string_view name) {
   return name.starts_with("__x64_sys_") || name.starts_with("__ia32_sys_");
 }
@@ -185,7 +185,9 @@ std::size_t argument_at(const AttachTarget& target, std::uint32_t offset) {
   const auto parameters = types.params(*target.prototype);
   std::uint64_t end = 0;
   const auto add = [&](std::uint32_t id) {
-    end += id == 0 ? 0 : round_up(static_cast<std::uint64_t>(std::max<std::int64_t>(argument_bytes(types, id), 0)), 8);
+    end += id == 0 ? 0
+                   : round_up(
+                         static_cast<std::uint64_t>(std::max<std::int64_t>(argument_bytes(types, id), 0)), 8);
   };
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     add(parameters[i].type);

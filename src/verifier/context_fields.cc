@@ -57,7 +57,7 @@ Context context_of(abi::ProgType type) {
 enum class FieldAccess : std::uint8_t {
   kNever,
   kWhole,
-  kFirst,       // kWhole, of the first element only
+  kFirst,         // kWhole, of the first element only
   kPart,          // any aligned part of it
   kHalf,          // any aligned part of two bytes or more
   kFromStart,     // its first bytes
@@ -98,19 +98,26 @@ struct Field {
   ContextValue value;
 };
 constexpr Field kFields[] = {
-#define FIELD(context, member, loads, readers, stores, writers)               \
-  {Context::k##context,                                                       \
-   offsetof(abi::context, member),                                            \
-   sizeof(abi::context::member),                                              \
-   sizeof(std::remove_extent_t<decltype(abi::context::member)>),              \
-   loads,                                                                     \
-   readers,                                                                   \
-   stores,                                                                    \
-   writers,                                                                   \
+#define FIELD(context, member, loads, readers, stores, writers)  \
+  {Context::k##context,                                          \
+   offsetof(abi::context, member),                               \
+   sizeof(abi::context::member),                                 \
+   sizeof(std::remove_extent_t<decltype(abi::context::member)>), \
+   loads,                                                        \
+   readers,                                                      \
+   stores,                                                       \
+   writers,                                                      \
    ContextValue::kScalar},
-#define POINTER(context, member, readers, value)                                                  \
-  {Context::k##context, offsetof(abi::context, member), sizeof(abi::context::member), 8, kWhole, \
-   readers,             kNever,                         kNobody,                      ContextValue::value},
+#define POINTER(context, member, readers, value) \
+  {Context::k##context,                          \
+   offsetof(abi::context, member),               \
+   sizeof(abi::context::member),                 \
+   8,                                            \
+   kWhole,                                       \
+   readers,                                      \
+   kNever,                                       \
+   kNobody,                                      \
+   ContextValue::value},
 #include "verifier/plain_contexts.def"
 #undef FIELD
 #undef POINTER

@@ -48,8 +48,7 @@ Result<RegState> Walk::load_kernel_object(const RegState& reg, unsigned number, 
   const char* const name = types.name(*types.type(reg.mem_size));
   if (!program_.gpl_compatible)
     return refuse(EINVAL, "Cannot access kernel 'struct {}' from non-GPL compatible program", name);
-  if (at < 0)
-    return refuse(EACCES, "R{} is ptr_{} invalid negative access: off={}", number, name, at);
+  if (at < 0) return refuse(EACCES, "R{} is ptr_{} invalid negative access: off={}", number, name, at);
   if (!reg.bounds.is_constant() || reg.bounds.value() != 0)
     return refuse(EACCES, "R{} is ptr_{} invalid variable offset: off={}, var_off=({:#x}; {:#x})", number,
                   name, at, reg.bounds.bits.value, reg.bounds.bits.mask);
@@ -59,8 +58,8 @@ Result<RegState> Walk::load_kernel_object(const RegState& reg, unsigned number, 
     return refuse(EACCES, "R{} is ptr_{} access percpu memory: off={}", number, name, at);
   if (kind == Access::kWrite) return refuse(EACCES, "only read is supported");
   const bool is_untrusted = reg.trust == Trust::kUntrusted;
-  const StructField field = TRY(
-      find_struct_field(types, reg.mem_size, static_cast<std::uint32_t>(at), size, is_untrusted, log_));
+  const StructField field =
+      TRY(find_struct_field(types, reg.mem_size, static_cast<std::uint32_t>(at), size, is_untrusted, log_));
   if (!field.is_pointer) return number_of(size, false);
   RegState object = RegState::pointer(RegType::kKernelObject);
   object.mem_size = field.target;
@@ -74,8 +73,8 @@ Result<void> Walk::check_tracepoint_buffer(const RegState& reg, unsigned number,
   if (offset < 0)
     return refuse(EACCES, "R{} invalid tracepoint buffer access: off={}, size={}", number, offset, size);
   if (!reg.bounds.is_constant() || reg.bounds.value() != 0 || reg.off < 0)
-    return refuse(EACCES, "R{} invalid variable buffer offset: off={}, var_off=({:#x}; {:#x})", number, reg.off,
-                  reg.bounds.bits.value, reg.bounds.bits.mask);
+    return refuse(EACCES, "R{} invalid variable buffer offset: off={}, var_off=({:#x}; {:#x})", number,
+                  reg.off, reg.bounds.bits.value, reg.bounds.bits.mask);
   return {};
 }
 Result<void> Walk::check_flow_keys(const RegState& reg, std::int32_t offset, std::uint32_t size) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions and variables of the kernel that a program names by BTF (__ksym). None is here: they are what weak
-// symbols are on a kernel that lacks them, so that a program which asks first goes its other way.
+// Functions and variables of the kernel that a program names by BTF (__ksym). None is here: they are what
+// weak symbols are on a kernel that lacks them, so that a program which asks first goes its other way.
 #pragma once
 #include "verifier/verifier.h"
 

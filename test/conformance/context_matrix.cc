@@ -76,9 +76,10 @@ std::size_t compare_contexts(Backend& kernel, Backend& portolan) {
           fmt::print("{}: {} of {} bytes at {}: kernel {}, Portolan {}\n", kind.name, kNames[access], size,
                      offset, expected, got);
         }
-  fmt::print("{} accesses of contexts: {} differences, {} of sockets and {} before the context that only the kernel "
-             "allows\n",
-             accesses, differences, sockets, before);
+  fmt::print(
+      "{} accesses of contexts: {} differences, {} of sockets and {} before the context that only the kernel "
+      "allows\n",
+      accesses, differences, sockets, before);
   return differences;
 }
 

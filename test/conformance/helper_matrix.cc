@@ -45,7 +45,8 @@ std::size_t compare_helper_sets(Backend& kernel, Backend& portolan) {
       const bool expected = is_given(kernel, kind, helper), got = is_given(portolan, kind, helper);
       if (expected == got) continue;
       ++differences;
-      fmt::print("{}: helper {}: {} gives it\n", kind.name, helper, expected ? "only the kernel" : "only Portolan");
+      fmt::print("{}: helper {}: {} gives it\n", kind.name, helper,
+                 expected ? "only the kernel" : "only Portolan");
     }
   fmt::print("{} calls of helpers: {} differences\n", calls, differences);
   return differences;

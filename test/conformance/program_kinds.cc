@@ -28,7 +28,8 @@ std::uint32_t attach_btf_id(const ProgramKind& kind) {
   static const std::optional<btf::Btf> types = kernel_types();
   if (!types) return 0;
   const bool is_tracepoint = std::string_view(kind.attached).starts_with("btf_trace_");
-  return types->find_by_name(kind.attached, is_tracepoint ? btf::Kind::kTypedef : btf::Kind::kFunc).value_or(0);
+  return types->find_by_name(kind.attached, is_tracepoint ? btf::Kind::kTypedef : btf::Kind::kFunc)
+      .value_or(0);
 }
 
 }  // namespace portolan::conformance

@@ -117,12 +117,13 @@ static void run_on_contexts(struct bpf_program* program) {
 static void run_on_lookups(struct bpf_program* program) {
   static const unsigned ports[] = {22, 80, 443, 65535, 65536};
   for (unsigned i = 0; i < 10; i++) {
-    struct bpf_sk_lookup context = {.family = i % 2 ? 10 : 2, .protocol = 6 + i, .local_port = ports[i / 2]}, out;
+    struct bpf_sk_lookup context = {.family = i % 2 ? 10 : 2, .protocol = 6 + i, .local_port = ports[i / 2]},
+                         out;
     context.remote_ip4 = 0x0a00000a + i;
     context.remote_ip6[3] = 77 + i;
     context.remote_port = (unsigned short)(0x1234 + i);
-    LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &context, .ctx_size_in = sizeof context, .ctx_out = &out,
-                .ctx_size_out = sizeof out, .repeat = (int)i);
+    LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &context, .ctx_size_in = sizeof context,
+                .ctx_out = &out, .ctx_size_out = sizeof out, .repeat = (int)i);
     run(program, "a lookup", &options);
   }
 }

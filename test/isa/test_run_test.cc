@@ -435,7 +435,8 @@ TEST_F(TestRunOnBoth, programs_that_choose_a_socket) {
   add("little room", [](C call, X) { call.takes_context = true, call.context_room = 20; });
   add("short context", [](C call, X x) { call.context = bytes_from(x), call.context.resize(24); });
   add("long context", [](C call, X x) { call.context = bytes_from(x), call.context.resize(80); });
-  add("long context, not zeros", [](C call, X x) { call.context = bytes_from(x), call.context.resize(80, 1); });
+  add("long context, not zeros",
+      [](C call, X x) { call.context = bytes_from(x), call.context.resize(80, 1); });
   add("data", [](C call, X) { call.gives_data = true; });
   add("data out", [](C call, X) { call.takes_data = true; });
   add("flags", [](C call, X) { call.attr.flags = 1; });
@@ -510,13 +511,25 @@ TEST_F(TestRunOnBoth, programs_that_dissect_flows) {
             calls);
   // bpf_skb_load_bytes
   compare(ProgType::kFlowDissector,
-          {set(2, 12), {0xbf, regs(3, 10), 0, 0}, {0x07, regs(3), 0, -8}, {0x7a, regs(10), -8, 0}, set(4, 4),
-           {0x85, 0, 0, 26}, {0x61, regs(0, 10), -8, 0}, kExit},
+          {set(2, 12),
+           {0xbf, regs(3, 10), 0, 0},
+           {0x07, regs(3), 0, -8},
+           {0x7a, regs(10), -8, 0},
+           set(4, 4),
+           {0x85, 0, 0, 26},
+           {0x61, regs(0, 10), -8, 0},
+           kExit},
           calls);
   // Data, through its pointers.
   compare(ProgType::kFlowDissector,
-          {load(2, 1, 76), load(3, 1, 80), {0xbf, regs(4, 2), 0, 0}, {0x07, regs(4), 0, 20}, set(0, 9),
-           {0x2d, regs(4, 3), 1, 0}, {0x69, regs(0, 2), 12, 0}, kExit},
+          {load(2, 1, 76),
+           load(3, 1, 80),
+           {0xbf, regs(4, 2), 0, 0},
+           {0x07, regs(4), 0, 20},
+           set(0, 9),
+           {0x2d, regs(4, 3), 1, 0},
+           {0x69, regs(0, 2), 12, 0},
+           kExit},
           calls);
 }
 

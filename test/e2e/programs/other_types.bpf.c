@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// One program of each type that BPF_PROG_TEST_RUN cannot run: each does with its context what such programs do.
+// One program of each type that BPF_PROG_TEST_RUN cannot run: each does with its context what such programs
+// do.
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>

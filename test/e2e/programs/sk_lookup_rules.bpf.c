@@ -24,7 +24,8 @@ int choose(struct bpf_sk_lookup* ctx) {
   asked->protocol = ctx->protocol;
   asked->remote_ip4 = ctx->remote_ip4;
   asked->local_ip4 = ctx->local_ip4;
-  for (int i = 0; i < 4; i++) asked->remote_ip6[i] = ctx->remote_ip6[i], asked->local_ip6[i] = ctx->local_ip6[i];
+  for (int i = 0; i < 4; i++)
+    asked->remote_ip6[i] = ctx->remote_ip6[i], asked->local_ip6[i] = ctx->local_ip6[i];
   asked->remote_port = ctx->remote_port;
   asked->local_port = ctx->local_port;
   asked->device = ctx->ingress_ifindex;
