@@ -55,12 +55,14 @@ TEST(RecordRing, a_record_is_busy_until_it_is_committed) {
   EXPECT_EQ(test.word(0), 12u | kBusy);
   EXPECT_EQ(test.producer_page(), 24u);
   EXPECT_TRUE(test.ring.is_held_up());
-  EXPECT_TRUE(test.ring.commit(*record, false));  // the consumer stands there
+  test.ring.commit(*record, false);
+  EXPECT_TRUE(test.ring.consumer_waits_at(record->position));
   EXPECT_EQ(test.word(0), 12u);
   EXPECT_FALSE(test.ring.is_held_up());
   const auto next = test.ring.reserve(test.actor, 1);
   ASSERT_TRUE(next);
-  EXPECT_FALSE(test.ring.commit(*next, true));  // it has the first one to read yet
+  test.ring.commit(*next, true);
+  EXPECT_FALSE(test.ring.consumer_waits_at(next->position));  // it has the first one to read yet
   EXPECT_EQ(test.word(24), 1u | kDiscarded);
   EXPECT_EQ(test.ring.available(), 40u);
   test.expect_clean();
@@ -110,6 +112,22 @@ TEST(RecordRing, what_crosses_the_end_is_at_the_beginning_too) {
   const std::byte* const data = test.pages + 2 * RecordRing::kPage;
   for (unsigned i = 0; i < 100; ++i)
     EXPECT_EQ(data[(4 * 1008 + 8 + i) % kSize], static_cast<std::byte>(i + 1)) << i;
+}
+
+TEST(RecordRing, what_is_not_written_of_a_record_across_the_end_is_as_it_was_at_the_beginning) {
+  Ring test;
+  const auto first = test.ring.reserve(test.actor, 4000);
+  ASSERT_TRUE(first);
+  std::memset(first->bytes, 0x5a, 4000);
+  test.ring.commit(*first, false);
+  test.consume_to(4008);
+  const auto across = test.ring.reserve(test.actor, 200);
+  ASSERT_TRUE(across);
+  EXPECT_EQ(across->bytes[79], std::byte{0});  // the last before the end; then the first one's header
+  EXPECT_EQ(across->bytes[88], std::byte{0x5a});
+  EXPECT_EQ(across->bytes[199], std::byte{0x5a});
+  test.ring.commit(*across, false);
+  EXPECT_EQ(test.pages[2 * RecordRing::kPage + 119], std::byte{0x5a});
 }
 
 TEST(RecordRing, records_of_the_dead_are_discarded_and_those_of_the_living_not) {

@@ -51,6 +51,7 @@ class Slab {
     state_->handed_out.store_release(fresh + 1);  // pairs with handed_out
     return fresh;
   }
+  bool has_free() const { return state_->free_head.load_relaxed() != 0 || handed_out() < shape_.limit; }
   void give_back(std::uint32_t index) const {
     link_of(index).store_relaxed(state_->free_head.load_relaxed());
     state_->free_head.store_relaxed(index + 1);

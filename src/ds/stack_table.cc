@@ -78,18 +78,19 @@ StackTable::Element* StackTable::element_in(std::uint32_t word) const {
   return reinterpret_cast<Element*>(elements_.at(word - 1));
 }
 
-Result<std::uint32_t> StackTable::put(const sync::Actor& actor, const Trace& trace, bool by_hash_only,
-                                      bool may_replace) {
+Result<std::uint32_t> StackTable::put(const sync::Actor& actor, const Trace& trace, const Rules& rules) {
   const std::uint32_t number = trace.hash & (bucket_count_ - 1);
   auto& bucket = buckets_[number];
   const sync::RobustGuard guard(header_->lock, actor, [&] { repair(); });
   const std::uint32_t word = bucket.load_relaxed();
   if (Element* const old = element_in(word); old != nullptr) {
     const bool same_hash = old->hash.load_relaxed() == trace.hash;
-    if (same_hash && (by_hash_only || (old->size.load_relaxed() == trace.size &&
-                                       sync::equal_to_shared(bytes_of(old), trace.bytes, trace.size))))
+    if (same_hash && rules.by_hash_only) return number;
+    if (rules.needs_room && !elements_.has_free()) return fail(ENOMEM);
+    if (same_hash && old->size.load_relaxed() == trace.size &&
+        sync::equal_to_shared(bytes_of(old), trace.bytes, trace.size))
       return number;
-    if (!may_replace) return fail(EEXIST);
+    if (!rules.may_replace) return fail(EEXIST);
   }
   const Result<std::uint32_t> index = elements_.take();
   if (!index) return fail(ENOMEM);

@@ -36,10 +36,14 @@ class StackTable {
     std::uint32_t size;  // bytes, a multiple of 8, at most value_size
     const void* bytes;
   };
-  // The trace's number: the one it has already, or a new one. EEXIST: another trace has it, and may keep it;
-  // ENOMEM: all elements are in use. `by_hash_only`: two of one hash are taken to be the same.
-  Result<std::uint32_t> put(const sync::Actor& actor, const Trace& trace, bool by_hash_only,
-                            bool may_replace);
+  struct Rules {
+    bool by_hash_only;  // two of one hash are taken to be the same
+    bool may_replace;   // another trace that has the number
+    bool needs_room;    // to be compared in: also where nothing is put in
+  };
+  // The trace's number: the one it has already, or a new one. EEXIST: another trace has it, and keeps it;
+  // ENOMEM: all elements are in use.
+  Result<std::uint32_t> put(const sync::Actor& actor, const Trace& trace, const Rules& rules);
   // Copies the trace, with zeros up to value_size. False: there is none.
   bool lookup(std::uint32_t number, void* value) const;
   // ENOENT.

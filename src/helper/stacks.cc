@@ -43,8 +43,10 @@ U64 get_stackid(Run& run, U64, U64 map_arg, U64 flags, U64, U64) {
     ids = build_ids(frames);
     trace = {hash, static_cast<std::uint32_t>(ids.size() * sizeof ids[0]), ids.data()};
   }
-  const auto number =
-      map.table().put(run.actor, trace, (flags & kFastStackCmp) != 0, (flags & kReuseStackid) != 0);
+  const auto number = map.table().put(run.actor, trace,
+                                      {.by_hash_only = (flags & kFastStackCmp) != 0,
+                                       .may_replace = (flags & kReuseStackid) != 0,
+                                       .needs_room = map.has_build_ids()});
   return number ? *number : negative(number.error().value);
 }
 

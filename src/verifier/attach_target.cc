@@ -135,6 +135,10 @@ Result<AttachTarget> find_attach_target(const UnverifiedProgram& program, btf::L
     return AttachTarget{};
   if (program.attach_btf_id == 0) return refuse(log, EINVAL, "Tracing programs must provide btf_id");
 
+  const bool is_for_lsm = attaches(program, A::kLsmMac) || attaches(program, A::kLsmCgroup);
+  if (program.type == abi::ProgType::kTracing && is_for_lsm) return fail(kEnotsupp);
+  if (program.type == abi::ProgType::kLsm && !is_for_lsm) return fail(EINVAL);
+
   AttachTarget target;
   target.types = TRY(map::kernel_btf());
   const btf::Btf& types = *target.types;
@@ -156,9 +160,8 @@ Result<AttachTarget> find_attach_target(const UnverifiedProgram& program, btf::L
     const btf::Type& pointer = *types.type(type->type);
     if (!btf::is(pointer, Kind::kPtr)) return fail(EINVAL);
     target.prototype = types.type(pointer.type);
-  } else if (attaches(program, A::kTraceIter) || attaches(program, A::kTraceFentry) ||
-             attaches(program, A::kTraceFexit) || attaches(program, A::kModifyReturn) ||
-             attaches(program, A::kLsmMac) || attaches(program, A::kLsmCgroup)) {
+  } else if (is_for_lsm || attaches(program, A::kTraceIter) || attaches(program, A::kTraceFentry) ||
+             attaches(program, A::kTraceFexit) || attaches(program, A::kModifyReturn)) {
     if (!btf::is(*type, Kind::kFunc))
       return refuse(log, EINVAL, "attach_btf_id {} is not a function", program.attach_btf_id);
     target.prototype = types.type(type->type);
@@ -166,7 +169,10 @@ Result<AttachTarget> find_attach_target(const UnverifiedProgram& program, btf::L
     return fail(EINVAL);
   }
   if (!btf::is(*target.prototype, Kind::kFuncProto)) return fail(EINVAL);
-  if (target.skips_first_argument) return target;
+  if (target.skips_first_argument) {
+    if (types.params(*target.prototype).empty()) return fail(EINVAL);
+    return target;
+  }
   TRY(check_prototype(types, *target.prototype, target.name.c_str(), log));
   if (!attaches(program, A::kTraceIter)) {
     TRY(check_function(program, target.name, log));
@@ -301,8 +307,10 @@ AttachedAccess check_attached_access(const UnverifiedProgram& program, const Att
   return access;
 }
 
-std::optional<ReturnRange> lsm_return_range(const AttachTarget& target) {
-  if (target.prototype->type == 0) return std::nullopt;
+std::optional<ReturnRange> lsm_return_range(const UnverifiedProgram& program, const AttachTarget& target) {
+  const bool returns_nothing = target.prototype->type == 0;
+  if (attaches(program, A::kLsmCgroup)) return ReturnRange{returns_nothing ? 1 : 0, 1, false};
+  if (returns_nothing) return std::nullopt;
   if (is_one_of(target.name, kBoolHooks)) return ReturnRange{0, 1, false};
   constexpr std::int64_t kMostErrno = 4095;
   return ReturnRange{-kMostErrno, 0, false};

@@ -33,6 +33,6 @@ AttachedAccess check_attached_access(const UnverifiedProgram& program, const Att
                                      std::int32_t offset, std::uint32_t size, bool writes, btf::Log* log);
 
 // What an lsm program may return; nothing: its hook returns nothing.
-std::optional<ReturnRange> lsm_return_range(const AttachTarget& target);
+std::optional<ReturnRange> lsm_return_range(const UnverifiedProgram& program, const AttachTarget& target);
 
 }  // namespace portolan::verifier

@@ -81,8 +81,9 @@ constexpr SkbField kSkbFields[] = {
 #undef SKB_PACKET
 #undef SKB_POINTER
 };
-constexpr std::int32_t kCb = 48, kCbEnd = 68;  // five words that belong to whoever has the packet
-constexpr std::int32_t kTstampType = 180;      // one byte
+constexpr std::int32_t kCb = 48, kCbEnd = 68;            // five words that belong to whoever has the packet
+constexpr std::int32_t kSocket = 168, kSocketBytes = 8;  // packets have none
+constexpr std::int32_t kTstampType = 180;                // one byte
 constexpr std::int32_t kQueueMapping = 12;
 constexpr std::int32_t kNoQueue = 0xffff;
 
@@ -94,12 +95,13 @@ const SkbField* skb_field_at(std::int32_t offset) {
 }
 
 ContextAccess check_skb(unsigned programs, std::int32_t offset, std::uint32_t size, bool writes) {
-  if (offset % static_cast<std::int32_t>(size) != 0) return {};
   if (offset >= kCb && offset < kCbEnd) {
     const bool is_mine = (programs & (writes ? kMost & ~kSk : kMost)) != 0;
     return {is_mine && offset + static_cast<std::int32_t>(size) <= kCbEnd, ContextValue::kScalar, 0};
   }
   if (offset == kTstampType) return {(programs & kTc) != 0 && size == 1 && !writes, ContextValue::kScalar, 0};
+  if (offset == kSocket)
+    return {(programs & kMost) != 0 && size == kSocketBytes && !writes, ContextValue::kSockCommonOrNull, 0};
   const SkbField* field = skb_field_at(offset);
   if (field == nullptr || ((writes ? field->writers : field->readers) & programs) == 0) return {};
   const bool is_whole = size == field->bytes && offset == field->offset;
@@ -128,6 +130,7 @@ std::vector<abi::Insn> convert_skb(const abi::Insn& insn) {
   };
   if (insn.off >= kCb && insn.off < kCbEnd)
     return {moved(size, offsetof(SkBuff, cb) + static_cast<std::size_t>(insn.off - kCb))};
+  if (insn.off == kSocket) return {{0xb7, insn.dst(), 0, 0}};
   if (insn.off == kTstampType) return {moved(1, offsetof(SkBuff, tstamp_type))};
   const SkbField& field = *skb_field_at(insn.off);
   if (isa::class_of(insn) != Class::kLdx) {
@@ -207,7 +210,6 @@ constexpr std::uint32_t kMostTracepointBytes = 8192;  // PERF_MAX_TRACE_SIZE
 
 ContextAccess check_words(abi::ProgType type, std::int32_t offset, std::uint32_t size, bool writes) {
   const auto at = static_cast<std::uint32_t>(offset);
-  const bool is_aligned = at % size == 0;
   switch (type) {
     case kSyscall:
       return {at < most_context_bytes(type), ContextValue::kScalar, 0};
@@ -215,11 +217,11 @@ ContextAccess check_words(abi::ProgType type, std::int32_t offset, std::uint32_t
       if (at == 0) return {size == 8 && !writes, ContextValue::kTracepointBuffer, 0};
       [[fallthrough]];
     case kRawTracepoint:
-      return {at < most_context_bytes(type) && !writes && is_aligned, ContextValue::kScalar, 0};
+      return {at < most_context_bytes(type) && !writes, ContextValue::kScalar, 0};
     case kKprobe:
-      return {at < most_context_bytes(type) && !writes && is_aligned, ContextValue::kScalar, 0};
+      return {at < most_context_bytes(type) && !writes, ContextValue::kScalar, 0};
     case kTracepoint:  // its first word belongs to the kernel
-      return {at >= 8 && at < most_context_bytes(type) && !writes && is_aligned, ContextValue::kScalar, 0};
+      return {at >= 8 && at < most_context_bytes(type) && !writes, ContextValue::kScalar, 0};
     default:
       return {};
   }
@@ -229,7 +231,7 @@ ContextAccess check_words(abi::ProgType type, std::int32_t offset, std::uint32_t
 
 ContextAccess check_context_access(abi::ProgType type, std::uint32_t expected_attach_type,
                                    std::int32_t offset, std::uint32_t size, bool writes, bool) {
-  if (offset < 0) return {};
+  if (offset < 0 || offset % static_cast<std::int32_t>(size) != 0) return {};
   if (const unsigned programs = skb_programs(type); programs != 0)
     return check_skb(programs, offset, size, writes);
   if (type == kXdp) return check_xdp(expected_attach_type, offset, size, writes);

@@ -158,7 +158,6 @@ bool has_plain_context(abi::ProgType type) { return context_of(type) != Context:
 
 ContextAccess check_plain_context(abi::ProgType type, std::uint32_t expected_attach_type, std::int32_t offset,
                                   std::uint32_t size, bool writes) {
-  if (offset < 0 || offset % static_cast<std::int32_t>(size) != 0) return {};
   const auto at = static_cast<std::uint32_t>(offset);
   const Attaches attach = expected_attach_type < 64 ? Attaches{1} << expected_attach_type : 0;
   for (const Field& field : kFields) {

@@ -7,7 +7,7 @@ namespace portolan::verifier {
 
 // Whether the type has such a context.
 bool has_plain_context(abi::ProgType type);
-// As check_context_access(), for those.
+// As check_context_access(), for those; `offset` is not negative, and a multiple of `size`.
 ContextAccess check_plain_context(abi::ProgType type, std::uint32_t expected_attach_type, std::int32_t offset,
                                   std::uint32_t size, bool writes);
 

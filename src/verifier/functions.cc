@@ -14,24 +14,42 @@ namespace {
 // Types by which a global function says that it takes the context.
 bool is_context_struct(const btf::Btf& btf, const btf::Type& type, abi::ProgType program) {
   const std::string_view name = btf.name(type);
+  if (name.empty()) return false;
+  struct Row {
+    abi::ProgType program;
+    std::string_view name;
+  };
   using enum abi::ProgType;
-  switch (program) {
-    case kXdp:
-      return name == "xdp_md";
-    case kSocketFilter:
-    case kSchedCls:
-    case kSchedAct:
-    case kCgroupSkb:
-    case kLwtIn:
-    case kLwtOut:
-    case kLwtXmit:
-    case kLwtSeg6local:
-      return name == "__sk_buff";
-    case kRawTracepoint:
-      return name == "bpf_raw_tracepoint_args";
-    default:
-      return false;
-  }
+  static constexpr Row kRows[] = {
+      {kSocketFilter, "__sk_buff"},
+      {kKprobe, "pt_regs"},
+      {kKprobe, "user_pt_regs"},
+      {kSchedCls, "__sk_buff"},
+      {kSchedAct, "__sk_buff"},
+      {kXdp, "xdp_md"},
+      {kPerfEvent, "bpf_perf_event_data"},
+      {kCgroupSkb, "__sk_buff"},
+      {kCgroupSock, "bpf_sock"},
+      {kLwtIn, "__sk_buff"},
+      {kLwtOut, "__sk_buff"},
+      {kLwtXmit, "__sk_buff"},
+      {kSockOps, "bpf_sock_ops"},
+      {kSkSkb, "__sk_buff"},
+      {kCgroupDevice, "bpf_cgroup_dev_ctx"},
+      {kSkMsg, "sk_msg_md"},
+      {kRawTracepoint, "bpf_raw_tracepoint_args"},
+      {kCgroupSockAddr, "bpf_sock_addr"},
+      {kLwtSeg6local, "__sk_buff"},
+      {kSkReuseport, "sk_reuseport_md"},
+      {kFlowDissector, "__sk_buff"},
+      {kCgroupSysctl, "bpf_sysctl"},
+      {kRawTracepointWritable, "bpf_raw_tracepoint_args"},
+      {kCgroupSockopt, "bpf_sockopt"},
+      {kSkLookup, "bpf_sk_lookup"},
+      {kNetfilter, "bpf_nf_ctx"},
+  };
+  return std::any_of(std::begin(kRows), std::end(kRows),
+                     [&](const Row& row) { return row.program == program && row.name == name; });
 }
 
 enum class ArgumentKind : std::uint8_t { kNumber, kContext, kMemory, kUnknown };
@@ -141,7 +159,7 @@ Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
     return Next::kFollow;
   }
   if (state_.frames.size() >= isa::kMaxFrames)
-    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size());
+    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size() + 1);
   enter(state_, number, false);
   const Frame& caller = state_.frames[state_.frames.size() - 2];
   for (unsigned i = 1; i <= 5; ++i) state_.reg(i) = caller.regs[i];
@@ -215,14 +233,22 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
   return {};
 }
 
-// The callback may be called any number of times: here once more, with the state to come back to; what
-// follows the call here is the path on which it is called no more.
+// The callback may be called any number of times, that of bpf_loop as often as it says: here once more, with
+// the state to come back to; what follows the call here is the path on which it is called no more.
 Result<void> Walk::enter_callback(const CallMeta& meta) {
+  Frame& here = state_.frame();
+  const std::uint32_t rounds_begun = here.rounds_begun;
+  here.rounds_begun = 0;
+  if (meta.prototype->id == kLoop) {
+    depend_on(here.regs[1]);
+    if (rounds_begun >= here.regs[1].bounds.wide.umax) return {};
+  }
   if (state_.frames.size() >= isa::kMaxFrames)
-    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size());
+    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size() + 1);
   if (pending_.size() >= kMostPending || state_.callback_rounds >= kMostPending) return too_many_jumps();
   State inside = state_;
   ++inside.callback_rounds;
+  if (meta.prototype->id == kLoop) inside.frame().rounds_begun = rounds_begun + 1;
   enter(inside, meta.callback, true);
   const Frame& caller = state_.frame();
   if (meta.prototype->id == kForEachMapElem) {
@@ -263,10 +289,7 @@ Result<Walk::Next> Walk::leave_function() {
   const std::uint32_t callsite = leaving.callsite;
   if (leaving.is_callback) {
     if (!result.is_scalar()) return refuse(EACCES, "R0 not a scalar value");
-    depend_on(result);
-    if (result.bounds.narrow.smin < 0 || result.bounds.narrow.smax > 1 || result.bounds.wide.umax > 1)
-      return refuse(EINVAL, "At callback return the register R0 has {} should have been in [0, 1]",
-                    to_text(result));
+    TRY(check_result_range("At callback return", result, 0, 1));
     if (state_.lock.map != nullptr) return refuse(EINVAL, "callback must not return with a lock held");
     TRY(check_given_back("BPF_EXIT instruction in callback"));
     state_.frames.pop_back();
@@ -280,24 +303,30 @@ Result<Walk::Next> Walk::leave_function() {
   return Next::kJumped;
 }
 
-// The function ends with whatever the other program returns, after it has done to the packet what it liked.
-Result<void> Walk::leave_by_tail_call() {
+// A path on which the instruction does not go on but ends the function, with that result.
+Result<void> Walk::leave_early(const RegState& result, bool forgets_packet) {
   if (state_.frames.size() == 1) return {};
   if (pending_.size() >= kMostPending) return too_many_jumps();
   State here = state_;
   const std::uint32_t at = at_;
   clobber_caller_saved();
-  state_.reg(0) = RegState::unknown();
-  forget_packet_pointers();
-  if (state_.frame().is_callback) {
-    state_.reg(0).bounds.wide = {0, 1, 0, 1};
-    state_.reg(0).bounds.sync();
-  }
+  state_.reg(0) = result;
+  if (forgets_packet) forget_packet_pointers();
   TRY(leave_function());
   push(std::move(state_), at_);
   state_ = std::move(here);
   at_ = at;
   return {};
+}
+
+// The function ends with whatever the other program returns, after it has done to the packet what it liked.
+Result<void> Walk::leave_by_tail_call() {
+  RegState result = RegState::unknown();
+  if (state_.frame().is_callback) {
+    result.bounds.wide = {0, 1, 0, 1};
+    result.bounds.sync();
+  }
+  return leave_early(result, true);
 }
 
 Result<void> Walk::leave_program() {
@@ -315,19 +344,26 @@ Result<void> Walk::leave_program() {
   }
   ReturnRange range = return_range(program_.type, program_.expected_attach_type);
   if (program_.type == abi::ProgType::kLsm) {
-    const auto of_hook = lsm_return_range(target_);
+    const auto of_hook = lsm_return_range(program_, target_);
     if (!of_hook) return {};
     range = *of_hook;
   }
   if (range.any) return {};
   if (!result.is_scalar())
     return refuse(EINVAL, "At program exit the register R0 is not a known value ({})", name_of(result.type));
+  return check_result_range("At program exit", result, range.least, range.most);
+}
+
+Result<void> Walk::check_result_range(const char* when, const RegState& result, std::int64_t least,
+                                      std::int64_t most) {
   depend_on(result);
-  const Range<std::uint32_t>& narrow = result.bounds.narrow;
-  if (narrow.smin < range.least || narrow.smax > range.most)
-    return refuse(EINVAL, "At program exit the register R0 has smin={} smax={} should have been in [{}, {}]",
-                  narrow.smin, narrow.smax, range.least, range.most);
-  return {};
+  const auto& [umin, umax, smin, smax] = result.bounds.wide;
+  if (smin >= least && smax <= most) return {};
+  std::string known;
+  if (smin > std::numeric_limits<std::int64_t>::min()) known += fmt::format(" smin={}", smin);
+  if (smax < std::numeric_limits<std::int64_t>::max()) known += fmt::format(" smax={}", smax);
+  if (known.empty()) known = " unknown scalar value";
+  return refuse(EINVAL, "{} the register R0 has{} should have been in [{}, {}]", when, known, least, most);
 }
 
 }  // namespace portolan::verifier

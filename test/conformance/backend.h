@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whoever answers bpf(2): the machine's kernel, or a Portolan runtime in this process.
 #pragma once
+#include <sys/mman.h>
+
 #include <memory>
 #include <string>
 
@@ -21,6 +23,14 @@ class Backend {
   virtual long mmap(std::size_t, int, int, int, std::size_t) { return -kEnotsupp; }
   virtual void munmap(void*, std::size_t) {}
   virtual long mprotect(void*, std::size_t, int) { return -kEnotsupp; }
+  // The pages of a ring; its fd can be mapped even where mmap(2) is not the backend's.
+  virtual long map_ring(std::size_t length, int protection, int fd, std::size_t offset) {
+    return mmap(length, protection, MAP_SHARED, fd, offset);
+  }
+  // perf_event_open(2) of an event of one CPU that programs write to; and its ring, of `pages` besides the
+  // first.
+  virtual long open_event(std::uint32_t) { return -kEnotsupp; }
+  virtual long map_event(int, std::size_t) { return -kEnotsupp; }
   // An empty directory of this backend's bpf file system, for pins; without a '/' at its end.
   virtual const std::string& pin_directory() const = 0;
 };

@@ -6,7 +6,9 @@
 #include <sys/utsname.h>
 
 #include "backend.h"
+#include "base/bytes.h"
 #include "base/sys.h"
+#include "bpf_output_event.h"
 #include "uapi.h"
 
 namespace portolan::conformance {
@@ -35,6 +37,14 @@ class Kernel final : public Backend {
   void munmap(void* address, std::size_t length) override { (void)sys::munmap(address, length); }
   long mprotect(void* address, std::size_t length, int protection) override {
     return sys::call(SYS_mprotect, reinterpret_cast<long>(address), static_cast<long>(length), protection);
+  }
+  long open_event(std::uint32_t cpu) override {
+    perf_event_attr attr = bpf_output_event();
+    return sys::call(SYS_perf_event_open, reinterpret_cast<long>(&attr), -1, static_cast<long>(cpu), -1,
+                     PERF_FLAG_FD_CLOEXEC);
+  }
+  long map_event(int fd, std::size_t pages) override {
+    return mmap((1 + pages) * kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   }
   const std::string& pin_directory() const override { return pins_; }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <optional>
+#include <span>
 
 #include "cases.h"
 #include "compare.h"
@@ -31,8 +32,7 @@ struct CommandLine {
              "conformance: {}\n"
              "usage: conformance                          hand-written cases\n"
              "       conformance --seeds FIRST..LAST      random sequences\n"
-             "  --type NAME|all    type of the maps, by bpftool's name (all, but for maps of maps); btf: "
-             "BTF_LOAD only\n"
+             "  --type NAME|all    type of the maps, by bpftool's name (all); btf: BTF_LOAD only\n"
              "  --ops N            operations for each seed (10000)\n"
              "  --programs         random sequences of helper calls, inside programs\n"
              "  --contexts         every access to the context of each type of program\n"
@@ -49,11 +49,10 @@ struct CommandLine {
   std::exit(2);
 }
 
-std::vector<std::uint32_t> types_named(std::string_view name) {
+std::vector<std::uint32_t> types_named(std::string_view name, std::span<const std::uint32_t> among) {
   std::vector<std::uint32_t> types;
-  for (const std::uint32_t type : kRandomTypes)
-    // The kernel waits for a grace period at each change of a map of maps: milliseconds.
-    if ((name == "all" && !holds_maps(type)) || name == map_type_name(type)) types.push_back(type);
+  for (const std::uint32_t type : among)
+    if (name == "all" || name == map_type_name(type)) types.push_back(type);
   if (types.empty() && name != "btf") usage(fmt::format("no map type \"{}\"", name));
   return types;
 }
@@ -67,7 +66,7 @@ std::uint64_t number(const std::string& text) {
 
 CommandLine parse(int argc, char** argv) {
   CommandLine line;
-  line.run.sequence.types = types_named("all");
+  std::string type = "all";
   for (int i = 1; i < argc; ++i) {
     const std::string option = argv[i];
     const auto value = [&]() -> std::string {
@@ -75,7 +74,7 @@ CommandLine parse(int argc, char** argv) {
       return argv[++i];
     };
     if (option == "--type") {
-      line.run.sequence.types = types_named(value());
+      type = value();
     } else if (option == "--seeds") {
       const std::string range = value();
       const auto dots = range.find("..");
@@ -109,6 +108,8 @@ CommandLine parse(int argc, char** argv) {
       usage("unknown option " + option);
     }
   }
+  line.run.sequence.types =
+      line.programs ? types_named(type, kProgramTypes) : types_named(type, kRandomTypes);
   return line;
 }
 
@@ -123,7 +124,8 @@ int program_run(const CommandLine& line, Backend* kernel, Backend* portolan) {
   }
   const auto start = std::chrono::steady_clock::now();
   const HelperOutcome outcome = run_helper_ops(
-      *kernel, *portolan, {line.run.first_seed, line.run.last_seed, line.run.sequence.operations});
+      *kernel, *portolan,
+      {line.run.first_seed, line.run.last_seed, line.run.sequence.operations, line.run.sequence.types});
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   if (line.tally) print_tally(outcome.tally);
   fmt::print("{} operations in {} programs over {} seeds in {:.1f} s: {} differences\n", outcome.operations,

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <errno.h>
+#include <linux/perf_event.h>
 #include <sys/stat.h>
 
+#include "api/backend.h"
 #include "backend.h"
+#include "base/bytes.h"
 #include "base/sys.h"
-#include "portolan/portolan.h"
+#include "map/perf_event.h"
+#include "sync/call_epoch.h"
 #include "uapi.h"
 
 namespace portolan::conformance {
@@ -12,38 +15,57 @@ namespace {
 
 class Portolan final : public Backend {
  public:
-  explicit Portolan(portolan_runtime* runtime)
-      : runtime_(runtime), pins_(std::string(::portolan_directory(runtime)) + "/bpffs/pins") {}
-  ~Portolan() override { ::portolan_close(runtime_); }
+  explicit Portolan(std::shared_ptr<detail::Backend> backend)
+      : backend_(std::move(backend)), pins_(backend_->directory() + "/bpffs/pins") {}
   const char* name() const override { return "portolan"; }
   long bpf(unsigned command, void* attr, unsigned size) override {
-    const long result = ::portolan_bpf(runtime_, static_cast<int>(command), attr, size);
-    return result < 0 ? -errno : result;
+    return backend_->bpf(static_cast<int>(command), attr, size);
   }
-  void close(int fd) override { ::portolan_close_fd(runtime_, fd); }
+  void close(int fd) override { backend_->close_fd(fd); }
   void unlink(const std::string& path) override {
     (void)sys::unlinkat(AT_FDCWD, path.c_str(), 0);
     // Nobody has seen it but us: whatever goes with the pin goes when it is named.
     std::uint32_t attr[3] = {};
-    while (::portolan_bpf(runtime_, kMapGetNextId, attr, sizeof attr) == 0) attr[0] = attr[1];
+    while (bpf(kMapGetNextId, attr, sizeof attr) == 0) attr[0] = attr[1];
+  }
+  long map_ring(std::size_t length, int protection, int fd, std::size_t offset) override {
+    return sys::call(SYS_mmap, 0, static_cast<long>(length), protection, MAP_SHARED, fd,
+                     static_cast<long>(offset));
+  }
+  // As the preload library does it.
+  long open_event(std::uint32_t cpu) override {
+    const sync::CallEpoch epoch;
+    map::PerfEventSpec spec;
+    spec.sample_type = PERF_SAMPLE_RAW;
+    spec.cpu = static_cast<std::int32_t>(cpu);
+    spec.wakeup_events = 1;
+    auto draft = map::PerfEvent::draft(*backend_->runtime(), spec);
+    if (!draft) return -draft.error().value;
+    auto published = backend_->runtime()->publish(std::move(*draft), {}, shm::Access::kReadWrite);
+    return published ? published->fd.release() : -published.error().value;
+  }
+  long map_event(int fd, std::size_t pages) override {
+    const sync::CallEpoch epoch;
+    const std::size_t length = (1 + pages) * kPageSize;
+    const auto target = backend_->runtime()->target_of_fd(fd, portolan::object::Kind::kPerfEvent);
+    if (!target) return -target.error().value;
+    if (auto may = static_cast<map::PerfEvent*>(target->view)->mmap(true, true, 0, length); !may)
+      return -may.error().value;
+    return map_ring(length, PROT_READ | PROT_WRITE, fd, 0);
   }
   const std::string& pin_directory() const override { return pins_; }
 
  private:
-  portolan_runtime* runtime_;
+  std::shared_ptr<detail::Backend> backend_;
   std::string pins_;
 };
 
 }  // namespace
 
 std::unique_ptr<Backend> open_portolan(std::string* why) {
-  char text[256] = "";
-  portolan_runtime* runtime = ::portolan_open(nullptr, text, sizeof text);
-  if (runtime == nullptr) {
-    *why = text;
-    return nullptr;
-  }
-  auto portolan = std::make_unique<Portolan>(runtime);
+  auto backend = detail::open_portolan_backend("", why);
+  if (!backend) return nullptr;
+  auto portolan = std::make_unique<Portolan>(std::move(*backend));
   if (::mkdir(portolan->pin_directory().c_str(), 0700) != 0) {
     *why = "no directory for pins in " + portolan->pin_directory();
     return nullptr;

@@ -3,7 +3,6 @@
 // reservations.
 #include <sys/mman.h>
 
-#include "base/sys.h"
 #include "cases.h"
 #include "program_types.h"
 
@@ -38,11 +37,8 @@ class RingBuffer : public Case {
             reinterpret_cast<const volatile std::uint64_t*>(second),
             reinterpret_cast<const std::byte*>(second) + kPage};
   }
-  // Where mmap(2) is not the backend's, its fds can be mapped all the same.
   long map_pages(std::size_t length, int protection, int fd, std::uint32_t offset) {
-    const long at = backend().maps_memory() ? backend().mmap(length, protection, MAP_SHARED, fd, offset)
-                                            : sys::call(SYS_mmap, 0, static_cast<long>(length), protection,
-                                                        MAP_SHARED, fd, offset);
+    const long at = backend().map_ring(length, protection, fd, offset);
     EXPECT_FALSE(at < 0 && at >= -4095) << result_text(at);
     return at;
   }

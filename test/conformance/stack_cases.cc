@@ -121,6 +121,16 @@ TEST_P(StackTrace, build_ids_instead_of_addresses) {
   EXPECT_NE(0u, load_unaligned<std::uint64_t>(value.data() + 24));
 }
 
+// They are found out in a free element, before they are compared.
+TEST_P(StackTrace, build_ids_need_room_even_where_nothing_new_is_put_in) {
+  const int fd = map({kStackTrace, 4, 10 * 32, 1, kStackBuildId});
+  const struct {
+    std::int32_t flags;
+    long expected;
+  } rows[] = {{kUser, 0}, {kUser, -ENOMEM}, {kUser | 1, -ENOMEM}, {kUser | kFast, 0}};
+  for (const auto& row : rows) EXPECT_ANSWER(row.expected, stack_id(fd, row.flags));  // of one place
+}
+
 TEST_P(StackTrace, get_stack) {
   EXPECT_ANSWER(8, stack(8, kUser));
   EXPECT_ANSWER(0, stack(8, kUser | 1) < 0 ? -1 : 0);

@@ -57,12 +57,14 @@ enum MapType : std::uint32_t {
 };
 // Those that random sequences are about.
 inline constexpr std::uint32_t kRandomTypes[] = {
-    kHash,  kArray,       kPerCpuHash,  kPerCpuArray, kLruHash, kLruPerCpuHash, kLpmTrie,    kQueue,
-    kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps,  kRingbuf, kUserRingbuf,   kStackTrace, kPerfEventArray};
+    kHash,    kArray,       kPerCpuHash, kPerCpuArray,    kLruHash,     kLruPerCpuHash,
+    kLpmTrie, kQueue,       kStack,      kBloomFilter,    kArrayOfMaps, kHashOfMaps,
+    kRingbuf, kUserRingbuf, kStackTrace, kPerfEventArray, kProgArray};
 // Those whose elements random programs use.
-inline constexpr std::uint32_t kProgramTypes[] = {kHash,    kArray,         kPerCpuHash, kPerCpuArray,
-                                                  kLruHash, kLruPerCpuHash, kLpmTrie,    kQueue,
-                                                  kStack,   kBloomFilter};
+inline constexpr std::uint32_t kProgramTypes[] = {
+    kHash,      kArray,          kPerCpuHash,  kPerCpuArray, kLruHash,   kLruPerCpuHash,
+    kLpmTrie,   kQueue,          kStack,       kBloomFilter, kRingbuf,   kUserRingbuf,
+    kProgArray, kPerfEventArray, kArrayOfMaps, kHashOfMaps,  kStackTrace};
 std::string_view map_type_name(std::uint32_t type);
 // Whether elements come in no order of theirs.
 constexpr bool is_lru_type(std::uint32_t type) { return type == kLruHash || type == kLruPerCpuHash; }
@@ -75,6 +77,10 @@ constexpr bool is_hash_type(std::uint32_t type) {
   return type == kHash || type == kPerCpuHash || type == kHashOfMaps || is_lru_type(type);
 }
 constexpr bool holds_maps(std::uint32_t type) { return type == kArrayOfMaps || type == kHashOfMaps; }
+// Whose values are fds when they go in, and ids when they come out.
+constexpr bool holds_objects(std::uint32_t type) {
+  return holds_maps(type) || type == kProgArray || type == kPerfEventArray;
+}
 constexpr bool is_per_cpu_type(std::uint32_t type) {
   return type == kPerCpuHash || type == kPerCpuArray || type == kLruPerCpuHash;
 }
