@@ -179,6 +179,7 @@ struct SkLookup {    // struct bpf_sk_lookup
   std::uint32_t local_ip6[4];
   std::uint32_t local_port;
   std::uint32_t ingress_ifindex;
+  std::uint32_t padding_at_end;
 };
 static_assert(sizeof(SkLookup) == 72 && offsetof(SkLookup, local_port) == 60);
 

@@ -175,6 +175,18 @@ TEST_F(ProgTypesByBtf, each_way_of_attachment_has_its_results) {
   EXPECT_TRUE(log_says("vfs_read() is not modifiable")) << log_;
 }
 
+TEST_F(ProgTypesByBtf, a_type_is_attached_in_its_own_ways) {
+  const std::vector<Insn> nothing{set(0, 0), kExit};
+  const std::uint32_t hook = id_of("bpf_lsm_file_open");
+  EXPECT_EQ(load(ProgType::kTracing, nothing, AttachType::kLsmMac, hook), -kEnotsupp);
+  EXPECT_EQ(load(ProgType::kLsm, nothing, AttachType::kTraceFentry, hook), -EINVAL);
+  EXPECT_EQ(load(ProgType::kTracing, nothing, AttachType::kXdp, hook), -EINVAL);
+  // What lets a socket pass, or not.
+  const std::uint32_t socket_hook = id_of("bpf_lsm_socket_create");
+  EXPECT_GE(load(ProgType::kLsm, {set(0, 1), kExit}, AttachType::kLsmCgroup, socket_hook), 0) << log_;
+  EXPECT_EQ(load(ProgType::kLsm, {set(0, -1), kExit}, AttachType::kLsmCgroup, socket_hook), -EINVAL);
+}
+
 TEST_F(ProgTypesByBtf, info_says_what_the_program_is_for) {
   const std::uint32_t function = id_of("vfs_read");
   const long fd = load(ProgType::kTracing, {set(0, 0), kExit}, AttachType::kTraceFentry, function);

@@ -10,7 +10,7 @@ constexpr std::uint32_t kAfInet = 2, kAfInet6 = 10;
 
 // What the program finds: fields that have 16 bits, and of the addresses those of the family.
 Result<abi::SkLookup> seen_by_program(const abi::SkLookup& asked) {
-  if (asked.sk != 0 || asked.ingress_ifindex != 0) return fail(EINVAL);
+  if (asked.sk != 0 || asked.ingress_ifindex != 0 || asked.padding_at_end != 0) return fail(EINVAL);
   if (asked.local_port > UINT16_MAX) return fail(ERANGE);
   abi::SkLookup seen = asked;
   seen.family &= UINT16_MAX;

@@ -20,7 +20,7 @@ enum class ContextValue : std::uint8_t {
   kTracepointBuffer,
   kSkBuff,     // the kernel's struct sk_buff
   kHookState,  // the kernel's struct nf_hook_state
-  kSocket,     // the kernel's socket, and what may be one
+  kSocket,     // struct bpf_sock, and what may be one
   kSocketOrNull,
   kSockCommonOrNull,
 };

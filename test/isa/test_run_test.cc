@@ -449,6 +449,7 @@ TEST_F(TestRunOnBoth, programs_that_choose_a_socket) {
   add("a family of more bits", [](C, X x) { x.family = 0x1'0002; });
   add("socket", [](C, X x) { x.sk = 1; });
   add("device", [](C, X x) { x.ingress_ifindex = 1; });
+  add("bytes behind all fields", [](C, X x) { x.padding_at_end = 1; });
   add("large port", [](C, X x) { x.local_port = 0x1'0000; });
   for (const bool takes : {false, true}) {
     Call call;
