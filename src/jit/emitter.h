@@ -123,10 +123,13 @@ class Emitter : private Xbyak::CodeGenerator {
 
   // inline.cc
   bool call_inline();
+  map::Map* known_map() const;
   bool lookup_inline();
   void lookup_by_index(const map::Map::InlineLookup& lookup);
   void lookup_by_word(map::Map& map, const map::Map::InlineLookup& lookup);
   void load_cpu(const Xbyak::Reg32& to);
+  void tail_call();
+  void tail_call_of(const map::References& programs, Label& none);
 
   // control.cc
   void branch(isa::Jump condition, const Operands& by);
@@ -135,7 +138,6 @@ class Emitter : private Xbyak::CodeGenerator {
   void may_go_to();
   void call_helper();
   void call_function();
-  void tail_call();
   void enter_frame();
   void leave_frame();
   void return_from();

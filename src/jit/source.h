@@ -21,6 +21,7 @@ using TailCall = TailTarget (*)(helper::Run& run, std::uint64_t context, std::ui
 
 // One number for each instruction: what a 64-bit load loads (but for the functions of the program).
 struct Source {
+  abi::ProgType type;
   std::span<const abi::Insn> insns;
   std::span<const verifier::InsnNotes> notes;
   std::span<const verifier::Subprogram> subprograms;  // in the order of `start`, the first at 0

@@ -171,6 +171,10 @@ Result<bool> Walk::was_seen() {
     return true;
   };
 
+  const bool is_forced = calls_back || may_go;
+  const std::uint32_t jumps = jumps_walked_ - jumps_at_checkpoint_,
+                      insns = insns_walked_ - insns_at_checkpoint_;
+  bool is_kept = is_forced || (jumps >= 2 && insns >= 8);
   auto& list = checkpoints_[at_];
   for (std::size_t i = 0; i < list.size(); ++i) {
     Checkpoint& old = *list[i];
@@ -189,14 +193,16 @@ Result<bool> Walk::was_seen() {
       if (is_same(old.state, state_, live_in(state_, state_.frames.size() - 1)))
         return refuse(EINVAL, "infinite loop detected at insn {}\ncur state:{}\nold state:{}", at_,
                       text_of(state_, {}), text_of(old.state, old.precise));
+      // The rounds of a loop differ: few of them are worth keeping.
+      if (!is_forced && jumps < 20 && insns < 100) is_kept = false;
     } else if (covers_now(old.state, old.read, {false, old.precise})) {
       ++old.hits;
       depend_on_what_mattered(old, false);
       return true;
     }
     // What never helps only costs time.
-    ++old.misses;
-    const std::uint32_t patience = old.branches != 0 ? 64 : 3;
+    if (is_kept) ++old.misses;
+    const std::uint32_t patience = is_forced && old.branches != 0 ? 64 : 3;
     if (old.misses > old.hits * patience + patience) {
       old.is_listed = false;
       if (old.branches != 0) retired_.emplace(&old, std::move(list[i]));
@@ -206,9 +212,7 @@ Result<bool> Walk::was_seen() {
     }
   }
 
-  const bool is_forced = calls_back || may_go;
-  if (!is_forced && (jumps_walked_ - jumps_at_checkpoint_ < 2 || insns_walked_ - insns_at_checkpoint_ < 8))
-    return false;
+  if (!is_kept) return false;
   jumps_at_checkpoint_ = jumps_walked_;
   insns_at_checkpoint_ = insns_walked_;
   auto checkpoint = std::make_unique<Checkpoint>();
@@ -222,10 +226,10 @@ Result<bool> Walk::was_seen() {
   return false;
 }
 
-void Walk::depend_on(Dependencies places) {
+void Walk::depend_on(Dependencies places, Dependencies Checkpoint::* set) {
   for (Checkpoint* one = state_.parent; one != nullptr && !places.is_empty(); one = one->state.parent) {
-    const Dependencies fresh = places.without(one->precise);
-    one->precise |= fresh;
+    const Dependencies fresh = places.without(one->*set);
+    one->*set |= fresh;
     places = {};
     one->state.for_each_place([&](const RegState& reg, const Dependencies& place) {
       if (reg.is_scalar() && !place.is_empty() && fresh.includes(place)) places |= reg.from;
@@ -234,13 +238,16 @@ void Walk::depend_on(Dependencies places) {
 }
 
 // The path ends here because `old` covers it: what mattered to the paths from there matters to this one.
+// While they are not finished, that may be everything.
 void Walk::depend_on_what_mattered(const Checkpoint& old, bool on_everything) {
-  Dependencies places;
+  Dependencies precise, used;
   state_.for_each_place([&](const RegState& reg, const Dependencies& place) {
-    if (reg.is_scalar() && (on_everything || place.is_empty() || old.precise.includes(place)))
-      places |= reg.from;
+    if (!reg.is_scalar()) return;
+    if (on_everything || place.is_empty() || old.precise.includes(place)) precise |= reg.from;
+    if (!place.is_empty() && old.used.includes(place)) used |= reg.from;
   });
-  depend_on(places);
+  depend_on(precise, &Checkpoint::precise);
+  depend_on(used, &Checkpoint::used);
   for (std::size_t i = 0; i < state_.frames.size(); ++i)
     read_slots(i, on_everything ? ~std::uint64_t{0} : old.read[i]);
 }
@@ -278,7 +285,7 @@ void Walk::start_from_checkpoint(Checkpoint& checkpoint) {
 }
 
 // Numbers that have changed since the last time round, and on which nothing has depended so far, may be
-// anything: so the rounds come to an end.
+// anything: so the rounds come to an end. (What is seen to matter later is compared as it is.)
 void Walk::widen_from_last_visit(State& state, std::uint32_t insn, const Checkpoint* from) {
   const Checkpoint* last = from;
   while (last != nullptr && (last->insn != insn || last->state.frames.size() != state.frames.size()))
@@ -286,7 +293,7 @@ void Walk::widen_from_last_visit(State& state, std::uint32_t insn, const Checkpo
   if (last == nullptr) return;
   const auto widen = [&](const RegState& old, RegState& now, const Dependencies& place) {
     if (!old.is_scalar() || !now.is_scalar() || old.bounds == now.bounds) return;
-    if (!place.is_empty() && last->precise.includes(place)) return;
+    if (!place.is_empty() && last->used.includes(place)) return;
     now = RegState::unknown();
   };
   for (std::size_t i = 0; i < state.frames.size(); ++i) {

@@ -51,7 +51,7 @@ Result<void> Executable::compile() {
   for (std::size_t at = 0; at < wide.size(); ++at)
     if (isa::is_wide(parts_.insns[at])) wide[at] = code_[at].wide;
   native_ = TRY(jit::Code::create(
-      {parts_.insns, parts_.notes, parts_.subprograms, wide, parts_.maps, native_tail_call}));
+      {parts_.type, parts_.insns, parts_.notes, parts_.subprograms, wide, parts_.maps, native_tail_call}));
   return {};
 }
 
