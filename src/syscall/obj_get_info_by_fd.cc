@@ -62,20 +62,29 @@ Result<long> map_info(const Call& call, const map::Map& map) {
   return info_out(call, info);
 }
 
+// The kernel's own BTF has a name; the others get an empty one where there is room. ENOSPC: it was cut off.
+Result<void> name_out(const Call& call, std::string_view name, abi::BtfInfo& info) {
+  if ((info.name == 0) != (info.name_len == 0)) return fail(EINVAL);
+  const std::uint32_t room = info.name_len;
+  info.name_len = static_cast<std::uint32_t>(name.size());
+  if (room == 0) return {};
+  const char end = '\0';
+  const std::size_t length = std::min<std::size_t>(name.size(), room - 1);
+  TRY(call.caller.copy_out(info.name, name.data(), length));
+  TRY(call.caller.copy_out(info.name + length, &end, 1));
+  if (length < name.size()) return fail(ENOSPC);
+  return {};
+}
+
 Result<long> btf_info(const Call& call, const map::BtfObject& btf) {
   auto info = TRY(info_in<abi::BtfInfo>(call));
   const auto size = static_cast<std::uint32_t>(btf.blob().size());
   info.id = btf.id();
   TRY(call.caller.copy_out(info.btf, btf.blob().data(), std::min(size, info.btf_size)));
   info.btf_size = size;
-  info.kernel_btf = 0;
-  // A name is for the kernel's own; the others get an empty one where there is room.
-  if ((info.name == 0) != (info.name_len == 0)) return fail(EINVAL);
-  if (info.name_len != 0) {
-    const char none = '\0';
-    TRY(call.caller.copy_out(info.name, &none, 1));
-  }
-  info.name_len = 0;
+  const std::string_view name = btf.id() == object::kKernelBtfId ? "vmlinux" : "";
+  info.kernel_btf = name.empty() ? 0 : 1;
+  TRY(name_out(call, name, info));
   return info_out(call, info);
 }
 
@@ -140,7 +149,8 @@ Result<long> prog_info(const Call& call, verifier::Program& program) {
   TRY(row_out(call, program.shown_insns(), info.xlated_prog_insns, &info.xlated_prog_len, insn_bytes));
   TRY(code_info(call, program, info));
   info.btf_id = attributes.btf_id;
-  info.attach_btf_id = info.attach_btf_obj_id = 0;
+  info.attach_btf_id = attributes.attach_btf_id;
+  info.attach_btf_obj_id = attributes.attach_btf_id == 0 ? 0 : object::kKernelBtfId;
   info.func_info_rec_size = sizeof(abi::FuncInfo);
   TRY(row_out(call, program.func_info(), info.func_info, &info.nr_func_info));
   info.line_info_rec_size = sizeof(abi::LineInfo);
