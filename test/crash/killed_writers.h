@@ -19,7 +19,7 @@ class KilledWriters : public testing::TestWithParam<MapRow> {
   static std::vector<MapRow> map_types() {
     std::vector<MapRow> rows;
     for (const auto family : {value_maps(), maps_of_fds(), queues(), bloom_filters(), ring_buffers(),
-                              user_ring_buffers(), stack_traces()})
+                              user_ring_buffers(), perf_events(), stack_traces()})
       rows.insert(rows.end(), family.begin(), family.end());
     return rows;
   }

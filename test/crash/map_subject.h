@@ -67,6 +67,7 @@ std::span<const MapRow> queues();
 std::span<const MapRow> bloom_filters();
 std::span<const MapRow> ring_buffers();
 std::span<const MapRow> user_ring_buffers();
+std::span<const MapRow> perf_events();
 std::span<const MapRow> stack_traces();
 
 }  // namespace portolan::stress
