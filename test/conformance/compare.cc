@@ -39,7 +39,8 @@ class Pair {
   World portolan_;
 };
 
-void report(Pair& pair, const Sequence& sequence, std::size_t failed_at, std::uint64_t seed, bool shorten) {
+void report(Pair& pair, const Sequence& sequence, std::size_t failed_at, const std::string& first,
+            std::uint64_t seed, bool shorten) {
   std::string what;
   Sequence shortest(sequence.begin(), sequence.begin() + static_cast<std::ptrdiff_t>(failed_at) + 1);
   if (shorten)
@@ -49,7 +50,7 @@ void report(Pair& pair, const Sequence& sequence, std::size_t failed_at, std::ui
   const auto last = pair.run(shortest, &what, nullptr);
   fmt::print("\nseed {}: different at operation {}; the shortest sequence found:\n", seed, failed_at);
   for (std::size_t i = 0; i < shortest.size(); ++i) fmt::print("  {:2} {}\n", i, to_text(shortest[i]));
-  if (last) fmt::print("{}", what);
+  fmt::print("{}", last ? what : "  not seen again, but once:\n" + first);
 }
 
 // FNV-1a, to say in a word what a caller could see.
@@ -93,11 +94,12 @@ Outcome run_random(Backend* kernel, Backend* portolan, const RunOptions& options
   one.with_mappings = kernel->maps_memory() && portolan->maps_memory();
   for (one.seed = options.first_seed; one.seed <= options.last_seed; ++one.seed) {
     const Sequence sequence = generate(one);
-    const auto failed_at = pair.run(sequence, nullptr, &outcome.tally);
+    std::string what;
+    const auto failed_at = pair.run(sequence, &what, &outcome.tally);
     outcome.operations += failed_at ? *failed_at + 1 : sequence.size();
     if (!failed_at) continue;
     ++outcome.differences;
-    report(pair, sequence, *failed_at, one.seed, options.shrink);
+    report(pair, sequence, *failed_at, what, one.seed, options.shrink);
   }
   return outcome;
 }

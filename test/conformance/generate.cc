@@ -110,10 +110,8 @@ Operation Generator::create(int slot, bool plain) {
   if (map.type == kLpmTrie && !dice_.one_in(20)) map.flags |= kNoPrealloc;
   if (map.is_hash() && dice_.one_in(4)) map.flags |= kZeroSeed;
   if (map.type == kArray && dice_.one_in(16)) map.flags |= kInnerMap;
-  if (map.type == kPerfEventArray) {
-    map.value_size = 4;
-    if (dice_.one_in(3)) map.flags |= kPreserveElems;
-  }
+  if (map.type == kPerfEventArray || map.type == kProgArray) map.value_size = 4;
+  if (map.type == kPerfEventArray && dice_.one_in(3)) map.flags |= kPreserveElems;
   if (map.type == kStackTrace) {
     map.value_size = 8 * (1 + dice_.below(127));
     map.max_entries = std::min(map.max_entries, 100u);
@@ -137,7 +135,7 @@ Operation Generator::create(int slot, bool plain) {
   if (map.type == kArray && dice_.one_in(options_.with_mappings ? 2 : 6)) map.flags |= kMmapable;
   if (dice_.one_in(6))
     operation.attr.set_text(create::kMapName, dice_.of({0, 1}) != 0 ? "a_map" : "name.15_letters");
-  if (dice_.one_in(3)) add_btf(operation, map, plain);
+  if (map.type == kProgArray ? !plain : dice_.one_in(3)) add_btf(operation, map, plain);
   operation.attr.set(create::kMapType, map.type).set(create::kKeySize, map.key_size);
   operation.attr.set(create::kValueSize, map.value_size)
       .set(create::kMaxEntries, entries_of(map.type, map.max_entries));

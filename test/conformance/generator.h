@@ -78,9 +78,11 @@ class Generator {
   }
   Content value(int slot, unsigned command) {
     const bool goes_in = command == kUpdate || command == kUpdateBatch;
-    if (holds_maps(shape(slot).type) && goes_in) {  // which slot's map
+    if (const std::uint32_t type = shape(slot).type;
+        holds_objects(type) && goes_in) {  // which slot's map, or object
       Content bytes(shape(slot).value_size);
-      if (!bytes.empty()) bytes[0] = static_cast<std::byte>(dice_.below(kMapSlots));
+      const int choices = holds_maps(type) ? kMapSlots : dice_.one_in(4) ? kObjects + kMapSlots : kObjects;
+      if (!bytes.empty()) bytes[0] = static_cast<std::byte>(dice_.below(static_cast<std::uint64_t>(choices)));
       return bytes;
     }
     if (shape(slot).type != kBloomFilter) return fill(shape(slot).user_value_size());
@@ -112,7 +114,7 @@ class Generator {
       operation.buffers.push_back(buffer(element::kValue, fill(map.key_size)));
     } else if (command != kDelete) {
       operation.buffers.push_back(buffer(element::kValue, value(slot, command)));
-      operation.buffers.back().has_fds = holds_maps(map.type) && command == kUpdate;
+      operation.buffers.back().has_fds = holds_objects(map.type) && command == kUpdate;
     }
     const bool takes_flags = command == kUpdate || dice_.one_in(10);
     if (takes_flags && (command != kDelete || dice_.one_in(10)))
@@ -146,7 +148,7 @@ class Generator {
     operation.buffers.push_back(buffer(batch::kKeys, keys, bad));
     if (command != kDeleteBatch || dice_.one_in(20))
       operation.buffers.push_back(buffer(batch::kValues, values, bad));
-    if (command == kUpdateBatch && holds_maps(map.type)) operation.buffers.back().has_fds = true;
+    if (command == kUpdateBatch && holds_objects(map.type)) operation.buffers.back().has_fds = true;
     operation.attr.set(batch::kCount, count);
     if (dice_.one_in(8)) operation.attr.set(batch::kElemFlags, element_flags());
     if (dice_.one_in(40)) operation.attr.set(batch::kFlags, dice_.of({1, 2, 4, 1ull << 40}));

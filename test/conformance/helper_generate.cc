@@ -74,7 +74,7 @@ class HelperGenerator {
       map.key_size = of_sizes({5, 6, 8, 8, 12, 20});
       map.flags = kNoPrealloc;
     } else if (type == kStackTrace) {
-      map.max_entries = of_sizes({1, 16, 100});  // for two traces
+      map.max_entries = of_sizes({1, 2, 16, 100});
       map.value_size = 8 * (1 + dice_.below(127));
       if (dice_.one_in(3)) map.flags = kStackBuildId, map.value_size = 32 * (1 + dice_.below(20));
     } else if (holds_objects(type)) {

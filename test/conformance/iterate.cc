@@ -107,7 +107,7 @@ void iterate(World& world, int slot, Observation& out) {
     std::fill(value.begin(), value.end(), std::byte{0x77});
     Record record = next;
     append(record, world.lookup(fd, next.data(), value.data()));
-    if (holds_maps(shape.type)) world.name_map_ids(value);
+    if (holds_objects(shape.type)) world.name_ids(shape.type, value);
     record.insert(record.end(), value.begin(), value.end());
     records.push_back(std::move(record));
     key = next;
@@ -136,7 +136,7 @@ void walk(World& world, const Operation& operation, Observation& out) {
       out.result = -EOVERFLOW;
       break;
     }
-    if (holds_maps(shape.type)) world.name_map_ids(values);
+    if (holds_objects(shape.type)) world.name_ids(shape.type, values);
     auto pairs = pairs_of(keys.data(), values.data(), step.count, shape);
     std::move(pairs.begin(), pairs.end(), std::back_inserter(records));
     if (step.result == -ENOENT) break;
@@ -151,7 +151,7 @@ void list_ids(World& world, unsigned command, Observation& out) {
   while (world.call(command, attr, 12) == 0) {
     const auto id = static_cast<std::uint32_t>(attr.get(by_id::kNextId));
     const std::uint32_t name = command == kMapGetNextId ? world.name_of_map_id(id) : world.name_of_btf_id(id);
-    if (name != id) {
+    if (name != id && !(command == kMapGetNextId && world.may_linger(id))) {
       const auto bytes = bytes_of(name);
       names.emplace_back(bytes.begin(), bytes.end());
     }
@@ -225,7 +225,7 @@ void settle_batch(World& world, const Operation& operation, int slot, Observatio
   for (const Record& pair : pairs) {
     Record value(shape.user_value_size());
     const long found = world.lookup(world.map_fd(slot), pair.data(), value.data());
-    if (holds_maps(shape.type)) world.name_map_ids(value);  // as the pair is named
+    if (holds_objects(shape.type)) world.name_ids(shape.type, value);  // as the pair is named
     if (found != 0 || !std::equal(value.begin(), value.end(), pair.begin() + shape.key_size))
       observation.result = -EBADMSG;
   }

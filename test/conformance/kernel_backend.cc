@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <linux/perf_event.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "backend.h"
 #include "base/bytes.h"
 #include "base/sys.h"
+#include "bpf_output_event.h"
 #include "uapi.h"
 
 namespace portolan::conformance {
@@ -39,12 +39,7 @@ class Kernel final : public Backend {
     return sys::call(SYS_mprotect, reinterpret_cast<long>(address), static_cast<long>(length), protection);
   }
   long open_event(std::uint32_t cpu) override {
-    perf_event_attr attr{};
-    attr.size = sizeof attr;
-    attr.type = PERF_TYPE_SOFTWARE;
-    attr.config = PERF_COUNT_SW_BPF_OUTPUT;
-    attr.sample_type = PERF_SAMPLE_RAW;
-    attr.sample_period = attr.wakeup_events = 1;
+    perf_event_attr attr = bpf_output_event();
     return sys::call(SYS_perf_event_open, reinterpret_cast<long>(&attr), -1, static_cast<long>(cpu), -1,
                      PERF_FLAG_FD_CLOEXEC);
   }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "backend.h"
+#include "bpf_output_event.h"
 
 namespace portolan::conformance {
 namespace {
@@ -30,6 +31,11 @@ class Libc final : public Backend {
   void munmap(void* address, std::size_t length) override { ::munmap(address, length); }
   long mprotect(void* address, std::size_t length, int protection) override {
     return ::mprotect(address, length, protection) == 0 ? 0 : -errno;
+  }
+  long open_event(std::uint32_t cpu) override {
+    perf_event_attr attr = bpf_output_event();
+    const long fd = ::syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
   }
   const std::string& pin_directory() const override { return pins_; }
 

@@ -29,10 +29,12 @@ const Reference* map_of(const Operation& operation) {
   return nullptr;
 }
 
-bool is_on_map_of_maps(World& world, const Operation& operation) {
+// The map of objects that an operation is on; nullptr: on none.
+const Shape* objects_of(World& world, const Operation& operation) {
   const Reference* const map = map_of(operation);
-  return map != nullptr && operation.command != kMapCreate && world.map_fd(map->slot) >= 0 &&
-         holds_maps(world.shape(map->slot).type);
+  if (map == nullptr || operation.command == kMapCreate || world.map_fd(map->slot) < 0) return nullptr;
+  const Shape& shape = world.shape(map->slot);
+  return holds_objects(shape.type) ? &shape : nullptr;
 }
 
 PlacedAttr place_attr(World& world, const Operation& operation) {
@@ -46,9 +48,9 @@ PlacedAttr place_attr(World& world, const Operation& operation) {
       const std::string path = world.path(reinterpret_cast<const char*>(buffer.bytes.data()));
       address =
           world.arena().put(region, std::as_bytes(std::span(path.c_str(), path.size() + 1)), buffer.place);
-    } else if (buffer.has_fds && is_on_map_of_maps(world, operation)) {
+    } else if (const Shape* map = objects_of(world, operation); map != nullptr && buffer.has_fds) {
       std::vector<std::byte> fds = buffer.bytes;
-      world.put_fds(fds);
+      world.put_fds(*map, fds);
       address = world.arena().put(region, fds, buffer.place);
     } else {
       address = world.arena().put(region, buffer.bytes, buffer.place);
@@ -95,10 +97,11 @@ void collect(World& world, const Operation& operation, const PlacedAttr& placed,
     ++region;
     if (buffer.is_path) continue;
     observation.parts.push_back(seen(world, buffer.field.name, region, buffer.bytes.size()));
-    if (!buffer.has_fds || !is_on_map_of_maps(world, operation)) continue;
+    const Shape* const map = objects_of(world, operation);
+    if (!buffer.has_fds || map == nullptr) continue;
     // What the caller put there is as the operation has it; what came out has ids.
     std::vector<std::byte> fds = buffer.bytes;
-    world.put_fds(fds);
+    world.put_fds(*map, fds);
     auto& bytes = observation.parts.back().bytes;
     for (std::size_t at = 0; at < fds.size() && Arena::kRedZone + at < bytes.size(); at += 4)
       if (std::memcmp(bytes.data() + Arena::kRedZone + at, fds.data() + at,
@@ -153,9 +156,21 @@ void take_fd(World& world, const Operation& operation, Observation& observation)
   }
 }
 
-void name_values(World& world, Observation& observation) {
-  for (Observation::Part& part : observation.parts)
-    if (part.name == element::kValue.name || part.name == batch::kValues.name) world.name_map_ids(part.bytes);
+// Words that are as the caller had them are no ids.
+void name_values(World& world, const Operation& operation, std::uint32_t type, Observation& observation) {
+  for (const Buffer& buffer : operation.buffers)
+    for (Observation::Part& part : observation.parts) {
+      if (part.name != buffer.field.name ||
+          (part.name != element::kValue.name && part.name != batch::kValues.name))
+        continue;
+      std::vector<std::byte> named = part.bytes;
+      world.name_ids(type, named);
+      for (std::size_t at = 0; at + 4 <= buffer.bytes.size() && Arena::kRedZone + at + 4 <= named.size();
+           at += 4)
+        if (std::byte* const word = part.bytes.data() + Arena::kRedZone + at;
+            std::memcmp(word, buffer.bytes.data() + at, 4) != 0)
+          std::memcpy(word, named.data() + Arena::kRedZone + at, 4);
+    }
 }
 
 Observation call(World& world, const Operation& operation) {
@@ -176,7 +191,13 @@ Observation call(World& world, const Operation& operation) {
   if (operation.command == kObjGetInfo) rename_info_ids(world, operation, observation);
   const bool gives_values = operation.command == kLookup || operation.command == kLookupBatch ||
                             operation.command == kLookupAndDeleteBatch;
-  if (gives_values && is_on_map_of_maps(world, operation)) name_values(world, observation);
+  const Shape* const objects = objects_of(world, operation);
+  if (gives_values && objects != nullptr) name_values(world, operation, objects->type, observation);
+  // A part of an id says nothing.
+  if (objects != nullptr && observation.result == -EFAULT)
+    std::erase_if(observation.parts, [](const auto& part) {
+      return part.name == element::kValue.name || part.name == batch::kValues.name;
+    });
   if (hash && operation.command == kGetNextKey) settle_next_key(world, map->slot, moves_freely, observation);
   if (hash && (operation.command == kLookupBatch || operation.command == kLookupAndDeleteBatch))
     settle_batch(world, operation, map->slot, observation);

@@ -11,6 +11,7 @@ namespace portolan::conformance {
 
 inline constexpr int kMapSlots = 4;  // places where a sequence keeps map fds
 inline constexpr int kBtfSlots = 2;  // BTF objects that are there from the start
+inline constexpr int kObjects = 3;   // programs that are there from the start, and perf events
 inline constexpr std::uint32_t kMappings = 3;
 inline constexpr int kNoSlot = -1;
 
@@ -34,7 +35,7 @@ struct Buffer {
   Place place = Place::kWritable;
   std::vector<std::byte> bytes;
   bool is_path = false;  // "@/name": '@' is the backend's pin directory
-  bool has_fds = false;  // numbers of slots, whose map fds the caller puts there
+  bool has_fds = false;  // numbers of what a map of objects can hold, whose fds the caller puts there
 };
 
 enum class Referent : unsigned char { kMap, kBtf, kClosed, kNegative, kOrdinaryFile, kMapId, kBtfId };

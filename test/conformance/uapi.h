@@ -57,8 +57,9 @@ enum MapType : std::uint32_t {
 };
 // Those that random sequences are about.
 inline constexpr std::uint32_t kRandomTypes[] = {
-    kHash,  kArray,       kPerCpuHash,  kPerCpuArray, kLruHash, kLruPerCpuHash, kLpmTrie,    kQueue,
-    kStack, kBloomFilter, kArrayOfMaps, kHashOfMaps,  kRingbuf, kUserRingbuf,   kStackTrace, kPerfEventArray};
+    kHash,    kArray,       kPerCpuHash, kPerCpuArray,    kLruHash,     kLruPerCpuHash,
+    kLpmTrie, kQueue,       kStack,      kBloomFilter,    kArrayOfMaps, kHashOfMaps,
+    kRingbuf, kUserRingbuf, kStackTrace, kPerfEventArray, kProgArray};
 // Those whose elements random programs use.
 inline constexpr std::uint32_t kProgramTypes[] = {
     kHash,      kArray,          kPerCpuHash,  kPerCpuArray, kLruHash,   kLruPerCpuHash,
@@ -76,6 +77,7 @@ constexpr bool is_hash_type(std::uint32_t type) {
   return type == kHash || type == kPerCpuHash || type == kHashOfMaps || is_lru_type(type);
 }
 constexpr bool holds_maps(std::uint32_t type) { return type == kArrayOfMaps || type == kHashOfMaps; }
+// Whose values are fds when they go in, and ids when they come out.
 constexpr bool holds_objects(std::uint32_t type) {
   return holds_maps(type) || type == kProgArray || type == kPerfEventArray;
 }

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/sys.h"
 #include "btf_blob.h"
+#include "bytecode.h"
 
 namespace portolan::conformance {
 namespace {
@@ -45,13 +46,37 @@ World::World(Backend& backend, Arena& arena) : backend_(backend), arena_(arena) 
   PORTOLAN_ASSERT(file);
   ordinary_file_ = *file;
   for (int slot = 0; slot < kBtfSlots; ++slot) btf_fds_[static_cast<std::size_t>(slot)] = load_btf(slot);
+  for (std::size_t number = 0; number < kObjects; ++number) {
+    load_program(number);
+    event_fds_[number] = static_cast<int>(backend_.open_event(0));
+  }
 }
 
 World::~World() {
   clear();
   for (int fd : btf_fds_)
     if (fd >= 0) backend_.close(fd);
+  for (const auto& objects : {program_fds_, event_fds_})
+    for (int fd : objects)
+      if (fd >= 0) backend_.close(fd);
   (void)sys::close(ordinary_file_);
+}
+
+// The first two are of one type.
+void World::load_program(std::size_t number) {
+  constexpr std::uint32_t kSocketFilter = 1, kXdp = 6;
+  static const char license[] = "GPL";
+  const auto insns = Bytecode().set(0, static_cast<std::int32_t>(number)).exit().finish();
+  Attr attr;
+  attr.set(load::kProgType, number < 2 ? kXdp : kSocketFilter).set(load::kInsnCnt, insns.size());
+  attr.set(load::kInsns, reinterpret_cast<std::uint64_t>(insns.data()));
+  attr.set(load::kLicense, reinterpret_cast<std::uint64_t>(license));
+  program_fds_[number] = static_cast<int>(call(kProgLoad, attr, kAttrSize));
+  std::array<std::uint32_t, 2> details{};
+  Attr ask;
+  ask.set(info::kBpfFd, static_cast<std::uint64_t>(program_fds_[number])).set(info::kInfoLen, sizeof details);
+  ask.set(info::kInfo, reinterpret_cast<std::uint64_t>(details.data()));
+  if (call(kObjGetInfo, ask, info::kSize) == 0) program_ids_[number] = details[1];
 }
 
 int World::load_btf(int slot) {
@@ -73,6 +98,7 @@ int World::load_btf(int slot) {
 void World::clear() {
   for (int slot = 0; slot < kMapSlots; ++slot) close_map(slot);
   map_ids_.clear();
+  prog_array_ids_.clear();
   for (std::uint32_t pin = 0; pin < kPins; ++pin) backend_.unlink(pin_path(pin));
   backend_.unlink(backend_.pin_directory() + kOddPin);
   for (std::uint32_t number = 0; number < kMappings; ++number) unmap(number);
@@ -98,6 +124,13 @@ void World::adopt_map(int slot, int fd) {
   shapes_[at] = {details[0], details[1], details[2], details[3], details[4], details[5]};
   if (std::find(map_ids_.begin(), map_ids_.end(), details[1]) == map_ids_.end())
     map_ids_.push_back(details[1]);
+  if (details[0] == kProgArray) prog_array_ids_.push_back(details[1]);
+}
+
+bool World::may_linger(std::uint32_t id) const {
+  const auto is_it = [id](const Shape& shape) { return shape.id == id; };
+  return std::find(prog_array_ids_.begin(), prog_array_ids_.end(), id) != prog_array_ids_.end() &&
+         std::none_of(shapes_.begin(), shapes_.end(), is_it);
 }
 
 std::uint32_t World::value_of(const Reference& reference) const {
@@ -139,14 +172,29 @@ void change_words(std::vector<std::byte>& bytes, Change change) {
 
 }  // namespace
 
-void World::put_fds(std::vector<std::byte>& slots) const {
-  change_words(slots, [&](std::uint32_t slot) {
-    return slot < kMapSlots ? value_of({{}, Referent::kMap, static_cast<int>(slot)}) : slot;
+// How long an event stays where it is not to be preserved is not the same here (COMPAT.md).
+int World::object_fd(const Shape& map, std::uint32_t number) const {
+  const bool takes_events = map.type == kPerfEventArray && (map.flags & kPreserveElems) != 0;
+  if (map.type == kProgArray && number < kObjects) return program_fds_[number];
+  if (map.type == kPerfEventArray && number < kObjects) return takes_events ? event_fds_[number] : kClosedFd;
+  return static_cast<int>(
+      value_of({{}, Referent::kMap, static_cast<int>(holds_maps(map.type) ? number : number - kObjects)}));
+}
+
+void World::put_fds(const Shape& map, std::vector<std::byte>& numbers) const {
+  const auto count = static_cast<std::uint32_t>(holds_maps(map.type) ? kMapSlots : kObjects + kMapSlots);
+  change_words(numbers, [&](std::uint32_t number) {
+    return number < count ? static_cast<std::uint32_t>(object_fd(map, number)) : number;
   });
 }
 
-void World::name_map_ids(std::vector<std::byte>& values) const {
-  change_words(values, [&](std::uint32_t id) { return name_of_map_id(id); });
+void World::name_ids(std::uint32_t type, std::vector<std::byte>& values) const {
+  change_words(values, [&](std::uint32_t id) {
+    if (holds_maps(type)) return name_of_map_id(id);
+    const auto known = std::find(program_ids_.begin(), program_ids_.end(), id);
+    const auto number = static_cast<std::uint32_t>(known - program_ids_.begin());
+    return id == 0 || known == program_ids_.end() ? id : 0x70726f00 + number;
+  });
 }
 
 std::uint32_t World::name_of_btf_id(std::uint32_t id) const {

@@ -50,9 +50,11 @@ class World {
   // "the n-th that was made" for an id of ours, or the id itself.
   std::uint32_t name_of_map_id(std::uint32_t id) const;
   std::uint32_t name_of_btf_id(std::uint32_t id) const;
-  // Values of maps of maps: slots' numbers become their fds, and ids what name_of_map_id() calls them.
-  void put_fds(std::vector<std::byte>& slots) const;
-  void name_map_ids(std::vector<std::byte>& values) const;
+  // A map that the kernel lets go a moment after its last user: its programs are taken out first.
+  bool may_linger(std::uint32_t id) const;
+  // Values of a map of objects: numbers of slots or objects become fds, and ids what they are called.
+  void put_fds(const Shape& map, std::vector<std::byte>& numbers) const;
+  void name_ids(std::uint32_t type, std::vector<std::byte>& values) const;
   std::string path(const char* text) const;  // '@' expanded
   std::string pin_path(std::uint32_t number) const;
 
@@ -64,13 +66,17 @@ class World {
 
  private:
   int load_btf(int slot);
+  void load_program(std::size_t number);
+  int object_fd(const Shape& map, std::uint32_t number) const;
   Backend& backend_;
   Arena& arena_;
   std::array<int, kMapSlots> map_fds_;
   std::array<Shape, kMapSlots> shapes_;
   std::array<int, kBtfSlots> btf_fds_;
   std::array<std::uint32_t, kBtfSlots> btf_ids_{};
-  std::vector<std::uint32_t> map_ids_;  // of all maps since the last clear(), by age
+  std::array<int, kObjects> program_fds_, event_fds_;
+  std::array<std::uint32_t, kObjects> program_ids_{};
+  std::vector<std::uint32_t> map_ids_, prog_array_ids_;  // of all maps since the last clear(), by age
   std::array<Mapped, kMappings> mappings_;
   int ordinary_file_ = -1;
 };
