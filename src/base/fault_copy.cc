@@ -3,7 +3,7 @@
 
 #include <ucontext.h>
 
-#include <cstdint>
+#include <atomic>
 #include <mutex>
 
 #include "base/sys.h"
@@ -16,9 +16,39 @@ extern const char portolan_fault_string_begin[], portolan_fault_string_end[], po
 namespace portolan {
 namespace {
 
-struct sigaction previous_segv, previous_bus;
+// What fault_access.h writes down.
+struct Entry {
+  std::int32_t access, landing;  // distances from where they stand
+};
 
-greg_t number(const char* label) { return static_cast<greg_t>(reinterpret_cast<std::intptr_t>(label)); }
+}  // namespace
+}  // namespace portolan
+
+extern "C" {
+// The linker's names for where that section begins and ends.
+extern const portolan::Entry __start_portolan_fault_entries[] __attribute__((visibility("hidden")));
+extern const portolan::Entry __stop_portolan_fault_entries[] __attribute__((visibility("hidden")));
+}
+// So that there is one: an entry about nothing.
+__asm__(".pushsection portolan_fault_entries,\"a\"\n.balign 4\n.long 0, 0\n.popsection");
+
+namespace portolan {
+namespace {
+
+struct sigaction previous_segv, previous_bus;
+std::atomic<FindLanding> find_other_landing;
+
+template <class T>
+greg_t number(const T* label) {
+  return static_cast<greg_t>(reinterpret_cast<std::intptr_t>(label));
+}
+
+// Where to go on after a fault of the instruction at `rip`; 0: nowhere.
+greg_t landing_of(greg_t rip) {
+  for (const Entry* entry = __start_portolan_fault_entries; entry != __stop_portolan_fault_entries; ++entry)
+    if (rip == number(&entry->access) + entry->access) return number(&entry->landing) + entry->landing;
+  return 0;
+}
 
 void on_fault(int signal, siginfo_t* info, void* context) {
   if (fixup_fault(signal, info, context)) return;
@@ -48,7 +78,18 @@ bool fixup_fault(int, siginfo_t* info, void* context) {
     rip = number(portolan_fault_string_landing);
     return true;
   }
-  return false;
+  greg_t landing = landing_of(rip);
+  if (const FindLanding find =
+          find_other_landing.load(std::memory_order_acquire);  // pairs with answer_faults_by
+      landing == 0 && find != nullptr)
+    landing = static_cast<greg_t>(find(static_cast<std::uintptr_t>(rip)));
+  if (landing == 0) return false;
+  rip = landing;
+  return true;
+}
+
+void answer_faults_by(FindLanding find_landing) {
+  find_other_landing.store(find_landing, std::memory_order_release);
 }
 
 void install_fault_handler() {

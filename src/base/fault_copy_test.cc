@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/fault_access.h"
 
 namespace portolan {
 namespace {
@@ -59,6 +60,20 @@ TEST_F(FaultCopy, a_string_stops_at_its_nul_at_the_limit_and_at_a_fault) {
   std::memset(pages_, 'x', kPageSize);
   EXPECT_EQ(-1, portolan_fault_copy_string(to, end_ - 4, sizeof to));
   EXPECT_EQ(4, portolan_fault_copy_string(to, end_ - 4, 4));
+}
+
+TEST_F(FaultCopy, a_single_access_says_when_the_memory_is_gone) {
+  auto* const last = reinterpret_cast<std::byte*>(end_ - 8);
+  auto* const gone = reinterpret_cast<std::byte*>(end_);
+  EXPECT_TRUE(try_store(last, std::uint64_t{0x1122334455667788}));
+  EXPECT_EQ(load_or_zero<std::uint64_t>(last), 0x1122334455667788u);
+  EXPECT_TRUE(try_store(last + 4, std::uint32_t{0xAABBCCDD}));
+  EXPECT_EQ(load_or_zero<std::uint32_t>(last + 4), 0xAABBCCDDu);
+  EXPECT_EQ(load_or_zero<std::uint32_t>(last), 0x55667788u);
+  EXPECT_FALSE(try_store(gone, std::uint64_t{1}));
+  EXPECT_FALSE(try_store(gone, std::uint32_t{1}));
+  EXPECT_EQ(load_or_zero<std::uint64_t>(gone), 0u);
+  EXPECT_EQ(load_or_zero<std::uint32_t>(gone), 0u);
 }
 
 TEST(FaultCopyDeathTest, a_fault_elsewhere_still_kills) {

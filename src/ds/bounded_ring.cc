@@ -50,7 +50,7 @@ BoundedRing::BoundedRing(Bytes bytes, const Shape& shape)
       slots_(shape.max_entries + 1) {}
 
 // Somebody else may have written nonsense there: it leads to wrong values, never outside.
-BoundedRing::Extent BoundedRing::extent() const {
+inline BoundedRing::Extent BoundedRing::extent() const {
   const std::uint64_t word = header_->extent.load_relaxed();
   const auto first = static_cast<std::uint32_t>(word >> 32), count = static_cast<std::uint32_t>(word);
   return {first < slots_ ? first : 0, count < slots_ ? count : slots_ - 1};
@@ -80,7 +80,7 @@ Result<void> BoundedRing::push(const sync::Actor& actor, const std::byte* value,
   return {};
 }
 
-Result<void> BoundedRing::read(std::byte* value, End end, Extent& now) const {
+inline Result<void> BoundedRing::read(std::byte* value, End end, Extent& now) const {
   now = extent();
   if (now.count == 0) return fail(ENOENT);
   sync::copy_from_shared(value, slot(now, end == End::kOldest ? 0 : now.count - 1), stride_);

@@ -30,15 +30,19 @@ struct Cache : TableForTest {
 TEST(EvictionOrder, any_bytes_are_an_order) {
   std::mt19937_64 random(1);
   for (const std::uint32_t slots : {1u, 2u, 7u, 8u, 9u, 100u, 1000u}) {
-    std::vector<std::uint64_t> words(EvictionOrder::size(slots) / 8 + 8);
+    const EvictionOrder::Shape shape{slots, 3};
+    std::vector<std::uint64_t> words(EvictionOrder::size(shape) / 8 + 8);
     for (auto& word : words) word = random();
     auto* const begin =
         reinterpret_cast<std::byte*>(round_up(reinterpret_cast<std::uintptr_t>(words.data()), 64));
-    const auto order = EvictionOrder::attach(Bytes(begin, EvictionOrder::size(slots)), slots);
+    const auto order = EvictionOrder::attach(Bytes(begin, EvictionOrder::size(shape)), shape);
     ASSERT_TRUE(order);
     for (int round = 0; round < 300; ++round) {
-      EXPECT_LT(order->next_victim(), slots);
-      order->note_insert(static_cast<std::uint32_t>(random() % slots), random());
+      const auto hand = static_cast<std::uint32_t>(round % 3);
+      const std::uint32_t likely = order->likely_victim(hand);
+      EXPECT_TRUE(likely < slots || likely == EvictionOrder::kNone);
+      EXPECT_LT(order->next_victim(hand), slots);
+      order->note_insert(hand, static_cast<std::uint32_t>(random() % slots), random());
       order->note_replace(static_cast<std::uint32_t>(random() % slots),
                           static_cast<std::uint32_t>(random() % slots));
       order->note_evicted(random());
@@ -48,9 +52,11 @@ TEST(EvictionOrder, any_bytes_are_an_order) {
 
 TEST(EvictionOrder, too_few_bytes_are_einval) {
   alignas(64) std::byte bytes[1024] = {};
-  EXPECT_FALSE(EvictionOrder::attach(Bytes(bytes, EvictionOrder::size(10) - 1), 10));
-  EXPECT_FALSE(EvictionOrder::attach(Bytes(bytes + 8, EvictionOrder::size(10)), 10));
-  EXPECT_FALSE(EvictionOrder::attach(Bytes(bytes, 1024), 0));
+  const EvictionOrder::Shape ten{10};
+  EXPECT_FALSE(EvictionOrder::attach(Bytes(bytes, EvictionOrder::size(ten) - 1), ten));
+  EXPECT_FALSE(EvictionOrder::attach(Bytes(bytes + 8, EvictionOrder::size(ten)), ten));
+  EXPECT_FALSE(EvictionOrder::attach(Bytes(bytes, 1024), {0}));
+  EXPECT_FALSE(EvictionOrder::attach(Bytes(bytes, 1024), {10, 0}));
 }
 
 TEST(EvictingTable, holds_exactly_max_entries_and_no_insert_fails) {

@@ -64,17 +64,36 @@ bool HashTable::locate(const void* key, std::uint64_t hash, Found& found) const 
   return locate_as<KeyKind::kOther>(key, hash, found);
 }
 
+bool HashTable::locate(const void* key, Found& found) const {
+  if (kind_ != KeyKind::kWords) [[unlikely]]
+    return locate(key, hash(key), found);
+  return locate_near<KeyKind::kWords>(key, hash_as<KeyKind::kWords>(wanted<KeyKind::kWords>(key)), found);
+}
+
 std::byte* HashTable::find(const void* key) const {
   Found found;
-  return locate(key, hash(key), found) ? value_of(found.element) : nullptr;
+  return locate(key, found) ? value_of(found.element) : nullptr;
 }
 
 std::byte* HashTable::find_and_keep(const void* key) const {
   Found found;
-  if (!locate(key, hash(key), found)) return nullptr;
+  if (!locate(key, found)) return nullptr;
   order_.note_hit(found.index);
   return value_of(found.element);
 }
+
+template <unsigned kBytes, bool keeps>
+std::byte* HashTable::find_word(std::uint64_t key) const {
+  constexpr KeyKind kind = kBytes == 4 ? KeyKind::k4 : KeyKind::k8;
+  Found found;
+  if (!search<kind>(key, hash_as<kind>(key), found, [](Element*) {})) return nullptr;
+  if constexpr (keeps) order_.note_hit(found.index);
+  return value_of(found.element);
+}
+template std::byte* HashTable::find_word<4, false>(std::uint64_t) const;
+template std::byte* HashTable::find_word<4, true>(std::uint64_t) const;
+template std::byte* HashTable::find_word<8, false>(std::uint64_t) const;
+template std::byte* HashTable::find_word<8, true>(std::uint64_t) const;
 
 void HashTable::read_key(Element* from, void* key) const {
   if (shape_.key_size <= 4) {
@@ -87,7 +106,7 @@ void HashTable::read_key(Element* from, void* key) const {
 }
 
 // The hash of an element's key, which is read piece by piece: it may be too long for a stack.
-std::uint64_t HashTable::hash_of(Element* from) const {
+std::uint64_t HashTable::hash_of_other(Element* from) const {
   if (shape_.key_size <= 16) {
     alignas(8) std::byte key[16];
     read_key(from, key);

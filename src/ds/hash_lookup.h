@@ -132,6 +132,29 @@ inline bool HashTable::search(const Wanted& wanted, std::uint64_t hash, Found& f
   return false;
 }
 
+// The hash of an element's key.
+[[gnu::always_inline]] inline std::uint64_t HashTable::hash_of(Element* from) const {
+  if (kind_ != KeyKind::kWords) [[unlikely]]
+    return hash_of_other(from);
+  return function_.of_word(reinterpret_cast<const sync::Atomic<std::uint64_t>*>(from + 1)->load_acquire());
+}
+
+// Where a key is, as locate() says; without a call for most keys of tables of words.
+template <HashTable::KeyKind kind>
+[[gnu::always_inline]] inline bool HashTable::locate_near(const void* key, std::uint64_t hash,
+                                                          Found& found) const {
+  if constexpr (kind == KeyKind::kWords) {
+    Bucket& home = buckets_[home_of(hash)];
+    const Verdict verdict = look_at<kind>(home, wanted<kind>(key), tag_of(hash), found, [](Element*) {});
+    if (verdict == Verdict::kHit) [[likely]]
+      return true;
+    if (verdict == Verdict::kMiss && (home.spill.load_acquire() & spill_bit_of(hash)) == 0)
+        [[likely]]  // pairs with insert
+      return false;
+  }
+  return locate(key, hash, found);
+}
+
 [[gnu::always_inline]] inline bool HashTable::lookup_words(const void* key, void* value) const {
   constexpr auto kind = KeyKind::kWords;
   const std::uint64_t word = wanted<kind>(key), hash = hash_as<kind>(word);

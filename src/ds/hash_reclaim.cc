@@ -10,8 +10,6 @@ namespace portolan::ds {
 namespace {
 
 constexpr unsigned kRefill = kLaneItems / 2;
-constexpr std::uint32_t kLookAround = 512;
-constexpr unsigned kVictims = 256;  // that an insert tries before it stops all others
 
 }  // namespace
 
@@ -56,8 +54,7 @@ Result<void> HashTable::refill(const sync::Actor& actor, Lane& lane) const {
   std::uint32_t held = lane.count.load_relaxed();
   if (held > kLaneItems - most) return {};
   // A full table that evicts has none, and finds out at each insert: without the lock.
-  if (shape_.evicts && header_->free_count.load_relaxed() == 0 && header_->handed_out.load_relaxed() >= slab_)
-    return fail(E2BIG);
+  if (shape_.evicts && is_full()) return fail(E2BIG);
   lock_free_list(actor);
   std::uint32_t left = header_->free_count.load_relaxed(), head = header_->free_head.load_relaxed();
   Result<void> result;
@@ -176,12 +173,7 @@ Result<void> HashTable::LaneHold::take_any() {
 Result<void> HashTable::LaneHold::grow(const void* key, std::uint64_t hash) {
   if (table_.refill(actor_, *lane_)) [[likely]]
     return {};
-  // Now and then all lanes are looked at all the same: a dead writer may hold one, and what is in it.
-  thread_local std::uint32_t evictions = 0;
-  if (table_.shape_.evicts && table_.header_->leaks.load_relaxed() == 0 && ++evictions % kLookAround != 0) {
-    const std::uint32_t victim = table_.evict(actor_, kVictims);
-    if (victim != kNoElement) return push(victim), Result<void>{};
-  }
+  if (table_.shape_.evicts && evict_one()) return {};
   lane_->lock.unlock();
   lane_ = nullptr;
   Exclusive all(table_, actor_);
@@ -196,12 +188,12 @@ Result<void> HashTable::LaneHold::grow(const void* key, std::uint64_t hash) {
   if (!refilled && table_.shape_.evicts) {
     // Nobody is in the way now: whatever is in the table can be had.
     const std::uint64_t laps = std::uint64_t{4} * table_.slab_;
-    std::uint32_t victim = table_.evict(actor_, laps);
+    lane_ = &preferred();
+    std::uint32_t victim = table_.evict(actor_, number(), laps);
     if (victim == kNoElement) {
       table_.order_.unprotect_all();
-      victim = table_.evict(actor_, laps);
+      victim = table_.evict(actor_, number(), laps);
     }
-    lane_ = &preferred();
     if (victim != kNoElement) push(victim), refilled = {};
     lane_ = nullptr;
   }

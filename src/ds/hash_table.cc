@@ -60,8 +60,10 @@
 //            freed, to the lane.
 //   in place under the home lock; each 8-byte word takes effect by itself.
 //   evict    an insert that finds no free element makes one, in a table that evicts: it takes the victim's
-//            home lock, with its own lane and no other bucket in hand, and does what erase does. Lanes of such
-//            a table keep one element only, so that none is given up while others lie idle.
+//            home lock, with its own lane and no other bucket in hand, and does what erase does. In a full
+//            table that comes before the key's home is locked, if a lookup misses the key; should it come
+//            meanwhile, the element goes to the free list. Lanes of such a table keep one element only, so
+//            that none is given up while others lie idle.
 //   E2BIG    holding all lanes and the home lock: the key is absent, and there is no free element anywhere.
 //   next     an element that is kSettled is there; one in doubt is looked up. A writer takes kSettled away
 //            before it takes the element out and sets it after it put one in, so a kill leaves elements in
@@ -115,12 +117,17 @@ namespace {
 constexpr std::uint64_t kMostBytes = std::uint64_t{1}
                                      << 46;  // what a process can address, with room to spare
 
+constexpr std::uint64_t kSmall = 512 * 1024;
+
 struct Plan {
   std::uint32_t buckets, lanes, slab, chunk;
   std::uint32_t key_offset, value_offset;
   std::uint64_t stride;
   std::uint64_t lanes_offset, buckets_offset, order_offset, elements_offset, total;
 };
+
+// Each lane has a hand of its own; it keeps one element back.
+EvictionOrder::Shape order_shape(const Plan& plan) { return {plan.slab, plan.lanes, plan.lanes}; }
 
 // Where everything lies, from the shape alone.
 Result<Plan> plan_of(const HashTableShape& shape) {
@@ -139,7 +146,7 @@ Result<Plan> plan_of(const HashTableShape& shape) {
   plan.lanes_offset = sizeof(HashHeader);
   plan.buckets_offset = plan.lanes_offset + plan.lanes * sizeof(Lane);
   plan.order_offset = plan.buckets_offset + plan.buckets * std::uint64_t{sizeof(Bucket)};
-  plan.elements_offset = plan.order_offset + (shape.evicts ? EvictionOrder::size(plan.slab) : 0);
+  plan.elements_offset = plan.order_offset + (shape.evicts ? EvictionOrder::size(order_shape(plan)) : 0);
   if (plan.stride > (kMostBytes - plan.elements_offset) / plan.slab) return fail(E2BIG);
   plan.total = plan.elements_offset + plan.slab * plan.stride;
   plan.chunk = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(64 * 1024 / plan.stride, 1, plan.slab));
@@ -195,15 +202,17 @@ Result<HashTable> HashTable::attach(shm::Region& region, std::uint64_t offset) {
   table.slab_ = plan->slab;
   table.chunk_ = plan->chunk;
   table.stride_ = plan->stride;
+  table.is_small_ = plan->total <= kSmall;
   table.key_offset_ = plan->key_offset;
   table.value_offset_ = plan->value_offset;
   table.header_ = header;
   table.lanes_ = region.at<Lane>(offset + plan->lanes_offset, plan->lanes);
   table.buckets_ = region.at<Bucket>(offset + plan->buckets_offset, plan->buckets);
   if (table.shape_.evicts) {
-    const std::uint64_t bytes = EvictionOrder::size(plan->slab);
-    table.order_ = TRY(EvictionOrder::attach(
-        Bytes(region.at<std::byte>(offset + plan->order_offset, bytes), bytes), plan->slab, plan->lanes));
+    const EvictionOrder::Shape order = order_shape(*plan);
+    const std::uint64_t bytes = EvictionOrder::size(order);
+    table.order_ = TRY(
+        EvictionOrder::attach(Bytes(region.at<std::byte>(offset + plan->order_offset, bytes), bytes), order));
   }
   table.elements_offset_ = offset + plan->elements_offset;
   table.elements_ = region.at<std::byte>(table.elements_offset_, plan->total - plan->elements_offset);

@@ -58,6 +58,9 @@ class HashTable {
   // mapped, but may be recycled for another key at any time.
   std::byte* find(const void* key) const;
   std::byte* find_and_keep(const void* key) const;
+  // The same for keys of kBytes = 4 or 8 bytes, by value.
+  template <unsigned kBytes, bool keeps>
+  std::byte* find_word(std::uint64_t key) const;
   // Brings the key's bucket near: for callers with several keys at hand.
   void prefetch(const void* key) const { __builtin_prefetch(&buckets_[home_of(hash(key))]); }
 
@@ -160,8 +163,12 @@ class HashTable {
   template <KeyKind kind>
   bool locate_as(const void* key, std::uint64_t hash, Found& found) const;
   bool locate(const void* key, std::uint64_t hash, Found& found) const;
+  bool locate(const void* key, Found& found) const;
+  template <KeyKind kind>
+  bool locate_near(const void* key, std::uint64_t hash, Found& found) const;
   void read_key(Element* element, void* key) const;
   std::uint64_t hash_of(Element* element) const;
+  std::uint64_t hash_of_other(Element* element) const;
   bool find_slot_of(std::uint32_t index, std::uint64_t hash, Found& found) const;
   bool is_committed(std::uint32_t index) const;
   std::uint32_t next_many_words(std::uint32_t& cursor, std::byte* keys, std::byte* values,
@@ -177,8 +184,6 @@ class HashTable {
                          const void* value, const Writer* writer);
   template <KeyKind kind>
   Result<void> erase_as(const sync::Actor& actor, const void* key, std::uint64_t hash, void* taken);
-  template <KeyKind kind>
-  bool locate_held(const void* key, std::uint64_t hash, Found& found) const;
   template <KeyKind kind>
   void fill(Element* element, const void* key, const void* value) const;
   void fill(Element* element, const void* key, const Writer& writer) const;
@@ -196,7 +201,10 @@ class HashTable {
   void recount_spill(std::uint32_t home) const;
 
   // hash_evict.cc
-  std::uint32_t evict(const sync::Actor& actor, std::uint64_t tries) const;
+  std::uint32_t evict(const sync::Actor& actor, std::uint32_t hand, std::uint64_t tries) const;
+  void prefetch_likely_victim(std::uint32_t hand) const;
+  bool is_full() const;
+  bool has_dead_holder(const sync::Actor& actor) const;
 
   // hash_reclaim.cc
   void lock_free_list(const sync::Actor& actor) const;
@@ -211,6 +219,7 @@ class HashTable {
   KeyKind kind_ = KeyKind::kOther;
   std::uint32_t bucket_count_ = 0, lane_count_ = 0, slab_ = 0, chunk_ = 0;
   std::uint64_t stride_ = 0;
+  bool is_small_ = false;  // a processor's own cache has room for it
   std::uint32_t key_offset_ = 0, value_offset_ = 0;
   std::byte* elements_ = nullptr;
   Bucket* buckets_ = nullptr;

@@ -118,27 +118,13 @@ void HashTable::recount_spill(std::uint32_t home) const {
   bucket.spill.store_release(spill);  // pairs with probe
 }
 
-// Where a key is, for one who holds its home bucket.
-template <HashTable::KeyKind kind>
-inline bool HashTable::locate_held(const void* key, std::uint64_t hash, Found& found) const {
-  if constexpr (kind == KeyKind::kWords) {
-    Bucket& home = buckets_[home_of(hash)];
-    const Verdict verdict = look_at<kind>(home, wanted<kind>(key), tag_of(hash), found, [](Element*) {});
-    if (verdict == Verdict::kHit) [[likely]]
-      return true;
-    if (verdict == Verdict::kMiss && (home.spill.load_acquire() & spill_bit_of(hash)) == 0)
-        [[likely]]  // pairs with insert
-      return false;
-  }
-  return locate(key, hash, found);
-}
-
 template <HashTable::KeyKind kind>
 [[gnu::always_inline]] inline Result<void> HashTable::put(const sync::Actor& actor, const void* key,
                                                           std::uint64_t hash, Insert mode, const void* value,
                                                           const Writer* writer) {
   LaneHold lane(*this, actor);
   TRY(lane.take());
+  if (shape_.evicts && mode != Insert::kExist) lane.make_room<kind>(key, hash);
   for (unsigned scans = 0; scans < kMaxScans;) {
     const std::uint32_t fresh = TRY(lane.top());
     if (writer == nullptr) fill<kind>(element_as<kind>(fresh), key, value);
@@ -146,7 +132,7 @@ template <HashTable::KeyKind kind>
     {
       BucketHold hold(*this, actor, home_of(hash));
       Found found;
-      if (locate_held<kind>(key, hash, found)) {
+      if (locate_near<kind>(key, hash, found)) {
         if (mode == Insert::kNoExist) return fail(EEXIST);
         if (writer != nullptr) {
           writer->write(writer->context, value_of(found.element), false);
@@ -160,7 +146,7 @@ template <HashTable::KeyKind kind>
       }
       if (mode == Insert::kExist) return fail(ENOENT);
       if (lane.count() >= 2) {
-        if (shape_.evicts) order_.note_insert(fresh, hash);
+        if (shape_.evicts) order_.note_insert(lane.number(), fresh, hash);
         if constexpr (kind == KeyKind::kWords) {  // filled already
           busy = insert(actor, hash, fresh, [] {});
         } else {
@@ -233,7 +219,7 @@ inline Result<void> HashTable::erase_as(const sync::Actor& actor, const void* ke
   Found found;
   {
     BucketHold hold(*this, actor, home_of(at));
-    if (!locate_held<kind>(key, at, found)) return fail(ENOENT);
+    if (!locate_near<kind>(key, at, found)) return fail(ENOENT);
     if (taken != nullptr) sync::copy_from_shared(taken, value_of(found.element), shape_.value_size);
     remove(found, at);
   }

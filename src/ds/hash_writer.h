@@ -69,6 +69,16 @@ class HashTable::LaneHold {
   // is absent. May let the lane go in between, so the first may be another afterwards.
   Result<void> grow(const void* key, std::uint64_t hash);
 
+  // In a full table that evicts: the same, if the key is probably absent, and before its bucket is locked.
+  template <KeyKind kind>
+  void make_room(const void* key, std::uint64_t hash) {
+    if (count() > 1 || !table_.is_full()) return;
+    table_.order_.prefetch(hash);
+    Found found;
+    if (!table_.locate_near<kind>(key, hash, found)) (void)evict_one();
+  }
+
+  std::uint32_t number() const { return static_cast<std::uint32_t>(lane_ - table_.lanes_); }
   std::uint32_t count() const {
     const std::uint32_t count = lane_->count.load_relaxed();
     return count <= kLaneItems ? count : 0;
@@ -94,6 +104,8 @@ class HashTable::LaneHold {
  private:
   Lane& preferred() const { return table_.lanes_[actor_.self.thread() & (table_.lane_count_ - 1)]; }
   Result<void> take_any();
+  // One more element by an eviction that stops nobody. False: none was found, or it takes more than that.
+  bool evict_one();
 
   const HashTable& table_;
   const sync::Actor& actor_;

@@ -9,8 +9,8 @@
 //                 producer_pos | … to the end of the page
 //                 data, `size` bytes | the same once more, so that a record never breaks at the end
 //               a record: length:30 discarded:1 busy:1 | page:32 | bytes, up to a multiple of 8
-//               control (the runtime's own): lock, producer, pending, dropped, watch,
-//               reservations { owner, position }
+//               control (the runtime's own): lock, producer, pending, dropped, watch |
+//               reservations { owner, position }, where each thread begins to look in a line of its own
 //               Positions count bytes for ever; where they point is position mod size. The two halves of the data
 //               are different memory here: a record that crosses the end is written on into the second half, which
 //               at first has what lies at the beginning of the first; what lies there is copied back before the
@@ -19,8 +19,9 @@
 // Invariants    I1 producer_pos of the page says what `producer` says, but for a moment under the lock;
 //               I2 a record between the consumer's position and `producer` has a header, busy until it is
 //               committed; I3 a busy record has a reservation with its owner's name; I4 producer -
-//               consumer_pos ≤ size - 1, and producer - pending ≤ size - 1. Nothing in the pages is trusted:
-//               a consumer who writes nonsense loses records.
+//               consumer_pos ≤ size - 1, and producer - pending ≤ size - 1, where no record before `pending` is
+//               busy: by I3 the oldest reservation says how far that is. Nothing in the pages is trusted: a consumer
+//               who writes nonsense loses records.
 //
 // Linearization reserve: the store of `producer`. commit: the store of the header's length without the busy bit,
 //               which pairs with the consumer's acquire load.
@@ -38,6 +39,9 @@
 // clang-format on
 #include "ds/record_ring.h"
 
+#include <algorithm>
+
+#include "base/fault_access.h"
 #include "base/fault_copy.h"
 
 namespace portolan::ds {
@@ -46,18 +50,14 @@ namespace {
 constexpr std::uint32_t kBusy = 1u << 31, kDiscarded = 1u << 30;
 constexpr std::uint64_t kFirstDataPage = 3;  // what the kernel counts from, of its own memory
 
-// The pages may be gone, since whoever has the fd may cut the file short: then everything is zero, and goes
-// nowhere.
-template <class T>
-T read(const std::byte* from) {
-  T value{};
-  if (!portolan_fault_copy(&value, from, sizeof value)) return T{};
-  return value;
-}
 template <class T>
 bool write(std::byte* to, T value) {
-  return portolan_fault_copy(to, &value, sizeof value);
+  PORTOLAN_SEAM();
+  return try_store(to, value);
 }
+
+// How far everything is committed is found out anew when so many bytes, or a part of the ring, may have been.
+constexpr std::uint64_t kPendingStep = 4096;
 
 constexpr std::uint64_t bytes_of_record(std::uint64_t size) {
   return round_up(size + RecordRing::kHeaderBytes, 8);
@@ -70,7 +70,7 @@ std::uint64_t RecordRing::control_size() { return sizeof(Control); }
 Result<RecordRing> RecordRing::attach(Bytes control, Bytes pages, std::uint64_t size) {
   if (size < kPage || (size & (size - 1)) != 0) return fail(EINVAL);
   if (control.size() < sizeof(Control) || pages.size() < pages_size(size)) return fail(EINVAL);
-  if (reinterpret_cast<std::uintptr_t>(control.data()) % 8 != 0 ||
+  if (reinterpret_cast<std::uintptr_t>(control.data()) % alignof(Control) != 0 ||
       reinterpret_cast<std::uintptr_t>(pages.data()) % kPage != 0)
     return fail(EINVAL);
   return RecordRing(control, pages, size);
@@ -86,10 +86,10 @@ RecordRing::RecordRing(Bytes control, Bytes pages, std::uint64_t size)
 std::uint64_t RecordRing::producer_position() const {
   return control_->producer.load_acquire();  // pairs with reserve
 }
-std::uint64_t RecordRing::consumer_position() const { return read<std::uint64_t>(consumer_page_); }
+std::uint64_t RecordRing::consumer_position() const { return load_or_zero<std::uint64_t>(consumer_page_); }
 std::uint64_t RecordRing::dropped() const { return control_->dropped.load_relaxed(); }
 std::uint32_t RecordRing::length_at(std::uint64_t position) const {
-  return read<std::uint32_t>(header_at(position));
+  return load_or_zero<std::uint32_t>(header_at(position));
 }
 
 void RecordRing::repair() {
@@ -99,27 +99,38 @@ void RecordRing::repair() {
   (void)write(producer_page_, producer);
 }
 
-std::optional<std::uint32_t> RecordRing::free_ticket() const {
-  const std::uint32_t hint = control_->ticket_hint.load_relaxed();
-  for (std::uint32_t step = 0; step < kMostReserved; ++step) {
-    const std::uint32_t ticket = (hint + step) % kMostReserved;
-    if (control_->reservations[ticket].owner.load_acquire() == 0) return ticket;  // pairs with commit
-  }
-  return {};
+// A reservation that is free; kNoTicket: none. Each thread begins in a line of its own.
+inline std::uint32_t RecordRing::free_ticket(const sync::Actor& actor) const {
+  const std::uint32_t first = actor.self.thread() * kReservationsOfLine % kMostReserved;
+  return is_free(first) ? first : free_ticket_after(first);
 }
 
-// As far as everything is committed.
+std::uint32_t RecordRing::free_ticket_after(std::uint32_t first) const {
+  for (std::uint32_t step = 1; step < kMostReserved; ++step)
+    if (const std::uint32_t ticket = (first + step) % kMostReserved; is_free(ticket)) return ticket;
+  return kNoTicket;
+}
+
+// Up to the oldest record that is reserved, everything is committed. The lock is held: none is being
+// reserved.
 std::uint64_t RecordRing::advance_pending(std::uint64_t producer) {
-  std::uint64_t pending = control_->pending.load_relaxed();
-  if (producer - pending > size_) pending = producer;  // no state of ours
-  while (pending != producer) {
-    const std::uint32_t length = length_at(pending);
-    if ((length & kBusy) != 0) break;
-    const std::uint64_t step = bytes_of_record(length & ~kDiscarded);
-    pending = step > producer - pending ? producer : pending + step;
+  std::uint64_t behind = 0;
+  for (const Reservation& one : control_->reservations) {
+    if (one.owner.load_acquire() == 0) continue;  // pairs with commit
+    const std::uint64_t distance = producer - one.position.load_relaxed();
+    if (distance <= size_) behind = std::max(behind, distance);
   }
-  control_->pending.store_relaxed(pending);
-  return pending;
+  control_->pending.store_relaxed(producer - behind);
+  return producer - behind;
+}
+
+// Whether there is room for a record from `position` to `end`.
+inline bool RecordRing::has_room(std::uint64_t position, std::uint64_t end, std::uint64_t consumer) {
+  const std::uint64_t most = size_ - 1;
+  if (end - consumer > most) return false;
+  if (end - control_->pending.load_relaxed() <= std::min(most, std::max(kPendingStep, size_ / 16)))
+    return true;
+  return end - advance_pending(position) <= most;
 }
 
 std::optional<RecordRing::Record> RecordRing::reserve(const sync::Actor& actor, std::uint64_t size) {
@@ -128,51 +139,48 @@ std::optional<RecordRing::Record> RecordRing::reserve(const sync::Actor& actor, 
   const std::uint64_t consumer = consumer_position();
   const sync::RobustGuard guard(control_->lock, actor, [&] { repair(); });
   const std::uint64_t position = control_->producer.load_relaxed(), end = position + length;
-  const auto has_room = [&] {
-    return end - consumer <= size_ - 1 && end - advance_pending(position) <= size_ - 1;
-  };
-  auto ticket = free_ticket();
-  if (bool fits = has_room(); !fits || !ticket) {
+  std::uint32_t ticket = free_ticket(actor);
+  bool fits = has_room(position, end, consumer);
+  if (!fits || ticket == kNoTicket) [[unlikely]] {
     // What the dead hold may be in the way: reservations, and records that nobody reads beyond.
-    if (!ticket || is_held_up()) (void)release_those_of_dead(actor);
-    ticket = free_ticket();
-    fits = has_room();
-    if (!fits) ticket = {};
+    const bool consumer_has_read = end - consumer <= size_ - 1;
+    if (ticket == kNoTicket || consumer_has_read || is_held_up()) (void)release_those_of_dead(actor);
+    ticket = free_ticket(actor);
+    fits = has_room(position, end, consumer);
   }
-  const std::uint32_t header[2] = {
-      static_cast<std::uint32_t>(size) | kBusy,
-      static_cast<std::uint32_t>(kFirstDataPage + (position & (size_ - 1)) / kPage)};
-  if (!ticket || !portolan_fault_copy(header_at(position), header, sizeof header)) {
+  const std::uint64_t page = kFirstDataPage + (position & (size_ - 1)) / kPage;
+  if (!fits || ticket == kNoTicket || !write(header_at(position), page << 32 | kBusy | size)) [[unlikely]] {
     control_->dropped.fetch_add_relaxed(1);
     return {};
   }
   // Beyond the end lies what lies at the beginning, also where the record will not be written.
-  if (const std::uint64_t at = position & (size_ - 1); at + length > size_)
+  if (const std::uint64_t at = position & (size_ - 1); at + length > size_) [[unlikely]]
     (void)!portolan_fault_copy(data_ + size_, data_, at + length - size_);
-  Reservation& reservation = control_->reservations[*ticket];
+  Reservation& reservation = control_->reservations[ticket];
   reservation.position.store_relaxed(position);
   reservation.owner.store_release(actor.self.word());  // pairs with discard_of_dead
-  control_->ticket_hint.store_relaxed(*ticket + 1);
-  control_->producer.store_release(end);  // pairs with producer_position
-  (void)write(producer_page_, end);       // on this machine a store after all those before it
-  return Record{header_at(position) + kHeaderBytes, static_cast<std::uint32_t>(size), *ticket, position};
+  control_->producer.store_release(end);               // pairs with producer_position
+  (void)write(producer_page_, end);
+  return Record{header_at(position) + kHeaderBytes, static_cast<std::uint32_t>(size), ticket, position};
 }
 
-bool RecordRing::finish(std::uint64_t position, std::uint32_t size, bool discard) {
-  std::byte* const header = header_at(position);
-  const std::uint64_t at = position & (size_ - 1), end = at + bytes_of_record(size);
-  if (end > size_) (void)!portolan_fault_copy(data_, data_ + size_, end - size_);
-  sync::fence_release();  // the record is whole; pairs with the consumer's load of its length
-  (void)write(header, size | (discard ? kDiscarded : 0));
+inline void RecordRing::finish(std::uint64_t position, std::uint32_t size, bool discard) {
+  const std::uint64_t end = (position & (size_ - 1)) + bytes_of_record(size);
+  if (end > size_) [[unlikely]]
+    (void)!portolan_fault_copy(data_, data_ + size_, end - size_);
+  // A release store: pairs with the consumer's load of the length.
+  (void)write(header_at(position), size | (discard ? kDiscarded : 0));
+}
+
+bool RecordRing::consumer_waits_at(std::uint64_t position) const {
   sync::fence_seq_cst();  // either the consumer sees the record before it sleeps, or its position is seen
                           // here
-  return (consumer_position() & (size_ - 1)) == at;
+  return ((consumer_position() ^ position) & (size_ - 1)) == 0;
 }
 
-bool RecordRing::commit(const Record& record, bool discard) {
-  const bool wakes = finish(record.position, record.size, discard);
+void RecordRing::commit(const Record& record, bool discard) {
+  finish(record.position, record.size, discard);
   control_->reservations[record.ticket].owner.store_release(0);  // pairs with free_ticket
-  return wakes;
 }
 
 bool RecordRing::is_held_up() const {
@@ -192,8 +200,10 @@ bool RecordRing::release_those_of_dead(const sync::Actor& actor) {
     if (owner == 0 || owner == actor.self.word() || actor.liveness->alive(sync::Owner(owner))) continue;
     const std::uint64_t position = one.position.load_relaxed(), producer = control_->producer.load_relaxed();
     const std::uint32_t length = length_at(position);
-    if (producer - position <= size_ && (length & kBusy) != 0)
-      wakes |= finish(position, length & ~(kBusy | kDiscarded), true);
+    if (producer - position <= size_ && (length & kBusy) != 0) {
+      finish(position, length & ~(kBusy | kDiscarded), true);
+      wakes |= consumer_waits_at(position);
+    }
     one.owner.store_release(0);  // pairs with free_ticket
   }
   return wakes;

@@ -37,11 +37,13 @@ class RecordRing {
   };
   // Nothing: no room, or the pages are gone. What is reserved is seen by the consumer once it is committed.
   std::optional<Record> reserve(const sync::Actor& actor, std::uint64_t size);
-  // True: the consumer had read all that came before, and may be asleep.
-  bool commit(const Record& record, bool discard);
+  void commit(const Record& record, bool discard);
+  // After the record at `position` was committed: whether the consumer had read all that came before, and may
+  // be asleep.
+  bool consumer_waits_at(std::uint64_t position) const;
 
-  // Records that dead producers have reserved are discarded; true as for commit(). Asks whether owners live,
-  // so it takes its time.
+  // Records that dead producers have reserved are discarded; true: the consumer waits at one of them. Asks
+  // whether owners live, so it takes its time.
   bool discard_of_dead(const sync::Actor& actor);
   // Whether the next record that the consumer would read is reserved, and not committed.
   bool is_held_up() const;
@@ -67,18 +69,25 @@ class RecordRing {
     sync::Atomic<std::uint64_t> pending;   // up to here everything is committed
     sync::Atomic<std::uint64_t> dropped;
     Watch watch;
-    sync::Atomic<std::uint32_t> ticket_hint;
-    Reservation reservations[kMostReserved];
+    alignas(64) Reservation reservations[kMostReserved];
   };
+  static constexpr std::uint32_t kReservationsOfLine = 64 / sizeof(Reservation);
+  static constexpr std::uint32_t kNoTicket = ~std::uint32_t{0};
+
   RecordRing(Bytes control, Bytes pages, std::uint64_t size);
 
   std::byte* header_at(std::uint64_t position) const { return data_ + (position & (size_ - 1)); }
   std::uint32_t length_at(std::uint64_t position) const;
   void repair();
   bool release_those_of_dead(const sync::Actor& actor);  // with the lock in hand
-  std::optional<std::uint32_t> free_ticket() const;
+  bool is_free(std::uint32_t ticket) const {
+    return control_->reservations[ticket].owner.load_acquire() == 0;  // pairs with commit
+  }
+  std::uint32_t free_ticket(const sync::Actor& actor) const;
+  std::uint32_t free_ticket_after(std::uint32_t first) const;
+  bool has_room(std::uint64_t position, std::uint64_t end, std::uint64_t consumer);
   std::uint64_t advance_pending(std::uint64_t producer);
-  bool finish(std::uint64_t position, std::uint32_t size, bool discard);
+  void finish(std::uint64_t position, std::uint32_t size, bool discard);
 
   Control* control_;
   std::byte *consumer_page_, *producer_page_, *data_;

@@ -55,12 +55,14 @@ TEST(RecordRing, a_record_is_busy_until_it_is_committed) {
   EXPECT_EQ(test.word(0), 12u | kBusy);
   EXPECT_EQ(test.producer_page(), 24u);
   EXPECT_TRUE(test.ring.is_held_up());
-  EXPECT_TRUE(test.ring.commit(*record, false));  // the consumer stands there
+  test.ring.commit(*record, false);
+  EXPECT_TRUE(test.ring.consumer_waits_at(record->position));
   EXPECT_EQ(test.word(0), 12u);
   EXPECT_FALSE(test.ring.is_held_up());
   const auto next = test.ring.reserve(test.actor, 1);
   ASSERT_TRUE(next);
-  EXPECT_FALSE(test.ring.commit(*next, true));  // it has the first one to read yet
+  test.ring.commit(*next, true);
+  EXPECT_FALSE(test.ring.consumer_waits_at(next->position));  // it has the first one to read yet
   EXPECT_EQ(test.word(24), 1u | kDiscarded);
   EXPECT_EQ(test.ring.available(), 40u);
   test.expect_clean();

@@ -20,8 +20,11 @@ enum class Arg : std::uint8_t {
   kConstSize,    // the size of the memory argument before it, > 0
   kConstSizeOrZero,
   kAllocSize,    // a constant: the size of the memory that is returned
-  kReserved,     // memory that is given back by the call: a reserved record
+  kReserved,     // memory that was reserved in a ring buffer
   kCtx,          // the program's context
+  kCtxOfTc,      // the context, where the program is one of tc; others give nothing
+  kSocket,       // a socket of any kind
+  kBtfSocket,    // likewise, or one of the kernel's own structs
   kSpinLock,     // a bpf_spin_lock in a map value
   kTimer,        // a bpf_timer in a map value
   kFunc,         // a function of the program, as a callback
@@ -38,7 +41,7 @@ inline constexpr std::uint8_t kUninit =
 inline constexpr std::uint8_t kWrites = 4;     // written by the helper
 inline constexpr std::uint8_t kAligned = 8;    // to its size
 inline constexpr std::uint8_t kFixed = 16;     // kMem of fixed_size bytes, no size argument
-inline constexpr std::uint8_t kReleases = 32;  // kDynptr: what it holds is given back
+inline constexpr std::uint8_t kReleases = 32;  // what the program was given is given back by the call
 }  // namespace arg_flag
 struct Argument {
   Arg kind = Arg::kNone;
@@ -51,6 +54,9 @@ enum class Ret : std::uint8_t {
   kVoid,
   kMapValueOrNull,
   kMapValue,
+  kSocketOrNull,
+  kSockCommonOrNull,
+  kTcpSockOrNull,
   kMemOrNull,   // as many bytes as the constant size argument, of a dynptr or to be given back
   kOtherOrNull  // pointers that only a kernel can give: always NULL here
 };
@@ -69,6 +75,8 @@ struct Prototype {
   bool gpl_only = false;          // only for programs with a GPL-compatible licence
   bool pkt_access = false;        // memory arguments may lie in the packet
   bool changes_pkt_data = false;  // pointers into the packet are gone after the call
+  bool acquires = false;          // what it returns must be given back
+  bool casts = false;             // what it returns is its argument, as another type
   bool might_sleep = false;  // only for sleepable programs: "helper call might sleep in a non-sleepable prog"
   const char* note = "";
 };

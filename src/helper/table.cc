@@ -16,6 +16,8 @@ constexpr unsigned kGpl = 1;            // gpl_only
 constexpr unsigned kPacket = 2;         // pkt_access
 constexpr unsigned kChangesPacket = 4;  // changes_pkt_data
 constexpr unsigned kSleeps = 8;         // might_sleep
+constexpr unsigned kAcquires = 16;      // acquires
+constexpr unsigned kCasts = 32;         // casts
 
 // Arguments of a row. `out` is written from end to end, `inout` is read or written.
 constexpr Argument map{Arg::kConstMapPtr};
@@ -25,8 +27,12 @@ constexpr Argument value_out{Arg::kMapValue, kUninit | kWrites};
 constexpr Argument value_or_null{Arg::kMapValue, kOrNull};
 constexpr Argument any{Arg::kAnything};
 constexpr Argument alloc_size{Arg::kAllocSize};
-constexpr Argument reserved{Arg::kReserved};
+constexpr Argument reserved{Arg::kReserved, kReleases};
 constexpr Argument ctx{Arg::kCtx};
+constexpr Argument ctx_or_null{Arg::kCtx, kOrNull};
+constexpr Argument ctx_of_tc{Arg::kCtxOfTc};
+constexpr Argument sock{Arg::kSocket};
+constexpr Argument sock_back{Arg::kBtfSocket, kReleases};
 constexpr Argument mem{Arg::kMem};
 constexpr Argument mem_or_null{Arg::kMem, kOrNull};
 constexpr Argument out{Arg::kMem, kUninit | kWrites};
@@ -58,6 +64,8 @@ constexpr Prototype row(std::uint32_t id, const char* name, Function function, R
   prototype.gpl_only = (flags & kGpl) != 0;
   prototype.pkt_access = (flags & kPacket) != 0;
   prototype.changes_pkt_data = (flags & kChangesPacket) != 0;
+  prototype.acquires = (flags & kAcquires) != 0;
+  prototype.casts = (flags & kCasts) != 0;
   prototype.might_sleep = (flags & kSleeps) != 0;
   prototype.note = note;
   return prototype;

@@ -34,6 +34,15 @@ class HashBase : public Map {
   // EINVAL: what lies in the region is not that table.
   static Result<void> attachable(object::Mapped& mapped, const ds::HashTableShape& shape);
   virtual void clear_all_fields(std::byte* value) const = 0;
+  // Of a class whose value_in() says where lookup_elem's value lies in an element's.
+  template <class T, bool keeps>
+  InlineLookup find_by_word() const {
+    InlineLookup lookup;
+    if (key_size() != 4 && key_size() != 8) return lookup;
+    lookup.way = InlineLookup::Way::kWordKey;
+    lookup.find = key_size() == 4 ? find_word<T, 4, keeps> : find_word<T, 8, keeps>;
+    return lookup;
+  }
   // `value` nullptr: not wanted. ENOENT.
   virtual Result<void> erase(const sync::Actor& actor, const std::byte* key, std::byte* value) {
     return table_.erase(actor, key, value);
@@ -42,6 +51,12 @@ class HashBase : public Map {
   ds::HashTable& mutable_table() { return table_; }
 
  private:
+  template <class T, unsigned kBytes, bool keeps>
+  static std::byte* find_word(Map& map, std::uint64_t key, std::uint32_t cpu) {
+    const T& self = static_cast<const T&>(map);
+    std::byte* const value = self.table_.template find_word<kBytes, keeps>(key);
+    return value == nullptr ? nullptr : self.value_in(value, cpu);
+  }
   // in_batch and out_batch hold the number of elements of the slab that were passed.
   Result<void> walk_batch(const BatchCall& call, bool take);
   ds::HashTable table_;
@@ -58,6 +73,8 @@ class HashMap : public HashBase {
   Result<void> lookup_elem_copy(const std::byte* key, std::byte* value, std::uint64_t flags) override;
   Result<void> update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) override;
   std::byte* lookup_elem(const std::byte* key, std::uint32_t cpu) override;
+  InlineLookup gen_lookup() const override { return find_by_word<HashMap, false>(); }
+  std::byte* value_in(std::byte* area, std::uint32_t) const { return area; }
   Result<void> update_elem(const std::byte* key, const std::byte* value, std::uint64_t flags,
                            std::uint32_t cpu) override;
   Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,

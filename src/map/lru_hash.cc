@@ -12,9 +12,8 @@ void round_up_to_cpus(MapSpec& spec) {
 std::byte* LruHashMap::lookup_elem(const std::byte* key, std::uint32_t) { return table().find_and_keep(key); }
 
 std::byte* LruPerCpuHashMap::lookup_percpu_elem(const std::byte* key, std::uint32_t cpu) {
-  if (cpu >= spec().cpus) return nullptr;
   std::byte* const values = table().find_and_keep(key);
-  return values == nullptr ? nullptr : values + cpu * round_up(value_size(), 8);
+  return values == nullptr ? nullptr : value_in(values, cpu);
 }
 
 }  // namespace portolan::map

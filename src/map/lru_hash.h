@@ -34,12 +34,14 @@ class LruHashMap : public LruHash<HashMap> {
  public:
   using LruHash::LruHash;
   std::byte* lookup_elem(const std::byte* key, std::uint32_t cpu) override;
+  InlineLookup gen_lookup() const override { return find_by_word<HashMap, true>(); }
 };
 
 class LruPerCpuHashMap : public LruHash<PerCpuHashMap> {
  public:
   using LruHash::LruHash;
   std::byte* lookup_percpu_elem(const std::byte* key, std::uint32_t cpu) override;
+  InlineLookup gen_lookup() const override { return find_by_word<PerCpuHashMap, true>(); }
 };
 
 }  // namespace portolan::map

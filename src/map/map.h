@@ -133,12 +133,14 @@ class Map : public object::View {
   virtual bool contains_programs() const { return false; }
   virtual bool takes_program(const ProgramTraits&) { return false; }
   virtual ProgramView* program_at(std::uint32_t) { return nullptr; }
-  // How generated code finds a value without a call. kNone: by a call.
+  // How generated code finds a value (lookup_elem) without the helper's way of reaching keys: by arithmetic
+  // on an index, or by a call that takes a key of 4 or 8 bytes by value.
   struct InlineLookup {
-    enum class Way : std::uint8_t { kNone, kArray, kPerCpuArray } way = Way::kNone;
+    enum class Way : std::uint8_t { kNone, kArray, kPerCpuArray, kWordKey } way = Way::kNone;
     std::byte* base = nullptr;
     std::uint64_t stride = 0, cpu_stride = 0;
     std::uint32_t max_entries = 0;
+    std::byte* (*find)(Map& map, std::uint64_t key, std::uint32_t cpu) = nullptr;  // kWordKey
   };
   virtual InlineLookup gen_lookup() const { return {}; }
   // A value's address as a constant of a program, `offset` bytes into the value of key 0.

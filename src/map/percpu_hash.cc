@@ -62,7 +62,9 @@ Result<void> PerCpuHashMap::update_elem_copy(const std::byte* key, const std::by
     for (std::uint32_t cpu = 0; cpu < spec().cpus; ++cpu)
       sync::copy_to_shared(at + cpu * stride(), value + cpu * step, stride());
   };
-  return mutable_table().update_in_place(TRY(runtime().actor()), key, mode, write);
+  const Result<sync::Actor> actor = runtime().actor();  // used where it lies: a copy costs a stall
+  if (!actor) return fail(actor.error());
+  return mutable_table().update_in_place(*actor, key, mode, write);
 }
 
 std::byte* PerCpuHashMap::lookup_elem(const std::byte* key, std::uint32_t cpu) {
@@ -70,9 +72,8 @@ std::byte* PerCpuHashMap::lookup_elem(const std::byte* key, std::uint32_t cpu) {
 }
 
 std::byte* PerCpuHashMap::lookup_percpu_elem(const std::byte* key, std::uint32_t cpu) {
-  if (cpu >= spec().cpus) return nullptr;
   std::byte* const values = table().find(key);
-  return values == nullptr ? nullptr : values + cpu * stride();
+  return values == nullptr ? nullptr : value_in(values, cpu);
 }
 
 // Of the CPU that the program runs on; the others' values of a new element are zeros.
@@ -83,7 +84,9 @@ Result<void> PerCpuHashMap::update_elem(const std::byte* key, const std::byte* v
   const auto write = [&](std::byte* at, bool) {
     sync::copy_to_shared(at + cpu * stride(), value, value_size());
   };
-  return mutable_table().update_in_place(TRY(runtime().actor()), key, mode, write);
+  const Result<sync::Actor> actor = runtime().actor();  // used where it lies: a copy costs a stall
+  if (!actor) return fail(actor.error());
+  return mutable_table().update_in_place(*actor, key, mode, write);
 }
 
 Result<std::uint64_t> PerCpuHashMap::for_each_callback(Visit visit, void* context, std::uint64_t flags,

@@ -19,6 +19,11 @@ class PerCpuHashMap : public HashBase {
   Result<void> update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) override;
   std::byte* lookup_elem(const std::byte* key, std::uint32_t cpu) override;
   std::byte* lookup_percpu_elem(const std::byte* key, std::uint32_t cpu) override;
+  InlineLookup gen_lookup() const override { return find_by_word<PerCpuHashMap, false>(); }
+  // A CPU's of the values of one key; nullptr: there is no such CPU.
+  std::byte* value_in(std::byte* values, std::uint32_t cpu) const {
+    return cpu < spec().cpus ? values + cpu * stride() : nullptr;
+  }
   Result<void> update_elem(const std::byte* key, const std::byte* value, std::uint64_t flags,
                            std::uint32_t cpu) override;
   Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,

@@ -28,21 +28,25 @@ Result<std::unique_ptr<Map>> QueueStackMap::attach_with(object::Mapped mapped, M
   return std::make_unique<QueueStackMap>(std::move(mapped), header, ring, end);
 }
 
+// The actor is used where it lies: a copy costs a stall.
 Result<void> QueueStackMap::push_elem(const std::byte* value, std::uint64_t flags) {
   if (flags != kAny && flags != kExist) return fail(EINVAL);
-  const sync::Actor actor = TRY(runtime().actor());
-  return ring_.push(actor, value,
+  const Result<sync::Actor> actor = runtime().actor();
+  if (!actor) return fail(actor.error());
+  return ring_.push(*actor, value,
                     flags == kExist ? BoundedRing::WhenFull::kDropOldest : BoundedRing::WhenFull::kRefuse);
 }
 
 Result<void> QueueStackMap::pop_elem(std::byte* value) {
-  const sync::Actor actor = TRY(runtime().actor());
-  return ring_.pop(actor, value, end_);
+  const Result<sync::Actor> actor = runtime().actor();
+  if (!actor) return fail(actor.error());
+  return ring_.pop(*actor, value, end_);
 }
 
 Result<void> QueueStackMap::peek_elem(std::byte* value) {
-  const sync::Actor actor = TRY(runtime().actor());
-  return ring_.peek(actor, value, end_);
+  const Result<sync::Actor> actor = runtime().actor();
+  if (!actor) return fail(actor.error());
+  return ring_.peek(*actor, value, end_);
 }
 
 void QueueStackMap::check(shm::Findings& findings) const {

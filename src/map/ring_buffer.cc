@@ -42,10 +42,11 @@ void RingBufferMap::check(shm::Findings& findings) const {
 }
 
 void RingBufferMap::commit(const RecordRing::Record& record, bool discard, std::uint64_t flags) {
-  const bool consumer_waits = ring_.commit(record, discard);
-  if ((flags & abi::ring_flag::kForceWakeup) != 0 ||
-      (consumer_waits && (flags & abi::ring_flag::kNoWakeup) == 0))
-    wake();
+  using namespace abi::ring_flag;
+  ring_.commit(record, discard);
+  const bool always = (flags & kForceWakeup) != 0;
+  if (!always && (flags & kNoWakeup) != 0) return;
+  if (ring_.consumer_waits_at(record.position) || always) wake();
 }
 
 void RingBufferMap::settle_the_dead() {

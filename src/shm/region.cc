@@ -5,14 +5,11 @@
 
 #include <utility>
 
+#include "shm/huge_pages.h"
 #include "shm/room.h"
 
 namespace portolan::shm {
 namespace {
-
-Result<std::byte*> map_shared(int fd, std::uint64_t size) {
-  return static_cast<std::byte*>(TRY(sys::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)));
-}
 
 // Allocates the pages behind a mapping whose file is closed.
 Result<void> populate(std::byte* address, std::uint64_t length) {
@@ -57,8 +54,9 @@ Result<Region> Region::create(int dir_fd, const char* name, std::uint64_t size, 
     TRY(look_for_room(region.fd(), reserved, size));  // before the file grows: SIGXFSZ
     if (auto grown = sys::ftruncate(region.fd(), size); !grown)
       return fail(grown.error().value == EFBIG ? ENOMEM : grown.error().value);
-    region.base_ = TRY(map_shared(region.fd(), size));
+    region.base_ = TRY(map_aligned(region.fd(), size));
     region.size_ = size;
+    allocate_huge_pages(region.fd(), region.base_, reserved);
     if (reserved != 0) TRY(region.reserve(0, reserved));
     return {};
   };
@@ -77,7 +75,7 @@ Result<Region> Region::open(int dir_fd, const char* name, std::uint64_t least) {
   TRY(sys::fstat(region.fd(), status));
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (!S_ISREG(status.st_mode) || size == 0 || size < least || size > kLargest) return fail(EINVAL);
-  region.base_ = TRY(map_shared(region.fd(), size));
+  region.base_ = TRY(map_aligned(region.fd(), size));
   region.size_ = size;
   return region;
 }

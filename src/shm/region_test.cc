@@ -3,8 +3,10 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstring>
 
+#include "shm/huge_pages.h"
 #include "sync/process_for_test.h"
 
 namespace portolan::shm {
@@ -61,6 +63,25 @@ TEST(Region, reserves_after_its_file_is_closed_and_its_bytes_stay) {
   EXPECT_EQ(status.st_blocks, 3 * 8);
   EXPECT_EQ(region.reserve(1u << 20, 1).error().value, EINVAL);
   EXPECT_TRUE(sys::unlinkat(memory.get(), name.c_str(), 0));
+}
+
+// In memory, where large ones get huge pages if the kernel has some.
+TEST(Region, a_large_one_is_zero_and_reserves_no_more_than_a_small_one_would) {
+  UniqueFd memory(*sys::openat(AT_FDCWD, "/dev/shm", O_DIRECTORY | O_RDONLY | O_CLOEXEC));
+  const std::string name = "portolan-test-" + std::to_string(sys::getpid());
+  constexpr std::uint64_t kReserved = 2 * kHugePageSize + 20'480, kSize = 8 * kHugePageSize;
+  const Region one = *Region::create(memory.get(), name.c_str(), kSize, kReserved, 0600);
+  const Region two = *Region::open(memory.get(), name.c_str(), kSize);
+  EXPECT_TRUE(sys::unlinkat(memory.get(), name.c_str(), 0));
+  for (const Region* region : {&one, &two})
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(region->base()) % kHugePageSize, 0u);
+  EXPECT_TRUE(
+      std::ranges::all_of(one.bytes().first(kReserved), [](std::byte b) { return b == std::byte{0}; }));
+  one.base()[kReserved - 1] = std::byte{7};
+  EXPECT_EQ(two.base()[kReserved - 1], std::byte{7});
+  struct ::stat status{};
+  ASSERT_TRUE(sys::fstat(one.fd(), status));
+  EXPECT_EQ(static_cast<std::uint64_t>(status.st_blocks) * 512, kReserved);
 }
 
 TEST(Region, reserving_outside_is_einval) {

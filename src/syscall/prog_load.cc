@@ -151,7 +151,7 @@ Result<long> prog_load(const Call& call) {
   attributes.btf_id = checked->btf_id;
   object::Draft draft = TRY(verifier::draft_program(call.runtime, checked->program, attributes));
   const std::vector<object::Edge> edges = edges_of(*checked, attributes);
-  auto executable = TRY(vm::Executable::create(checked->program));
+  auto executable = TRY(vm::make_ready(checked->program));
   auto published = TRY(call.runtime.publish(std::move(draft), edges, shm::Access::kReadWrite));
   // Where it cannot be kept, the first run verifies again.
   (void)static_cast<verifier::Program*>(published.view)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arithmetic: on numbers by their bounds; on pointers only what keeps them inside of what they point to.
+#include <algorithm>
+
 #include "isa/insn.h"
 #include "verifier/walk.h"
 
@@ -9,6 +11,7 @@ namespace {
 using isa::Alu;
 using isa::Class;
 
+constexpr std::uint64_t kMostLinkedSum = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kMostVariable = std::int64_t{1} << 29;
 
 const char* symbol_of(Alu op) {
@@ -39,6 +42,9 @@ const char* symbol_of(Alu op) {
       return "=";
   }
 }
+
+// A step back from there: it may be in the packet again.
+void leave_end(RegState& pointer) { pointer.range = std::max(pointer.range, 0); }
 
 bool may_move(const RegState& reg) {
   switch (reg.type) {
@@ -114,10 +120,17 @@ Result<void> Walk::alu(const abi::Insn& insn) {
     bounds = Bounds{};  // signed division: nothing is known of the result
   else
     compute(op, is_wide, bounds, right.bounds);
-  const Dependencies from_both = left.from | right.from;
-  left = RegState::unknown();
-  left.bounds = bounds;
-  left.from = from_both;
+  RegState result = RegState::unknown();
+  result.bounds = bounds;
+  result.from = left.from | right.from;
+  // A constant more than the others of its id: what they learn, it knows.
+  const bool adds_constant = op == Alu::kAdd && is_wide && right.is_constant();
+  if (adds_constant && left.id != 0 && !left.is_sum && right.bounds.value() <= kMostLinkedSum) {
+    result.id = left.id;
+    result.is_sum = true;
+    result.off = static_cast<std::int32_t>(right.bounds.value());
+  }
+  left = result;
   return {};
 }
 
@@ -143,7 +156,7 @@ Result<void> Walk::move(const abi::Insn& insn) {
   }
   if (is_wide) {
     // Two registers with the same number: what one learns, the other knows.
-    if (source.is_scalar() && source.id == 0 && !source.bounds.is_constant()) source.id = new_id();
+    if (source.is_scalar()) give_id(source);
     state_.reg(to) = source;
     return {};
   }
@@ -152,11 +165,11 @@ Result<void> Walk::move(const abi::Insn& insn) {
     state_.reg(to).bounds.zero_extend();
     return {};
   }
-  RegState result = source;
   const bool fits = source.bounds.wide.umax <= std::numeric_limits<std::uint32_t>::max();
-  if (fits && !source.bounds.is_constant() && source.id == 0) result.id = source.id = new_id();
+  if (fits) give_id(source);
+  RegState result = source;
   if (!fits) {
-    result.id = 0;
+    result.unlink();
     result.bounds.zero_extend();
   }
   state_.reg(to) = result;
@@ -195,11 +208,11 @@ Result<void> Walk::pointer_arithmetic(const abi::Insn& insn, Alu op, RegState po
     return refuse(EACCES, "R{} 32-bit pointer arithmetic prohibited", to);
   }
   if (pointer.maybe_null)
-    return refuse(EACCES, "R{} pointer arithmetic on {}_or_null prohibited, null-check it first", to,
-                  name_of(pointer.type));
+    return refuse(EACCES, "R{} pointer arithmetic on {} prohibited, null-check it first", to,
+                  type_text(pointer));
   const bool adds_nothing = op == Alu::kAdd && by.is_constant() && by.value() == 0;
   if (!may_move(pointer) && !(pointer.type == RegType::kMap && adds_nothing))
-    return refuse(EACCES, "R{} pointer arithmetic on {} prohibited", to, name_of(pointer.type));
+    return refuse(EACCES, "R{} pointer arithmetic on {} prohibited", to, type_text(pointer));
   RegState offset_only = number;
   offset_only.type = pointer.type;
   offset_only.off = 0;
@@ -209,6 +222,7 @@ Result<void> Walk::pointer_arithmetic(const abi::Insn& insn, Alu op, RegState po
   switch (op) {
     case Alu::kAdd:
       if (by.is_constant() && fits_offset(pointer.off + static_cast<std::int64_t>(by.value()))) {
+        if (static_cast<std::int64_t>(by.value()) < 0) leave_end(pointer);
         pointer.off = static_cast<std::int32_t>(pointer.off + static_cast<std::int64_t>(by.value()));
         break;
       }
@@ -224,6 +238,7 @@ Result<void> Walk::pointer_arithmetic(const abi::Insn& insn, Alu op, RegState po
       if (pointer.type == RegType::kStack)
         return refuse(EACCES, "R{} subtraction from stack pointer prohibited", to);
       if (by.is_constant() && fits_offset(pointer.off - static_cast<std::int64_t>(by.value()))) {
+        if (static_cast<std::int64_t>(by.value()) > 0) leave_end(pointer);
         pointer.off = static_cast<std::int32_t>(pointer.off - static_cast<std::int64_t>(by.value()));
         break;
       }

@@ -21,16 +21,24 @@ void learn_from_bits(Range<U>& range, Tnum bits) {
 }
 
 // Signed and unsigned ranges are the same numbers where neither crosses from the largest to the smallest.
+// Where both do, they are arcs of one circle that may meet at either end: if they meet at one end only, what
+// is there is the range.
 template <class U>
 void learn_from_each_other(Range<U>& range) {
   using S = Range<U>::S;
-  if (static_cast<S>(range.umin) <= static_cast<S>(range.umax)) {
-    range.smin = std::max(range.smin, static_cast<S>(range.umin));
-    range.smax = std::min(range.smax, static_cast<S>(range.umax));
-  }
   if (static_cast<U>(range.smin) <= static_cast<U>(range.smax)) {
     range.umin = std::max(range.umin, static_cast<U>(range.smin));
     range.umax = std::min(range.umax, static_cast<U>(range.smax));
+  }
+  if (static_cast<S>(range.umin) <= static_cast<S>(range.umax)) {
+    range.smin = std::max(range.smin, static_cast<S>(range.umin));
+    range.smax = std::min(range.smax, static_cast<S>(range.umax));
+  } else if (range.umax < static_cast<U>(range.smin)) {  // from umin up to smax
+    range.smin = static_cast<S>(range.umin);
+    range.umax = std::min(range.umax, static_cast<U>(range.smax));
+  } else if (static_cast<U>(range.smax) < range.umin) {  // from smin up to umax
+    range.smax = static_cast<S>(range.umax);
+    range.umin = std::max(range.umin, static_cast<U>(range.smin));
   }
 }
 

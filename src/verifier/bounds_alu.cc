@@ -137,11 +137,17 @@ void compute_plain(Alu op, Bounds& a, const Bounds& b) {
 
 void shift(Alu op, bool is_wide, Bounds& a, unsigned by) {
   if (is_wide) {
-    // The low half mixes with the high one; sync() finds what can be known of it.
+    // The low half mixes with the high one; sync() finds what can be known of it. Where it becomes the high
+    // one, its signed range comes along: a common way to extend the sign begins so.
+    const Range<std::uint32_t> low = a.narrow;
     a.narrow = {};
     switch (op) {
       case Alu::kLsh:
         Wide::shift_left(a.wide, by);
+        if (by == 32) {
+          a.wide.smin = std::int64_t{low.smin} * (std::int64_t{1} << 32);
+          a.wide.smax = std::int64_t{low.smax} * (std::int64_t{1} << 32);
+        }
         a.bits = shift_left(a.bits, by);
         break;
       case Alu::kRsh:

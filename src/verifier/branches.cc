@@ -16,7 +16,8 @@ constexpr std::int32_t kMostPacketOffset = 0xffff;
 // Whether the pointer is certainly none to nothing.
 bool is_never_null(const RegState& reg) {
   if (reg.maybe_null) return false;
-  return reg.type == RegType::kMapValue || reg.type == RegType::kMapKey || reg.type == RegType::kMem;
+  return reg.type == RegType::kMapValue || reg.type == RegType::kMapKey || reg.type == RegType::kMem ||
+         reg.type == RegType::kMap || reg.is_socket();
 }
 
 // The packet reaches at least as far as this pointer, on the paths that led here.
@@ -25,11 +26,40 @@ void extend_range(State& state, const RegState& known, RegType type, bool beyond
   if (known.bounds.wide.umax > kMostPacketOffset ||
       known.bounds.wide.umax + static_cast<std::uint64_t>(known.off) > kMostPacketOffset)
     return;
-  const auto range = static_cast<std::uint16_t>(known.off + (beyond ? 1 : 0));
+  const std::int32_t range = known.off + (beyond ? 1 : 0);
   const std::uint32_t id = known.id;
   state.for_each_reg([&](RegState& reg) {
     if (reg.type == type && reg.id == id) reg.range = std::max(reg.range, range);
   });
+}
+
+Jump mirrored(Jump op) {
+  switch (op) {
+    case Jump::kJgt:
+      return Jump::kJlt;
+    case Jump::kJge:
+      return Jump::kJle;
+    case Jump::kJlt:
+      return Jump::kJgt;
+    case Jump::kJle:
+      return Jump::kJge;
+    default:
+      return op;
+  }
+}
+
+// Of `pointer op end`.
+int foretell_end(Jump op, std::int32_t range) {
+  switch (op) {
+    case Jump::kJgt:
+    case Jump::kJle:
+      return range == kBeyondEnd ? op == Jump::kJgt : -1;
+    case Jump::kJge:
+    case Jump::kJlt:
+      return range < 0 ? op == Jump::kJge : -1;
+    default:
+      return -1;
+  }
 }
 
 }  // namespace
@@ -38,6 +68,9 @@ int Walk::foretell(const abi::Insn& insn, bool is_wide, const RegState& left, co
   const Jump op = isa::jump_of(insn);
   if (left.is_scalar() && right.is_scalar()) return branch_taken(op, is_wide, left.bounds, right.bounds);
   if (!is_wide) return -1;
+  if (right.type == RegType::kPacketEnd && left.type == RegType::kPacket) return foretell_end(op, left.range);
+  if (left.type == RegType::kPacketEnd && right.type == RegType::kPacket)
+    return foretell_end(mirrored(op), right.range);
   if (left.is_pointer() && right.is_null() && is_never_null(left)) {
     if (op == Jump::kJeq) return 0;
     if (op == Jump::kJne) return 1;
@@ -50,6 +83,10 @@ void Walk::copy_bounds_to_equals(State& state, const RegState& known) {
   state.for_each_reg([&](RegState& reg) {
     if (!reg.is_scalar() || reg.id != known.id || &reg == &known) return;
     reg.bounds = known.bounds;
+    if (reg.off != known.off) {
+      const std::int64_t distance = std::int64_t{reg.off} - known.off;
+      compute(isa::Alu::kAdd, true, reg.bounds, Bounds::constant(static_cast<std::uint64_t>(distance)));
+    }
     reg.from |= known.from;
   });
 }
@@ -82,25 +119,22 @@ void Walk::learn_packet_ranges(const abi::Insn& insn, State& fallen, State& jump
   const bool is_mirrored = is_end_of(right, left);
   if (!is_mirrored && !is_end_of(left, right)) return;
   const RegState& pointer = is_mirrored ? right : left;
-  // `end > p` says of the jumping side that there is a byte at p; `p > end` says of the other that p is
-  // reached.
-  switch (isa::jump_of(insn)) {
+  const unsigned number = is_mirrored ? insn.src() : insn.dst();
+  // On one side the packet reaches as far as the pointer, or farther; on the other it does not.
+  const auto learn = [&](State& inside, State& outside, bool beyond) {
+    extend_range(inside, pointer, pointer.type, beyond);
+    RegState& reg = outside.reg(number);
+    if (reg.type == RegType::kPacket) reg.range = beyond ? kAtEnd : kBeyondEnd;
+  };
+  switch (is_mirrored ? mirrored(isa::jump_of(insn)) : isa::jump_of(insn)) {
     case Jump::kJgt:
-      is_mirrored ? extend_range(jumped, pointer, pointer.type, true)
-                  : extend_range(fallen, pointer, pointer.type, false);
-      return;
-    case Jump::kJlt:
-      is_mirrored ? extend_range(fallen, pointer, pointer.type, false)
-                  : extend_range(jumped, pointer, pointer.type, true);
-      return;
+      return learn(fallen, jumped, false);
     case Jump::kJge:
-      is_mirrored ? extend_range(jumped, pointer, pointer.type, false)
-                  : extend_range(fallen, pointer, pointer.type, true);
-      return;
+      return learn(fallen, jumped, true);
+    case Jump::kJlt:
+      return learn(jumped, fallen, true);
     case Jump::kJle:
-      is_mirrored ? extend_range(fallen, pointer, pointer.type, true)
-                  : extend_range(jumped, pointer, pointer.type, false);
-      return;
+      return learn(jumped, fallen, false);
     default:
       return;
   }
@@ -153,7 +187,8 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
       copy_bounds_to_equals(state, first);
       if (by_register && insn.src() != insn.dst()) {
         RegState& second = state.reg(insn.src());
-        // Two registers of one id are one number; the copy above has told the second what the first learnt.
+        // Two registers of one id depend on each other; the copy above has told the second what the first
+        // learnt.
         if (second.id == 0 || second.id != first.id) {
           second.bounds = other;
           second.from |= left.from;
@@ -164,6 +199,10 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
   } else if (is_wide && left.maybe_null && right.is_null() && (op == Jump::kJeq || op == Jump::kJne)) {
     settle_null(jumped, left.id, op == Jump::kJeq);
     settle_null(fallen, left.id, op == Jump::kJne);
+  } else if (is_wide && left.is_pointer() && right.is_pointer() && left.maybe_null != right.maybe_null &&
+             (op == Jump::kJeq || op == Jump::kJne)) {
+    // What is the same as a pointer that is one is one.
+    settle_null(op == Jump::kJeq ? jumped : fallen, left.maybe_null ? left.id : right.id, false);
   } else if (is_wide) {
     learn_packet_ranges(insn, fallen, jumped);
   }

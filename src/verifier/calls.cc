@@ -16,6 +16,10 @@ namespace arg_flag = helper::arg_flag;
 
 constexpr std::uint64_t kMostVariable = std::uint64_t{1} << 29;
 
+bool is_tc(abi::ProgType type) {
+  return type == abi::ProgType::kSchedCls || type == abi::ProgType::kSchedAct;
+}
+
 }  // namespace
 
 Result<Walk::Next> Walk::call(const abi::Insn& insn) {
@@ -30,7 +34,7 @@ Result<Walk::Next> Walk::call(const abi::Insn& insn) {
       TRY(call_helper(insn));
       return Next::kFollow;
     case abi::PseudoCall::kKfunc:
-      return refuse(EINVAL, "calling kernel functions is not supported: kernel function #{}", insn.imm);
+      return Next::kFollow;  // of number 0: see check_no_kfuncs
   }
   return refuse(EINVAL, "BPF_CALL uses reserved fields");
 }
@@ -54,6 +58,7 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
   for (unsigned i = 0; i < 5; ++i)
     if (prototype->args[i].kind != Arg::kNone) TRY(check_argument(i + 1, prototype->args[i], meta));
   TRY(check_map_allows(meta));
+  note_map(meta.map);
   switch (id) {
     case kSpinLock:
       TRY(spin_lock(1, true));
@@ -81,6 +86,17 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
   return {};
 }
 
+// Of an inner map, what is known is not which one it is.
+void Walk::note_map(const map::MapSpec* spec) {
+  std::int32_t& noted = facts_.insns[at_].map;
+  if (noted == InsnFacts::kSeveral) return;
+  const auto found =
+      std::ranges::find_if(facts_.maps, [spec](const map::Map* map) { return &map->spec() == spec; });
+  const bool is_new = noted == InsnFacts::kNotSeen;
+  const auto index = static_cast<std::int32_t>(found - facts_.maps.begin());
+  noted = found != facts_.maps.end() && (is_new || noted == index) ? index : InsnFacts::kSeveral;
+}
+
 Result<void> Walk::check_map_allows(const CallMeta& meta) {
   if (meta.map == nullptr) return {};
   const auto type = static_cast<abi::MapType>(meta.map->type);
@@ -95,49 +111,58 @@ Result<void> Walk::check_map_allows(const CallMeta& meta) {
 
 Result<void> Walk::check_type(unsigned number, const helper::Argument& argument) {
   const RegState& reg = state_.reg(number);
-  const auto expect = [&](std::initializer_list<RegType> types) -> Result<void> {
+  // `names`: as the kernel lists what it would have taken.
+  const auto expect = [&](std::initializer_list<RegType> types, const char* names) -> Result<void> {
     for (RegType type : types)
       if (reg.type == type && !reg.maybe_null) return {};
-    std::string names;
-    for (RegType type : types) names += (names.empty() ? "" : ", ") + std::string(name_of(type));
-    return refuse(EACCES, "R{} type={}{} expected={}", number, name_of(reg.type),
-                  reg.maybe_null ? "_or_null" : "", names);
+    return refuse(EACCES, "R{} type={} expected={}", number, type_text(reg), names);
   };
+  constexpr const char* kMemoryNames =
+      "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_";
   switch (argument.kind) {
     case Arg::kConstMapPtr:
-      return expect({RegType::kMap});
+      return expect({RegType::kMap}, "map_ptr");
+    case Arg::kSocket:
+      return expect({RegType::kSockCommon, RegType::kSocket, RegType::kTcpSock},
+                    "sock_common, sock, tcp_sock, xdp_sock");
+    case Arg::kBtfSocket:
+      return expect({RegType::kSockCommon, RegType::kSocket, RegType::kTcpSock},
+                    "sock_common, sock, tcp_sock, xdp_sock, ptr_, trusted_ptr_");
     case Arg::kCtx:
-      TRY(expect({RegType::kCtx}));
+    case Arg::kCtxOfTc:
+      TRY(expect({RegType::kCtx}, "ctx"));
       return check_fixed(reg, number);
     case Arg::kMapKey:
     case Arg::kMapValue:
-      return expect({RegType::kStack, RegType::kPacket, RegType::kPacketMeta, RegType::kMapKey,
-                     RegType::kMapValue, RegType::kMem});
     case Arg::kMem:
       return expect({RegType::kStack, RegType::kPacket, RegType::kPacketMeta, RegType::kMapKey,
-                     RegType::kMapValue, RegType::kMem, RegType::kCtx});
+                     RegType::kMapValue, RegType::kMem},
+                    kMemoryNames);
     case Arg::kSpinLock:
     case Arg::kTimer:
     case Arg::kConstStr:
-      return expect({RegType::kMapValue});
+      return expect({RegType::kMapValue}, "map_value");
     case Arg::kFunc:
-      return expect({RegType::kFunc});
+      return expect({RegType::kFunc}, "func");
     case Arg::kStackOrNull:
-      return expect({RegType::kStack});
+      return expect({RegType::kStack}, "fp");
     case Arg::kReserved:
-      return expect({RegType::kMem});
+      if (reg.type == RegType::kMem && !reg.is_record)
+        return refuse(EACCES, "R{} type=mem expected=ringbuf_mem", number);
+      return expect({RegType::kMem}, "ringbuf_mem");
     case Arg::kDynptr:
-      return expect({RegType::kStack, RegType::kDynptr});
+      return expect({RegType::kStack, RegType::kDynptr}, "fp, dynptr_ptr");
     case Arg::kAllocSize:
     case Arg::kConstSize:
     case Arg::kConstSizeOrZero:
-      return expect({RegType::kScalar});
+      return expect({RegType::kScalar}, "scalar");
     default:
-      return refuse(EACCES, "R{} type={} is nothing that this helper takes", number, name_of(reg.type));
+      return refuse(EACCES, "R{} type={} is nothing that this helper takes", number, type_text(reg));
   }
 }
 
 Result<void> Walk::check_argument(unsigned number, const helper::Argument& argument, CallMeta& meta) {
+  if (argument.kind == Arg::kCtxOfTc && !is_tc(program_.type)) return {};
   TRY(check_readable(number));
   if (argument.kind == Arg::kAnything) return {};
   const RegState& reg = state_.reg(number);
@@ -147,6 +172,9 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
     return refuse(EACCES, "helper access to the packet is not allowed");
   if (is_null) depend_on(reg);
   if (!is_null) TRY(check_type(number, argument));
+  if ((argument.flags & arg_flag::kReleases) != 0 && argument.kind != Arg::kDynptr)
+    TRY(check_released(number, meta));
+  if (reg.reference != 0 && reg.is_socket()) meta.reference = reg.reference;
   const Access kind = (argument.flags & arg_flag::kWrites) != 0 ? Access::kWrite : Access::kRead;
   switch (argument.kind) {
     case Arg::kConstMapPtr:
@@ -163,13 +191,8 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
     case Arg::kMem:
       if ((argument.flags & arg_flag::kFixed) == 0 || is_null) return {};  // with the size that follows
       TRY(check_memory(number, argument.fixed_size, kind, false, meta));
-      if ((argument.flags & arg_flag::kAligned) != 0) {
-        const Tnum place =
-            Tnum::constant(static_cast<std::uint64_t>(std::int64_t{reg.off})) + reg.bounds.bits;
-        if (reg.type == RegType::kStack && !place.is_aligned(argument.fixed_size))
-          return refuse(EACCES, "misaligned stack access off ({:#x}; {:#x})+{}+0 size {}",
-                        reg.bounds.bits.value, reg.bounds.bits.mask, reg.off, argument.fixed_size);
-      }
+      if ((argument.flags & arg_flag::kAligned) != 0 && reg.type == RegType::kStack)
+        TRY(check_aligned(reg, 0, argument.fixed_size));
       return {};
     case Arg::kConstSize:
     case Arg::kConstSizeOrZero: {
@@ -189,8 +212,6 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
       depend_on(reg);
       meta.size = reg.bounds.value();
       return {};
-    case Arg::kReserved:
-      return check_reserved(number, meta);
     case Arg::kDynptr:
       return check_dynptr(number, argument, meta);
     case Arg::kConstStr:
@@ -235,14 +256,12 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
     case RegType::kStack: {
       if (size == 0 && !zero_is_fine)
         return refuse(EACCES, "R{} invalid zero-sized {}", number, kind == Access::kRead ? "read" : "write");
-      if (size == 0) {
-        TRY(check_stack_bounds(number, reg, 0, 0, kind, false));
-        return {};
-      }
-      TRY(check_stack_bounds(number, reg, 0, size, kind, false));
+      TRY(check_stack_bounds(number, reg, 0, size, kind));
+      if (size == 0) return {};
       const std::int64_t least = reg.bounds.wide.smin + reg.off;
       const std::int64_t end = reg.bounds.wide.smax + reg.off + static_cast<std::int64_t>(size);
       TRY(check_no_dynptr(reg, least, end, kind == Access::kWrite ? "write to" : "read from"));
+      read_slots(reg, least, end);  // written ones, too: not all of them may be
       if (kind == Access::kWrite) TRY(forget_stack(reg, least, end, false));
       return {};
     }
@@ -282,48 +301,6 @@ Result<void> Walk::check_constant_string(unsigned number) {
   const auto begin = copy->bytes.begin() + (reg.off + static_cast<std::int64_t>(reg.bounds.value()));
   if (std::find(begin, copy->bytes.end(), std::byte{0}) != copy->bytes.end()) return {};
   return refuse(EINVAL, "string is not zero-terminated");
-}
-
-// The very pointer that was given, to be given back.
-Result<void> Walk::check_reserved(unsigned number, CallMeta& meta) {
-  const RegState& reg = state_.reg(number);
-  if (!reg.is_record) return refuse(EACCES, "R{} type=mem expected=ringbuf_mem", number);
-  if (reg.reference == 0)
-    return refuse(EINVAL, "R{} must be referenced when passed to release function", number);
-  if (reg.off != 0 || !reg.bounds.is_constant() || reg.bounds.value() != 0)
-    return refuse(EINVAL, "R{} must have zero offset when passed to release func or trusted arg to kfunc",
-                  number);
-  return check_is_ours(reg.reference, meta);
-}
-
-// What was given to the caller of a callback is not the callback's to give back.
-Result<void> Walk::check_is_ours(std::uint32_t reference, CallMeta& meta) {
-  for (const Reference& one : state_.references)
-    if (one.id == reference && one.callbacks != state_.callbacks())
-      return refuse(EINVAL, "reference id={} of the caller cannot be released in a callback", one.id);
-  meta.given_back = reference;
-  return {};
-}
-
-// What still points there is a number like any other.
-void Walk::give_back(std::uint32_t reference) {
-  state_.drop_reference(reference);
-  drop_dynptrs_of(reference);
-  state_.for_each_reg([reference](RegState& reg) {
-    if (reg.reference == reference) reg = RegState::unknown();
-  });
-}
-
-// At an end of the program, or of a callback: what has been given here has been given back.
-Result<void> Walk::check_given_back(const char* what) {
-  bool is_missing = false;
-  for (const Reference& one : state_.references) {
-    if (one.callbacks != state_.callbacks()) continue;
-    (void)refuse(0, "Unreleased reference id={} alloc_insn={}", one.id, one.insn);
-    is_missing = true;
-  }
-  if (is_missing) return refuse(EINVAL, "{} would lead to reference leak", what);
-  return {};
 }
 
 Result<void> Walk::spin_lock(unsigned number, bool takes) {
@@ -376,10 +353,15 @@ void Walk::set_result(const CallMeta& meta) {
         result.reference = meta.dynptr.reference;
         return;
       }
-      result.reference = result.id;
       result.is_record = true;
-      state_.references.push_back({result.reference, at_, state_.callbacks()});
+      acquire(result);
       return;
+    case Ret::kSocketOrNull:
+      return set_socket(RegType::kSocket, meta);
+    case Ret::kSockCommonOrNull:
+      return set_socket(RegType::kSockCommon, meta);
+    case Ret::kTcpSockOrNull:
+      return set_socket(RegType::kTcpSock, meta);
     case Ret::kOtherOrNull:
       result = RegState::number(0);  // no helper that is here gives any
       return;
@@ -389,6 +371,8 @@ void Walk::set_result(const CallMeta& meta) {
   result = RegState::unknown();
   constexpr std::int64_t kMostErrno = 4095;
   switch (meta.prototype->id) {
+    case kGetStack:
+    case kGetTaskStack:
     case kProbeReadStr:
     case kProbeReadUserStr:
     case kProbeReadKernelStr:

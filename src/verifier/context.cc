@@ -64,8 +64,9 @@ constexpr SkbField kSkbFields[] = {
 #undef SKB_WIDE
 #undef SKB_PACKET
 };
-constexpr std::int32_t kCb = 48, kCbEnd = 68;  // five words that belong to whoever has the packet
-constexpr std::int32_t kTstampType = 180;      // one byte
+constexpr std::int32_t kCb = 48, kCbEnd = 68;    // five words that belong to whoever has the packet
+constexpr std::int32_t kSk = 168, kSkBytes = 8;  // a socket: packets have none
+constexpr std::int32_t kTstampType = 180;        // one byte
 constexpr std::int32_t kQueueMapping = 12;
 constexpr std::int32_t kNoQueue = 0xffff;
 
@@ -77,10 +78,10 @@ const SkbField* skb_field_at(std::int32_t offset) {
 }
 
 ContextAccess check_skb(unsigned programs, std::int32_t offset, std::uint32_t size, bool writes) {
-  if (offset % static_cast<std::int32_t>(size) != 0) return {};
   if (offset >= kCb && offset < kCbEnd)
     return {offset + static_cast<std::int32_t>(size) <= kCbEnd, ContextValue::kScalar, 0};
   if (offset == kTstampType) return {(programs & kTc) != 0 && size == 1 && !writes, ContextValue::kScalar, 0};
+  if (offset == kSk) return {size == kSkBytes && !writes, ContextValue::kSockCommonOrNull, 0};
   const SkbField* field = skb_field_at(offset);
   if (field == nullptr || ((writes ? field->writers : field->readers) & programs) == 0) return {};
   const bool is_whole = size == field->bytes && offset == field->offset;
@@ -109,6 +110,7 @@ std::vector<abi::Insn> convert_skb(const abi::Insn& insn) {
   };
   if (insn.off >= kCb && insn.off < kCbEnd)
     return {moved(size, offsetof(SkBuff, cb) + static_cast<std::size_t>(insn.off - kCb))};
+  if (insn.off == kSk) return {{0xb7, insn.dst(), 0, 0}};
   if (insn.off == kTstampType) return {moved(1, offsetof(SkBuff, tstamp_type))};
   const SkbField& field = *skb_field_at(insn.off);
   if (isa::class_of(insn) != Class::kLdx) {
@@ -188,14 +190,13 @@ constexpr std::uint32_t kTracepointArguments = 12;
 
 ContextAccess check_context_access(abi::ProgType type, std::uint32_t expected_attach_type,
                                    std::int32_t offset, std::uint32_t size, bool writes, bool) {
-  if (offset < 0) return {};
+  if (offset < 0 || offset % static_cast<std::int32_t>(size) != 0) return {};
   if (const unsigned programs = skb_programs(type); programs != 0)
     return check_skb(programs, offset, size, writes);
   if (type == kXdp) return check_xdp(expected_attach_type, offset, size, writes);
   const bool is_inside = static_cast<std::uint32_t>(offset) < most_context_bytes(type);
   if (type == kSyscall) return {is_inside, ContextValue::kScalar, 0};
-  if (type == kRawTracepoint)
-    return {is_inside && !writes && offset % static_cast<std::int32_t>(size) == 0, ContextValue::kScalar, 0};
+  if (type == kRawTracepoint) return {is_inside && !writes, ContextValue::kScalar, 0};
   return {};
 }
 

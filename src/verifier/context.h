@@ -11,7 +11,7 @@
 namespace portolan::verifier {
 
 // What a load from the context puts into the register.
-enum class ContextValue : std::uint8_t { kScalar, kPacket, kPacketMeta, kPacketEnd };
+enum class ContextValue : std::uint8_t { kScalar, kPacket, kPacketMeta, kPacketEnd, kSockCommonOrNull };
 
 struct ContextAccess {
   bool allowed = false;

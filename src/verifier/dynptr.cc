@@ -11,6 +11,8 @@ namespace {
 using helper::Arg;
 namespace arg_flag = helper::arg_flag;
 
+std::int64_t at_of(const RegState& reg) { return static_cast<std::int64_t>(reg.bounds.value()) + reg.off; }
+
 // The slot of its lower half, of one half's.
 std::size_t first_slot(const Frame& frame, std::size_t slot) {
   return frame.stack[slot].spilled.off == 0 ? slot : slot + 1;
@@ -23,7 +25,7 @@ std::size_t first_slot(const Frame& frame, std::size_t slot) {
 Result<StackSlot*> Walk::dynptr_at(unsigned number) {
   const RegState& reg = state_.reg(number);
   if (!reg.bounds.is_constant()) return refuse(EINVAL, "dynptr has to be at a constant offset");
-  const std::int64_t at = static_cast<std::int64_t>(reg.bounds.value()) + reg.off;
+  const std::int64_t at = at_of(reg);
   if (at % 8 != 0) return refuse(EINVAL, "cannot pass in dynptr at an offset={}", at);
   if (at < -std::int64_t{isa::kStackBytes} || at > -16)
     return refuse(EINVAL, "cannot pass in dynptr at an offset={}", at);
@@ -50,6 +52,7 @@ Result<void> Walk::check_dynptr(unsigned number, const helper::Argument& argumen
   if (slot == nullptr || !slot->is_dynptr() || slot->spilled.off != 0)
     return refuse(EINVAL, "Expected an initialized dynptr as arg #{}", number - 1);
   meta.dynptr = slot->spilled;
+  read_slots(reg, at_of(reg), at_of(reg) + 16);
   if (!releases) return {};
   if (slot->spilled.mem_size != static_cast<std::uint32_t>(DynptrKind::kRingbuf))
     return refuse(EINVAL, "Expected a dynptr of type ringbuf as arg #{}", number - 1);
@@ -60,7 +63,7 @@ Result<void> Walk::check_dynptr(unsigned number, const helper::Argument& argumen
 Result<void> Walk::make_dynptr(unsigned number, CallMeta& meta) {
   (void)TRY(dynptr_at(number));
   const RegState reg = state_.reg(number);
-  const std::int64_t at = static_cast<std::int64_t>(reg.bounds.value()) + reg.off;
+  const std::int64_t at = at_of(reg);
   need_stack(reg, at);
   TRY(forget_stack(reg, at, at + 16, false));
   RegState half = RegState::pointer(RegType::kDynptr);

@@ -4,16 +4,19 @@
 #include <cstdint>
 #include <vector>
 
+#include "verifier/state.h"
 #include "verifier/verifier.h"
 
 namespace portolan::verifier {
 
 // Of one instruction of the source, over all paths.
 struct InsnFacts {
-  bool seen = false;              // some path comes here
-  bool seen_access = false;       // it has been carried out, so that the next is known
-  bool accesses_context = false;  // a load or store through PTR_TO_CTX: to be converted
-  bool may_fault = false;         // as InsnNotes
+  bool seen = false;                    // some path comes here
+  bool seen_access = false;             // it has been carried out
+  RegType through = RegType::kNotInit;  // a load or store through a pointer of which it makes a difference
+  bool may_fault = false;               // as InsnNotes
+  std::int32_t map = kNotSeen;          // of a call of a helper: index into maps, or one of these
+  static constexpr std::int32_t kNotSeen = -2, kSeveral = -1;
 };
 
 struct SourceSubprogram {

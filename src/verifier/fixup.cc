@@ -74,7 +74,11 @@ Result<void> expand(Draft& draft, abi::ProgType type) {
   const bool converts = has_converted_context(type);
   return rewrite(draft, [&](std::size_t at, std::vector<abi::Insn>& out) {
     const abi::Insn& insn = draft.insns[at];
-    if (converts && draft.facts[at].accesses_context) {
+    const RegType through = draft.facts[at].through;
+    if (through != RegType::kNotInit && through != RegType::kCtx) {
+      // There are no sockets: no path comes here with one.
+      out.push_back({0xb7, insn.dst(), 0, 0});
+    } else if (converts && through == RegType::kCtx) {
       const std::vector<abi::Insn> converted = convert_context_access(type, insn);
       out.insert(out.end(), converted.begin(), converted.end());
       if (isa::class_of(insn) == isa::Class::kLdx && isa::mode_of(insn) == isa::Mode::kMemSx)
@@ -101,7 +105,7 @@ class ProgramBuilder {
     program.source_ = std::move(source);
     program.insns_ = std::move(draft.insns);
     program.notes_.reserve(draft.facts.size());
-    for (const InsnFacts& one : draft.facts) program.notes_.push_back({one.may_fault});
+    for (const InsnFacts& one : draft.facts) program.notes_.push_back({one.may_fault, one.map});
     for (SourceSubprogram& one : draft.subprograms)
       program.subprograms_.push_back({one.start, one.stack_bytes, std::move(one.name)});
     program.maps_ = std::move(facts.maps);

@@ -141,7 +141,7 @@ Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
     return Next::kFollow;
   }
   if (state_.frames.size() >= isa::kMaxFrames)
-    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size());
+    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size() + 1);
   enter(state_, number, false);
   const Frame& caller = state_.frames[state_.frames.size() - 2];
   for (unsigned i = 1; i <= 5; ++i) state_.reg(i) = caller.regs[i];
@@ -215,14 +215,22 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
   return {};
 }
 
-// The callback may be called any number of times: here once more, with the state to come back to; what
-// follows the call here is the path on which it is called no more.
+// The callback may be called any number of times, that of bpf_loop as often as it says: here once more, with
+// the state to come back to; what follows the call here is the path on which it is called no more.
 Result<void> Walk::enter_callback(const CallMeta& meta) {
+  Frame& here = state_.frame();
+  const std::uint32_t rounds_begun = here.rounds_begun;
+  here.rounds_begun = 0;
+  if (meta.prototype->id == kLoop) {
+    depend_on(here.regs[1]);
+    if (rounds_begun >= here.regs[1].bounds.wide.umax) return {};
+  }
   if (state_.frames.size() >= isa::kMaxFrames)
-    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size());
+    return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size() + 1);
   if (pending_.size() >= kMostPending || state_.callback_rounds >= kMostPending) return too_many_jumps();
   State inside = state_;
   ++inside.callback_rounds;
+  if (meta.prototype->id == kLoop) inside.frame().rounds_begun = rounds_begun + 1;
   enter(inside, meta.callback, true);
   const Frame& caller = state_.frame();
   if (meta.prototype->id == kForEachMapElem) {
@@ -263,10 +271,7 @@ Result<Walk::Next> Walk::leave_function() {
   const std::uint32_t callsite = leaving.callsite;
   if (leaving.is_callback) {
     if (!result.is_scalar()) return refuse(EACCES, "R0 not a scalar value");
-    depend_on(result);
-    if (result.bounds.narrow.smin < 0 || result.bounds.narrow.smax > 1 || result.bounds.wide.umax > 1)
-      return refuse(EINVAL, "At callback return the register R0 has {} should have been in [0, 1]",
-                    to_text(result));
+    TRY(check_result_range("At callback return", result, 0, 1));
     if (state_.lock.map != nullptr) return refuse(EINVAL, "callback must not return with a lock held");
     TRY(check_given_back("BPF_EXIT instruction in callback"));
     state_.frames.pop_back();
@@ -280,24 +285,30 @@ Result<Walk::Next> Walk::leave_function() {
   return Next::kJumped;
 }
 
-// The function ends with whatever the other program returns, after it has done to the packet what it liked.
-Result<void> Walk::leave_by_tail_call() {
+// A path on which the instruction does not go on but ends the function, with that result.
+Result<void> Walk::leave_early(const RegState& result, bool forgets_packet) {
   if (state_.frames.size() == 1) return {};
   if (pending_.size() >= kMostPending) return too_many_jumps();
   State here = state_;
   const std::uint32_t at = at_;
   clobber_caller_saved();
-  state_.reg(0) = RegState::unknown();
-  forget_packet_pointers();
-  if (state_.frame().is_callback) {
-    state_.reg(0).bounds.wide = {0, 1, 0, 1};
-    state_.reg(0).bounds.sync();
-  }
+  state_.reg(0) = result;
+  if (forgets_packet) forget_packet_pointers();
   TRY(leave_function());
   push(std::move(state_), at_);
   state_ = std::move(here);
   at_ = at;
   return {};
+}
+
+// The function ends with whatever the other program returns, after it has done to the packet what it liked.
+Result<void> Walk::leave_by_tail_call() {
+  RegState result = RegState::unknown();
+  if (state_.frame().is_callback) {
+    result.bounds.wide = {0, 1, 0, 1};
+    result.bounds.sync();
+  }
+  return leave_early(result, true);
 }
 
 Result<void> Walk::leave_program() {
@@ -317,12 +328,19 @@ Result<void> Walk::leave_program() {
   if (range.any) return {};
   if (!result.is_scalar())
     return refuse(EINVAL, "At program exit the register R0 is not a known value ({})", name_of(result.type));
+  return check_result_range("At program exit", result, range.least, range.most);
+}
+
+Result<void> Walk::check_result_range(const char* when, const RegState& result, std::int64_t least,
+                                      std::int64_t most) {
   depend_on(result);
-  const Range<std::uint32_t>& narrow = result.bounds.narrow;
-  if (narrow.smin < range.least || narrow.smax > range.most)
-    return refuse(EINVAL, "At program exit the register R0 has smin={} smax={} should have been in [{}, {}]",
-                  narrow.smin, narrow.smax, range.least, range.most);
-  return {};
+  const auto& [umin, umax, smin, smax] = result.bounds.wide;
+  if (smin >= least && smax <= most) return {};
+  std::string known;
+  if (smin > std::numeric_limits<std::int64_t>::min()) known += fmt::format(" smin={}", smin);
+  if (smax < std::numeric_limits<std::int64_t>::max()) known += fmt::format(" smax={}", smax);
+  if (known.empty()) known = " unknown scalar value";
+  return refuse(EINVAL, "{} the register R0 has{} should have been in [{}, {}]", when, known, least, most);
 }
 
 }  // namespace portolan::verifier

@@ -134,8 +134,9 @@ Result<void> Walk::check_packet(unsigned number, const RegState& reg, std::int32
         EACCES, "R{} min value is negative, either use unsigned index or do a if (index >=0) check.", number);
   const std::int64_t at = std::int64_t{reg.off} + offset;
   const bool is_inside =
-      at >= 0 && (size != 0 || zero_is_fine) && static_cast<std::uint64_t>(at) + size <= reg.range;
+      at >= 0 && (size != 0 || zero_is_fine) && at + static_cast<std::int64_t>(size) <= reg.range;
   if (is_inside) return {};
+  if (reg.range < 0) return refuse(EINVAL, "R{} offset is outside of the packet", number);
   (void)refuse(EACCES, "invalid access to packet, off={} size={}, R{}(id={},off={},r={})", at, size, number,
                reg.id, reg.off, reg.range);
   return refuse(EACCES, "R{} offset is outside of the packet", number);
@@ -156,6 +157,12 @@ Result<RegState> Walk::context_value(const RegState& reg, unsigned number, std::
       return RegState::pointer(RegType::kPacketMeta);
     case ContextValue::kPacketEnd:
       return RegState::pointer(RegType::kPacketEnd);
+    case ContextValue::kSockCommonOrNull: {
+      RegState sock = RegState::pointer(RegType::kSockCommon);
+      sock.maybe_null = true;
+      sock.id = new_id();
+      return sock;
+    }
     case ContextValue::kScalar:
       break;
   }
@@ -185,31 +192,32 @@ const map::MapSpec* Walk::inner_map(const map::MapSpec& spec) const {
   return nullptr;
 }
 
+Result<void> Walk::check_aligned(const RegState& reg, std::int32_t offset, std::uint32_t size) {
+  // The Ethernet header lies so that what follows it is aligned.
+  constexpr unsigned kPacketShift = 2;
+  const bool is_in_packet = reg.type == RegType::kPacket || reg.type == RegType::kPacketMeta;
+  const std::int64_t at = std::int64_t{reg.off} + offset + (is_in_packet ? kPacketShift : 0);
+  if ((reg.bounds.bits + Tnum::constant(static_cast<std::uint64_t>(at))).is_aligned(size)) return {};
+  const std::string bits = to_text(reg.bounds.bits);
+  if (is_in_packet)
+    return refuse(EACCES, "misaligned packet access off {}+{}+{}+{} size {}", kPacketShift, bits, reg.off,
+                  offset, size);
+  const char* const what = reg.type == RegType::kStack      ? "stack "
+                           : reg.type == RegType::kCtx      ? "context "
+                           : reg.type == RegType::kMapValue ? "value "
+                           : reg.type == RegType::kMapKey   ? "key "
+                                                            : "";
+  return refuse(EACCES, "misaligned {}access off {}+{}+{} size {}", what, bits, reg.off, offset, size);
+}
+
 Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size, Access kind, int to,
                           bool is_signed, const RegState* stored, bool is_atomic) {
   const RegState reg = state_.reg(base);
   InsnFacts& facts = facts_.insns[at_];
-  if (reg.maybe_null) return refuse(EACCES, "R{} invalid mem access '{}_or_null'", base, name_of(reg.type));
-  const bool is_context = reg.type == RegType::kCtx;
-  if (facts.seen_access && facts.accesses_context != is_context)
-    return refuse(EINVAL, "same insn cannot be used with different pointers");
-  facts.seen_access = true;
-  facts.accesses_context = is_context;
-
+  if (reg.maybe_null) return refuse(EACCES, "R{} invalid mem access '{}'", base, type_text(reg));
   RegState loaded = number_of(size, is_signed);
-  const bool always_aligned = reg.type == RegType::kStack || is_context || is_atomic;
-  if (always_aligned || (program_.flags & abi::prog_flag::kStrictAlignment) != 0) {
-    // The Ethernet header lies so that what follows it is aligned.
-    const std::int64_t shift = reg.type == RegType::kPacket ? 2 : 0;
-    const Tnum place = reg.bounds.bits + Tnum::constant(static_cast<std::uint64_t>(reg.off + offset + shift));
-    const char* const what = reg.type == RegType::kStack      ? "stack "
-                             : is_context                     ? "context "
-                             : reg.type == RegType::kMapValue ? "value "
-                                                              : "";
-    if (!place.is_aligned(size))
-      return refuse(EACCES, "misaligned {}access off ({:#x}; {:#x})+{}+{} size {}", what,
-                    reg.bounds.bits.value, reg.bounds.bits.mask, reg.off, offset, size);
-  }
+  if (reg.type == RegType::kStack || is_atomic || (program_.flags & abi::prog_flag::kStrictAlignment) != 0)
+    TRY(check_aligned(reg, offset, size));
   switch (reg.type) {
     case RegType::kMapKey:
       if (kind == Access::kWrite) return refuse(EACCES, "write to change key R{} not allowed", base);
@@ -244,7 +252,7 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       }
       break;
     case RegType::kStack:
-      TRY(check_stack_bounds(base, reg, offset, size, kind, true));
+      TRY(check_stack_bounds(base, reg, offset, size, kind));
       if (kind == Access::kWrite) {
         TRY(write_stack(base, offset, size, stored));
       } else {
@@ -257,6 +265,14 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
         }
       }
       break;
+    case RegType::kSockCommon:
+    case RegType::kSocket:
+    case RegType::kTcpSock:
+      if (kind == Access::kWrite) return refuse(EACCES, "R{} cannot write into {}", base, type_text(reg));
+      TRY(check_socket(base, reg, offset, size));
+      if (is_signed)
+        return refuse(EACCES, "R{} invalid {} access off={} size={}", base, type_text(reg), offset, size);
+      break;
     case RegType::kPacket:
     case RegType::kPacketMeta:
       if (kind == Access::kWrite && !may_write_packet(program_.type))
@@ -264,8 +280,15 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       TRY(check_packet(base, reg, offset, size, false));
       break;
     default:
-      return refuse(EACCES, "R{} invalid mem access '{}'", base, name_of(reg.type));
+      return refuse(EACCES, "R{} invalid mem access '{}'", base, type_text(reg));
   }
+  // What becomes of the instruction depends on what it goes through.
+  const bool is_converted = reg.type == RegType::kCtx || reg.is_socket();
+  const RegType through = is_converted ? reg.type : RegType::kNotInit;
+  if (facts.seen_access && facts.through != through)
+    return refuse(EINVAL, "same insn cannot be used with different pointers");
+  facts.seen_access = true;
+  facts.through = through;
   if (kind == Access::kRead && to >= 0) state_.reg(static_cast<unsigned>(to)) = loaded;
   return {};
 }
@@ -326,8 +349,8 @@ Result<void> Walk::atomic(const abi::Insn& insn) {
   return {};
 }
 
-// Bytes of a packet as classic BPF read them: R6 holds the context, and the program ends where there are
-// none.
+// Bytes of a packet as classic BPF read them: R6 holds the context, and the function ends with 0 where there
+// are none.
 Result<void> Walk::load_packet(const abi::Insn& insn) {
   const bool is_indirect = isa::mode_of(insn) == Mode::kInd;
   using enum abi::ProgType;
@@ -341,6 +364,7 @@ Result<void> Walk::load_packet(const abi::Insn& insn) {
     return refuse(EINVAL, "at the time of BPF_LD_ABS|IND R6 != pointer to skb");
   if (is_indirect) TRY(check_readable(insn.src()));
   TRY(check_fixed(state_.reg(6), 6));
+  TRY(leave_early(RegState::number(0), false));
   clobber_caller_saved();
   state_.reg(0) = RegState::unknown();
   return {};

@@ -3,7 +3,9 @@
 // and all that can follow from there has been looked at, or is being looked at and can only repeat itself.
 //
 // Numbers count wherever a register lives: a state covers another if each number of the other is within its
-// bounds.
+// bounds. Stack counts where some path from the old state has read it. While such paths are not finished, all
+// of it counts; and whoever ends a path at an unfinished state has read everything, and depends on
+// everything.
 #include <algorithm>
 
 #include "verifier/walk.h"
@@ -41,7 +43,8 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
   switch (old.type) {
     case RegType::kScalar:
       if (!is_precise) return true;
-      return old.bounds.includes(now.bounds) && ids.match_numbers(old.id, now.id);
+      return old.is_sum == now.is_sum && old.off == now.off && old.bounds.includes(now.bounds) &&
+             ids.match_numbers(old.id, now.id);
     case RegType::kMapValue:
     case RegType::kMapKey:
     case RegType::kMem:
@@ -54,11 +57,12 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
              old.bounds == now.bounds && ids.match(old.id, now.id) && ids.match(old.reference, now.reference);
     case RegType::kPacket:
     case RegType::kPacketMeta:
-      return old.off == now.off && old.range <= now.range && old.bounds.includes(now.bounds) &&
-             ids.match(old.id, now.id);
+      if (old.range < 0 || now.range < 0 ? old.range != now.range : old.range > now.range) return false;
+      return old.off == now.off && old.bounds.includes(now.bounds) && ids.match(old.id, now.id);
     default:
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
-             old.frame == now.frame && old.bounds == now.bounds && ids.match(old.id, now.id);
+             old.frame == now.frame && old.bounds == now.bounds && ids.match(old.id, now.id) &&
+             ids.match(old.reference, now.reference);
   }
 }
 
@@ -93,8 +97,10 @@ struct Precision {
   bool counts(const Dependencies& place) const { return all || place.is_empty() || places.includes(place); }
 };
 
-bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t live,
+// `read`: slots whose contents count, as bits.
+bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t live, std::uint64_t read,
             const Precision& precise, IdPairs& ids) {
+  if (old.rounds_begun > now.rounds_begun) return false;
   if (old.callsite != now.callsite || old.subprogram != now.subprogram || old.is_callback != now.is_callback)
     return false;
   for (unsigned number = 0; number < isa::kRegisters; ++number) {
@@ -104,10 +110,13 @@ bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t
       return false;
   }
   static const StackSlot kUntouched;
-  for (std::size_t slot = 0; slot < old.stack.size(); ++slot)
-    if (!covers(old.stack[slot], slot < now.stack.size() ? now.stack[slot] : kUntouched,
-                precise.counts(Dependencies::of_slot(frame, slot)), ids))
-      return false;
+  for (std::size_t slot = 0; slot < std::max(old.stack.size(), now.stack.size()); ++slot) {
+    const StackSlot& one = slot < old.stack.size() ? old.stack[slot] : kUntouched;
+    const StackSlot& other = slot < now.stack.size() ? now.stack[slot] : kUntouched;
+    // A dynptr counts even if it is only overwritten.
+    if ((read >> slot & 1) == 0 && !one.is_dynptr() && !other.is_dynptr()) continue;
+    if (!covers(one, other, precise.counts(Dependencies::of_slot(frame, slot)), ids)) return false;
+  }
   return true;
 }
 
@@ -145,7 +154,8 @@ Result<bool> Walk::was_seen() {
     return static_cast<std::uint16_t>(structure_.live_before[callsite] |
                                       structure_.live_before[callsite + 1] | kFramePointer);
   };
-  const auto covers_now = [&](const State& old, const Precision& precise) {
+  using Slots = decltype(Checkpoint::read);
+  const auto covers_now = [&](const State& old, const Slots& read, const Precision& precise) {
     if (old.frames.size() != state_.frames.size()) return false;
     IdPairs ids;
     if (old.lock.map != state_.lock.map) return false;
@@ -156,7 +166,8 @@ Result<bool> Walk::was_seen() {
           old.references[i].callbacks != state_.references[i].callbacks)
         return false;
     for (std::size_t i = 0; i < old.frames.size(); ++i)
-      if (!covers(old.frames[i], state_.frames[i], i, live_in(state_, i), precise, ids)) return false;
+      if (!covers(old.frames[i], state_.frames[i], i, live_in(state_, i), read[i], precise, ids))
+        return false;
     return true;
   };
 
@@ -168,14 +179,17 @@ Result<bool> Walk::was_seen() {
       // often they come by; any other loop must make headway.
       const bool comes_back = (calls_back && old.state.callback_rounds != state_.callback_rounds) ||
                               (may_go && old.state.may_goto_depth != state_.may_goto_depth);
-      if (comes_back && covers_now(old.state, {true, {}})) {
+      Slots all;
+      all.fill(~std::uint64_t{0});
+      if (comes_back && covers_now(old.state, all, {true, {}})) {
         ++old.hits;
         depend_on_what_mattered(old, true);
         return true;
       }
       if (is_same(old.state, state_, live_in(state_, state_.frames.size() - 1)))
-        return refuse(EINVAL, "infinite loop detected at insn {}", at_);
-    } else if (covers_now(old.state, {false, old.precise})) {
+        return refuse(EINVAL, "infinite loop detected at insn {}\ncur state:{}\nold state:{}", at_,
+                      text_of(state_, {}), text_of(old.state, old.precise));
+    } else if (covers_now(old.state, old.read, {false, old.precise})) {
       ++old.hits;
       depend_on_what_mattered(old, false);
       return true;
@@ -227,6 +241,27 @@ void Walk::depend_on_what_mattered(const Checkpoint& old, bool on_everything) {
       places |= reg.from;
   });
   depend_on(places);
+  for (std::size_t i = 0; i < state_.frames.size(); ++i)
+    read_slots(i, on_everything ? ~std::uint64_t{0} : old.read[i]);
+}
+
+// Up to the checkpoints before which they were overwritten, or their frame was not there.
+void Walk::read_slots(std::size_t frame, std::uint64_t slots) {
+  slots &= ~state_.frames[frame].written;
+  for (Checkpoint* one = state_.parent; one != nullptr && frame < one->state.frames.size();
+       one = one->state.parent) {
+    slots &= ~one->read[frame];
+    if (slots == 0) return;
+    one->read[frame] |= slots;
+    slots &= ~one->state.frames[frame].written;
+  }
+}
+
+void Walk::read_slots(const RegState& reg, std::int64_t least, std::int64_t end) {
+  std::uint64_t slots = 0;
+  for (std::int64_t at = least; at < end && at < 0; ++at)
+    slots |= std::uint64_t{1} << (static_cast<std::uint64_t>(-at - 1) / 8);
+  read_slots(reg.frame, slots);
 }
 
 // From now on numbers come from this checkpoint. Places that are not followed count from the start.
@@ -238,28 +273,31 @@ void Walk::start_from_checkpoint(Checkpoint& checkpoint) {
     reg.from = place;
   });
   depend_on(unfollowed);
+  for (Frame& frame : state_.frames) frame.written = 0;
   state_.parent = &checkpoint;
 }
 
-// Numbers that have changed since the last time round may be anything: so the rounds come to an end.
+// Numbers that have changed since the last time round, and on which nothing has depended so far, may be
+// anything: so the rounds come to an end.
 void Walk::widen_from_last_visit(State& state, std::uint32_t insn, const Checkpoint* from) {
   const Checkpoint* last = from;
   while (last != nullptr && (last->insn != insn || last->state.frames.size() != state.frames.size()))
     last = last->state.parent;
   if (last == nullptr) return;
-  const auto widen = [](const RegState& old, RegState& now) {
-    if (!old.is_scalar() || !now.is_scalar()) return;
-    if (old.bounds == now.bounds) return;
+  const auto widen = [&](const RegState& old, RegState& now, const Dependencies& place) {
+    if (!old.is_scalar() || !now.is_scalar() || old.bounds == now.bounds) return;
+    if (!place.is_empty() && last->precise.includes(place)) return;
     now = RegState::unknown();
   };
   for (std::size_t i = 0; i < state.frames.size(); ++i) {
     const Frame& old = last->state.frames[i];
     Frame& now = state.frames[i];
-    for (unsigned number = 0; number < isa::kRegisters; ++number) widen(old.regs[number], now.regs[number]);
+    for (unsigned number = 0; number < isa::kRegisters; ++number)
+      widen(old.regs[number], now.regs[number], Dependencies::of_register(i, number));
     for (std::size_t slot = 0; slot < std::min(old.stack.size(), now.stack.size()); ++slot)
       if (old.stack[slot].is_spill() && now.stack[slot].is_spill()) {
         const unsigned bytes = now.stack[slot].spilled_bytes();
-        widen(old.stack[slot].spilled, now.stack[slot].spilled);
+        widen(old.stack[slot].spilled, now.stack[slot].spilled, Dependencies::of_slot(i, slot));
         if (bytes < 8 && now.stack[slot].spilled == RegState::unknown())
           for (Byte& byte : now.stack[slot].bytes)
             if (byte == Byte::kSpill) byte = Byte::kMisc;

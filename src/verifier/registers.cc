@@ -27,6 +27,12 @@ const char* name_of(RegType type) {
       return "pkt";
     case RegType::kPacketEnd:
       return "pkt_end";
+    case RegType::kSockCommon:
+      return "sock_common";
+    case RegType::kSocket:
+      return "sock";
+    case RegType::kTcpSock:
+      return "tcp_sock";
     case RegType::kMem:
       return "mem";
     case RegType::kFunc:
@@ -37,7 +43,7 @@ const char* name_of(RegType type) {
   return "";
 }
 
-std::string to_text(const RegState& reg) {
+std::string to_text(const RegState& reg, std::size_t frame) {
   if (reg.is_constant()) return fmt::format("{}", static_cast<std::int64_t>(reg.bounds.value()));
   std::string details;
   const auto add = [&](const std::string& text) {
@@ -47,8 +53,9 @@ std::string to_text(const RegState& reg) {
   };
   if (reg.type == RegType::kStack) {
     const auto offset = static_cast<std::int64_t>(reg.bounds.value()) + reg.off;
-    return reg.bounds.is_constant() ? fmt::format("fp{}", offset)
-                                    : fmt::format("fp(off={},{})", reg.off, to_text(reg.bounds));
+    const std::string whose = reg.frame == frame ? "" : fmt::format("[{}]", reg.frame);
+    return reg.bounds.is_constant() ? fmt::format("fp{}{}", whose, offset)
+                                    : fmt::format("fp{}(off={},{})", whose, reg.off, to_text(reg.bounds));
   }
   if (reg.id != 0) add(fmt::format("id={}", reg.id));
   if (reg.map != nullptr) {
@@ -63,7 +70,15 @@ std::string to_text(const RegState& reg) {
     add(to_text(reg.bounds));
   else if (reg.bounds.value() != 0)
     add(fmt::format("imm={:x}", reg.bounds.value()));
-  return fmt::format("{}{}({})", name_of(reg.type), reg.maybe_null ? "_or_null" : "", details);
+  return fmt::format("{}({})", type_text(reg), details);
+}
+
+// With what the type's name does not say.
+std::string type_text(const RegState& reg) {
+  const char* name = name_of(reg.type);
+  if (reg.type == RegType::kMem && reg.is_record) name = "ringbuf_mem";
+  if (reg.type == RegType::kMap && reg.maybe_null) name = "map_value";  // of a map that holds maps
+  return fmt::format("{}{}", name, reg.maybe_null ? "_or_null" : "");
 }
 
 Result<void> Walk::check_readable(unsigned number) {
@@ -76,6 +91,11 @@ Result<void> Walk::check_writable(unsigned number) {
   if (number >= isa::kRegisters) return refuse(EINVAL, "R{} is invalid", number);
   if (number == isa::kFramePointer) return refuse(EACCES, "frame pointer is read only");
   return {};
+}
+
+void Walk::give_id(RegState& number) {
+  if (number.is_sum) number.unlink();
+  if (number.id == 0 && !number.is_constant()) number.id = new_id();
 }
 
 void Walk::clobber_caller_saved() {

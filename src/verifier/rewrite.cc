@@ -118,14 +118,12 @@ Result<void> rewrite(Draft& draft, const Replacement& replacement) {
     }
     facts.resize(insns.size(), draft.facts[at]);  // of the second half, where there is one: the same
   }
-  const auto is_gone = [&](std::uint32_t target) {
-    for (const SourceSubprogram& one : draft.subprograms)
-      if (one.start == target)
-        return moves.start[target] == (one.end < count ? moves.start[one.end] : insns.size());
-    return target >= count;
+  // A function that was named but never entered is gone; its name leads to the next one, where there is one.
+  const auto leads_nowhere = [&](std::uint32_t target) {
+    return target >= count || moves.start[target] == insns.size();
   };
   for (const auto& [place, target] : aimed) {
-    if (is_function_load(insns[place]) && is_gone(target)) return fail(EFAULT);  // as the kernel has it
+    if (is_function_load(insns[place]) && leads_nowhere(target)) return fail(EFAULT);
     TRY(aim(insns[place], std::int64_t{moves.start[target]} - place - 1));
   }
   const auto end = static_cast<std::uint32_t>(insns.size());

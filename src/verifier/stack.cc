@@ -25,6 +25,18 @@ StackSlot& slot_at(Frame& frame, std::size_t slot) {
   return frame.stack[slot];
 }
 
+bool fits(const RegState& number, std::uint32_t size) {
+  return size == 8 || number.bounds.wide.umax >> (size * 8) == 0;
+}
+// To its low bytes.
+void cut_off(RegState& number, std::uint32_t size) {
+  const Tnum kept = number.bounds.bits.low(size);
+  number.unlink();
+  number.bounds = Bounds{};
+  number.bounds.bits = kept;
+  number.bounds.sync();
+}
+
 // The register in it is no longer whole: its bytes are just numbers.
 void break_up(StackSlot& slot) {
   const bool is_zero = slot.spilled.is_null() && slot.spilled.from.is_empty();
@@ -42,10 +54,8 @@ void Walk::need_stack(const RegState& reg, std::int64_t least) {
 }
 
 Result<void> Walk::check_stack_bounds(unsigned number, const RegState& reg, std::int32_t offset,
-                                      std::uint64_t size, Access kind, bool is_direct) {
-  const char* const what = !is_direct               ? "indirect access to"
-                           : kind == Access::kWrite ? "write to"
-                                                    : "read from";
+                                      std::uint64_t size, Access kind) {
+  const char* const what = kind == Access::kWrite ? "write to" : "read from";
   const Range<std::uint64_t>& range = reg.bounds.wide;
   std::int64_t least, most;
   if (reg.bounds.is_constant()) {
@@ -57,15 +67,15 @@ Result<void> Walk::check_stack_bounds(unsigned number, const RegState& reg, std:
     least = range.smin + reg.off + offset;
     most = range.smax + reg.off + offset;
   }
-  const bool is_inside =
-      least >= -kSize && most + static_cast<std::int64_t>(size) <= 0 && (size != 0 || most < 0);
-  if (!is_inside) {
+  const bool begins_inside = least >= -kSize && least < 0;
+  if (!begins_inside || most + static_cast<std::int64_t>(size) > 0 || most >= 0) {
+    const int error = begins_inside ? EINVAL : EACCES;
     if (reg.bounds.is_constant())
-      return refuse(EACCES, "invalid {} stack R{} off={} size={}", what, number, least, size);
-    return refuse(EACCES, "invalid variable-offset {} stack R{} var_off=({:#x}; {:#x}) off={} size={}", what,
-                  number, reg.bounds.bits.value, reg.bounds.bits.mask, offset, size);
+      return refuse(error, "invalid {} stack R{} off={} size={}", what, number, least, size);
+    return refuse(error, "invalid variable-offset {} stack R{} var_off={} off={} size={}", what, number,
+                  to_text(reg.bounds.bits), offset, size);
   }
-  if (least < 0) need_stack(reg, least);
+  need_stack(reg, least);
   return {};
 }
 
@@ -95,38 +105,36 @@ Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32
   }
   const std::int64_t least = static_cast<std::int64_t>(reg.bounds.value()) + reg.off + offset;
   const Place place = place_of(least);
+  if (size == 8) frame_of(reg).written |= std::uint64_t{1} << place.slot;
   StackSlot& slot = slot_at(frame_of(reg), place.slot);
   if (slot.is_dynptr()) TRY(destroy_dynptr(frame_of(reg), place.slot));
+  // A frame may go before its callers do, and what points to it must not be left behind.
+  if (value != nullptr && value->type == RegType::kStack && size == 8 &&
+      reg.frame + 1u != state_.frames.size())
+    return refuse(EINVAL, "cannot spill pointers to stack into stack frame of the caller");
   const bool keeps_register = value != nullptr && place.byte == 0 && (size == 8 || value->is_scalar());
   if (keeps_register) {
     RegState spilled = *value;
-    if (size < 8) {
-      Bounds low = spilled.bounds;
-      const Tnum kept = low.bits.low(size);
-      if (low.wide.umax > (std::uint64_t{1} << (size * 8)) - 1) {
-        low = Bounds{};
-        low.bits = kept;
-        low.sync();
-        spilled.id = 0;
+    if (spilled.is_scalar()) {
+      if (fits(spilled, size)) {
+        give_id(spilled);
+        for (unsigned i = 0; i < isa::kRegisters; ++i)
+          if (&state_.reg(i) == value) state_.reg(i) = spilled;
+      } else {
+        cut_off(spilled, size);
       }
-      spilled.bounds = low;
-    } else if (spilled.is_scalar() && spilled.id == 0 && !spilled.is_constant()) {
-      // The register and its copy on the stack are the same number.
-      spilled.id = new_id();
-      for (unsigned i = 0; i < isa::kRegisters; ++i)
-        if (&state_.reg(i) == value) state_.reg(i).id = spilled.id;
     }
     if (slot.is_spill()) break_up(slot);
     slot.spilled = spilled;
     for (unsigned i = 0; i < size; ++i) slot.bytes[i] = Byte::kSpill;
     return {};
   }
+  if (value != nullptr && value->is_pointer() && size != 8)
+    return refuse(EACCES, "invalid size of register spill");
   // An access within bounds is aligned, so it lies in one slot.
   if (is_zero) depend_on(*value);
   if (slot.is_spill()) break_up(slot);
   for (unsigned i = 0; i < size; ++i) slot.bytes[place.byte + i] = is_zero ? Byte::kZero : Byte::kMisc;
-  if (value != nullptr && value->is_pointer() && size != 8)
-    return refuse(EACCES, "invalid size of register spill");
   return {};
 }
 
@@ -134,18 +142,13 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
   const RegState reg = state_.reg(number);
   const Frame& frame = frame_of(reg);
   RegState result = RegState::unknown();
-  const auto cut = [size](RegState& value) {
-    if (size == 8) return;
-    value.bounds = Bounds{};
-    value.bounds.bits = Tnum::unknown().low(size);
-    value.bounds.sync();
-  };
   std::int64_t least = static_cast<std::int64_t>(reg.bounds.value()) + reg.off + offset, end = least + size;
   if (!reg.bounds.is_constant()) {
     least = reg.bounds.wide.smin + reg.off + offset;
     end = reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size);
   }
   TRY(check_no_dynptr(reg, least, end, "read from"));
+  read_slots(reg, least, end);
   bool are_zeros = true;
   Dependencies zeros_from;
   for (std::int64_t at = least; at < end; ++at) {
@@ -172,13 +175,7 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
       if (size == spilled) return slot.spilled;
       if (size < spilled) {
         result = slot.spilled;
-        if (result.bounds.wide.umax > (std::uint64_t{1} << (size * 8)) - 1) {
-          const Tnum kept = result.bounds.bits.low(size);
-          result.id = 0;
-          result.bounds = Bounds{};
-          result.bounds.bits = kept;
-          result.bounds.sync();
-        }
+        if (!fits(result, size)) cut_off(result, size);
         return result;
       }
     }
@@ -188,7 +185,7 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
     zero.from = zeros_from;
     return zero;
   }
-  cut(result);
+  if (size < 8) cut_off(result, size);
   return result;
 }
 

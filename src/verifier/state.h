@@ -24,11 +24,17 @@ enum class RegType : std::uint8_t {
   kPacketMeta,
   kPacket,
   kPacketEnd,
+  kSockCommon,
+  kSocket,
+  kTcpSock,
   kMem,     // mem_size bytes
   kFunc,    // a function of the program, for callbacks
   kDynptr,  // a dynptr that a callback was given; and what is known of one on the stack
 };
 const char* name_of(RegType type);  // as the kernel's log has it
+
+// A pointer into the packet was found to be at its end or beyond, or beyond it.
+inline constexpr std::int32_t kAtEnd = -1, kBeyondEnd = -2;
 
 // A pointer is a base, a fixed offset and a variable part: base + off + bounds. Padding-free comparison is by
 // member.
@@ -38,10 +44,12 @@ struct RegState {
   bool is_direct = false;     // a map value of which the program was given the address
   bool is_read_only = false;  // kMem
   bool is_record = false;     // kMem, that was reserved in a ring buffer
+  bool is_sum = false;        // kScalar: the number that those of this id are, plus `off`
   std::uint8_t frame = 0;     // kStack: whose
-  std::uint16_t range = 0;    // kPacket…: bytes from the base (with its variable part) that are there
+  // kPacket…: bytes from the base (with its variable part) that are there; kAtEnd, kBeyondEnd: none are.
+  std::int32_t range = 0;
   std::uint32_t id = 0;  // the same number, pointer-or-NULL, or variable part as other registers of this id
-  std::int32_t off = 0;
+  std::int32_t off = 0;  // kScalar: see is_sum
   std::uint32_t reference = 0;        // of what must be given back: Reference::id
   std::uint32_t dynptr = 0;           // kMem: the id of the dynptr whose bytes these are
   std::uint32_t mem_size = 0;         // kMem: bytes; kFunc: the subprogram; kDynptr: DynptrKind
@@ -71,11 +79,21 @@ struct RegState {
   bool is_packet() const {
     return type == RegType::kPacket || type == RegType::kPacketMeta || type == RegType::kPacketEnd;
   }
+  bool is_socket() const {
+    return type == RegType::kSockCommon || type == RegType::kSocket || type == RegType::kTcpSock;
+  }
   bool is_constant() const { return is_scalar() && bounds.is_constant(); }
+  // A number that is no longer one with those of its id.
+  void unlink() {
+    id = 0;
+    off = 0;
+    is_sum = false;
+  }
   bool is_null() const { return is_constant() && bounds.value() == 0; }
   friend bool operator==(const RegState&, const RegState&) = default;
 };
-std::string to_text(const RegState& reg);
+std::string type_text(const RegState& reg);
+std::string to_text(const RegState& reg, std::size_t frame);  // as seen from that frame
 
 enum class DynptrKind : std::uint8_t { kLocal = 1, kRingbuf };
 
@@ -97,8 +115,11 @@ struct StackSlot {
 struct Frame {
   std::array<RegState, isa::kRegisters> regs;
   std::vector<StackSlot> stack;  // slot i: the bytes from -8 (i + 1) on, of the frame pointer
-  std::uint32_t callsite = 0;    // the instruction that called; of the caller
+  std::uint64_t written =
+      ~std::uint64_t{0};       // slots that were overwritten since the last checkpoint, as bits
+  std::uint32_t callsite = 0;  // the instruction that called; of the caller
   std::uint32_t subprogram = 0;
+  std::uint32_t rounds_begun = 0;  // of the bpf_loop that it is at
   bool is_callback = false;
 };
 
@@ -168,6 +189,8 @@ struct Checkpoint {
   std::uint32_t hits = 0, misses = 0;
   bool is_listed = true;
   Dependencies precise;  // places whose numbers mattered to some path from here
+  std::array<std::uint64_t, isa::kMaxFrames>
+      read{};  // slots of each frame that some path from here read, as bits
 };
 
 }  // namespace portolan::verifier

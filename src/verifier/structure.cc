@@ -61,6 +61,8 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
   const auto count = static_cast<std::int64_t>(insns.size());
   std::set<std::int64_t> starts{0};
   std::set<std::int64_t> callbacks;
+  // Encodings have not been looked at: second halves of wide instructions count like all others, here and
+  // below.
   for (std::int64_t at = 0; at < count; ++at) {
     const abi::Insn& insn = insns[static_cast<std::size_t>(at)];
     if (calls_function(insn) || loads_function(insn)) {
@@ -70,7 +72,6 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
       if (loads_function(insn)) callbacks.insert(target);
       if (starts.size() > kMostFunctions) return refuse(log, E2BIG, "too many subprograms");
     }
-    if (isa::is_wide(insn)) ++at;
   }
   Structure structure;
   for (auto start = starts.begin(); start != starts.end(); ++start) {
@@ -90,15 +91,17 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
         const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
         function.changes_packet |= prototype != nullptr && prototype->changes_pkt_data;
       }
-      if (is_jump(insn) && !is_call(insn) && !is_exit(insn)) {
+      const bool goes_on =
+          is_jump(insn) && isa::jump_of(insn) != Jump::kCall && isa::jump_of(insn) != Jump::kExit;
+      if (goes_on) {
         const std::int64_t target = target_of(insn, at);
         if (target < function.start || target >= function.end)
           return refuse(log, EINVAL, "jump out of range from insn {} to {}", at, target);
       }
-      if (at == function.end - 1 && !is_exit(insn) && !is_unconditional(insn))
-        return refuse(log, EINVAL, "last insn is not an exit or jmp");
-      if (isa::is_wide(insn)) ++at;
     }
+    const abi::Insn& last = insns[function.end - 1];
+    if (!is_exit(last) && !is_unconditional(last))
+      return refuse(log, EINVAL, "last insn is not an exit or jmp");
   }
   // What a function calls may move the packet, too.
   for (bool changed = true; changed;) {
@@ -111,7 +114,6 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
           if (structure.functions[static_cast<std::size_t>(callee)].changes_packet)
             function.changes_packet = changed = true;
         }
-        if (isa::is_wide(insn)) ++at;
       }
   }
   for (Function& function : structure.functions)
@@ -145,8 +147,7 @@ Result<void> check_flow(const UnverifiedProgram& program, Structure& structure, 
     const abi::Insn& insn = insns[at];
     const std::int64_t target = target_of(insn, at);
     if (target >= 0) {
-      if (!calls_function(insn) && !loads_function(insn))
-        structure.is_prune_point[static_cast<std::size_t>(target)] = true;
+      if (!loads_function(insn)) structure.is_prune_point[static_cast<std::size_t>(target)] = true;
       reach(target);
     }
     if (is_exit(insn) || is_unconditional(insn)) continue;
@@ -154,10 +155,8 @@ Result<void> check_flow(const UnverifiedProgram& program, Structure& structure, 
     if (isa::is_wide(insn)) reached[at + 1] = true;
     if (next >= static_cast<std::int64_t>(insns.size()))
       return refuse(log, EINVAL, "fall-through out of range from insn {} to {}", at, next);
-    if (is_jump(insn) && !is_call(insn)) {
-      structure.is_prune_point[at] = true;
-      structure.is_prune_point[static_cast<std::size_t>(next)] = true;
-    }
+    // Where a jump leads is a place to meet; what follows it otherwise is not: only this path comes there.
+    if ((is_jump(insn) && !is_call(insn)) || calls_function(insn)) structure.is_prune_point[at] = true;
     if (calls_function(insn)) structure.is_prune_point[static_cast<std::size_t>(next)] = true;
     if (is_callback_call(insn)) structure.is_prune_point[at] = true;
     reach(next);
@@ -269,7 +268,7 @@ Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure
     if (root != 0) continue;
     std::vector<Active> chain{{root, structure.functions[root].start}};
     const auto size_of = [&](std::size_t function) {
-      return std::uint32_t(round_up(std::max(structure.functions[function].stack_bytes, 1u), kUnit));
+      return std::uint32_t(round_up(structure.functions[function].stack_bytes, kUnit));
     };
     std::uint32_t depth = size_of(root);
     std::set<std::pair<std::size_t, std::uint32_t>> done;  // a function at that depth
@@ -284,10 +283,6 @@ Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure
         if (isa::is_wide(insn)) ++active.at;
         if (!leads_on) continue;
         const auto callee = static_cast<std::size_t>(structure.function_that_starts_at(target));
-        for (const Active& one : chain)
-          if (one.function == callee)
-            return refuse(log, EINVAL, "recursive call from {}() to {}()", function.name,
-                          structure.functions[callee].name);
         if (structure.functions[callee].has_tail_call && depth >= kMostBelowTailCall)
           return refuse(
               log, EACCES,
@@ -297,7 +292,7 @@ Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure
           return refuse(log, EACCES, "combined stack size of {} calls is {}. Too large", chain.size() + 1,
                         depth);
         if (chain.size() + 1 > isa::kMaxFrames)
-          return refuse(log, E2BIG, "the call stack of {} frames is too deep !", chain.size());
+          return refuse(log, E2BIG, "the call stack of {} frames is too deep !", isa::kMaxFrames);
         ++active.at;
         if (!done.emplace(callee, depth * 16 + static_cast<std::uint32_t>(chain.size())).second) {
           depth -= size_of(callee);

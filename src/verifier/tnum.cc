@@ -3,6 +3,8 @@
 // Abstract Interpretation with Tristate Numbers" (CGO 2022), which the kernel uses too.
 #include "verifier/tnum.h"
 
+#include <fmt/format.h>
+
 #include <bit>
 
 namespace portolan::verifier {
@@ -63,6 +65,11 @@ Tnum shift_right_signed(Tnum a, unsigned by, unsigned bits) {
             static_cast<std::uint32_t>(static_cast<std::int32_t>(a.mask) >> by)};
   return {static_cast<std::uint64_t>(static_cast<std::int64_t>(a.value) >> by),
           static_cast<std::uint64_t>(static_cast<std::int64_t>(a.mask) >> by)};
+}
+
+std::string to_text(Tnum bits) {
+  if (!bits.is_constant()) return fmt::format("({:#x}; {:#x})", bits.value, bits.mask);
+  return bits.value <= 0xffff ? fmt::format("{}", bits.value) : fmt::format("{:#x}", bits.value);
 }
 
 }  // namespace portolan::verifier

@@ -2,6 +2,7 @@
 // Tristate numbers: of each bit it is known that it is 0, that it is 1, or nothing.
 #pragma once
 #include <cstdint>
+#include <string>
 
 namespace portolan::verifier {
 
@@ -41,6 +42,8 @@ Tnum operator^(Tnum a, Tnum b);
 constexpr Tnum shift_left(Tnum a, unsigned by) { return {a.value << by, a.mask << by}; }
 constexpr Tnum shift_right(Tnum a, unsigned by) { return {a.value >> by, a.mask >> by}; }
 Tnum shift_right_signed(Tnum a, unsigned by, unsigned bits);
+// As the kernel's log has it: "(value; mask)", or the number itself.
+std::string to_text(Tnum bits);
 // The numbers in both, if there are any; otherwise something.
 constexpr Tnum intersection(Tnum a, Tnum b) {
   const std::uint64_t mask = a.mask & b.mask;

@@ -50,12 +50,23 @@ Result<void> walk_all(const Structure& structure, Walk& walk, btf::Log* log) {
   return {};
 }
 
+// No path comes to a function of the kernel that is not there.
+Result<void> check_no_kfuncs(const UnverifiedProgram& program, const Facts& facts, btf::Log* log) {
+  for (std::size_t at = 0; at < program.insns.size(); ++at) {
+    const abi::Insn& insn = program.insns[at];
+    if (facts.insns[at].seen && insn.code == isa::kCallCode &&
+        insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kKfunc))
+      return refuse(log, EINVAL, "invalid kernel function call not eliminated in verifier pass");
+  }
+  return {};
+}
+
 Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::Log* log) {
   const auto began = std::chrono::steady_clock::now();
   TRY(check_btf_info_early(program, log));
-  TRY(check_opcodes(program.insns, log));
   Structure structure = TRY(find_functions(program, log));
   TRY(check_btf_info(program, shapes_of(structure), log));
+  TRY(check_opcodes(program.insns, log));
   Facts facts;
   facts.insns.resize(program.insns.size());
   TRY(resolve_maps(program, maps, facts, log));
@@ -67,6 +78,7 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
   Walk walk(program, structure, facts, log);
   Result<void> walked = walk_all(structure, walk, log);
   if (walked) walked = check_stack_depth(program, structure, log);
+  if (walked) walked = check_no_kfuncs(program, facts, log);
   if (log != nullptr) {
     const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - began;
     if ((log->level() & 4) != 0) {

@@ -60,6 +60,8 @@ struct Subprogram {
 struct InsnNotes {
   // A load or store that may meet pages which a user has mapped: it may fault.
   bool may_fault = false;
+  // The one map that a helper is called for, as an index into maps(); negative: none, or not always the same.
+  std::int32_t map = -1;
 };
 
 // A program that cannot do harm. Only verify() makes one.

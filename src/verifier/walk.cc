@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verifier/walk.h"
 
-#include "isa/disassemble.h"
 #include "isa/insn.h"
 #include "verifier/encoding.h"
 
@@ -36,7 +35,7 @@ Result<void> Walk::run(std::uint32_t function) {
   root_ = function;
   TRY(start(function));
   const std::size_t log_length = log_ == nullptr ? 0 : log_->mark();
-  log_state(0x7ff);
+  log_state();
   do {
     TRY(follow_path());
     finish_path(state_.parent);
@@ -145,56 +144,6 @@ void Walk::finish_path(Checkpoint* parent) {
     if (!parent->is_listed) retired_.erase(parent);
     parent = next;
   }
-}
-
-namespace {
-
-// Helpers by name, maps and functions as addresses that mean nothing.
-class LogNames final : public isa::Names {
- public:
-  explicit LogNames(const Facts& facts) : facts_(facts) {}
-  std::string call(const abi::Insn& insn) const override {
-    const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
-    return prototype == nullptr ? "unknown" : prototype->name;
-  }
-  std::string wide(const abi::Insn& low, const abi::Insn& high) const override {
-    const auto pseudo = static_cast<abi::PseudoLoad>(low.src());
-    if (pseudo != abi::PseudoLoad::kMapIdx && pseudo != abi::PseudoLoad::kMapIdxValue) return {};
-    const map::Map& map = *facts_.maps[static_cast<std::size_t>(low.imm)];
-    return fmt::format("0x{:x}", static_cast<std::uint64_t>(map.id()) + static_cast<std::uint32_t>(high.imm));
-  }
-
- private:
-  const Facts& facts_;
-};
-
-}  // namespace
-
-void Walk::log_insn() {
-  if ((log_level_ & 3) == 0) return;
-  const LogNames names(facts_);
-  log_->print("{}: {}\n", at_, isa::disassemble(program_.insns, at_, &names));
-}
-
-void Walk::log_state(std::uint16_t registers) {
-  if ((log_level_ & 3) == 0) return;
-  std::string text = fmt::format("{}:", at_);
-  for (unsigned number = 0; number < isa::kRegisters; ++number) {
-    const RegState& reg = state_.reg(number);
-    if ((registers >> number & 1) == 0 || reg.type == RegType::kNotInit) continue;
-    text += fmt::format(" R{}={}", number, to_text(reg));
-  }
-  log_->print("{}\n", text);
-}
-
-void Walk::log_path(std::uint32_t from, std::uint32_t to) {
-  if ((log_level_ & 3) == 0) return;
-  std::string text = fmt::format("\nfrom {} to {}:", from, to);
-  for (unsigned number = 0; number < isa::kRegisters; ++number) {
-    const RegState& reg = state_.reg(number);
-    if (reg.type != RegType::kNotInit) text += fmt::format(" R{}={}", number, to_text(reg));
-  }
-  log_->print("{}\n", text);
 }
 
 }  // namespace portolan::verifier

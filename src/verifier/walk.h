@@ -21,6 +21,7 @@ struct CallMeta {
   std::uint32_t callback = 0;
   std::uint64_t size = 0;        // of the memory that is returned
   std::uint32_t given_back = 0;  // a reference
+  std::uint32_t reference = 0;   // of a socket that was given
   RegState dynptr;               // that is read, or given back
   std::int64_t most = 0;         // the largest size that was given
 };
@@ -59,9 +60,12 @@ class Walk {
   std::unexpected<Errno> too_many_jumps() {
     return refuse(ENOMEM, "The sequence of {} jumps is too complex.", kMostPending + 1);
   }
+
+  // --- walk_log.cc
   void log_insn();
-  void log_state(std::uint16_t registers);
+  void log_state();
   void log_path(std::uint32_t from, std::uint32_t to);
+  std::string text_of(const State& state, const Dependencies& precise) const;
 
   // --- prune.cc
   Result<bool>
@@ -75,12 +79,16 @@ class Walk {
   void depend_on(Dependencies places);
   void depend_on_what_mattered(const Checkpoint& old, bool on_everything);
   void start_from_checkpoint(Checkpoint& checkpoint);
+  // What these bytes of stack hold matters to this path.
+  void read_slots(const RegState& reg, std::int64_t least, std::int64_t end);
+  void read_slots(std::size_t frame, std::uint64_t slots);
 
   // --- registers.cc
   Result<void> check_readable(unsigned number);
   Result<void> check_writable(unsigned number);
   void clobber_caller_saved();
   std::uint32_t new_id() { return ++ids_; }
+  void give_id(RegState& number);  // before it is copied: what one of the two learns, the other knows
 
   // --- alu.cc
   Result<void> alu(const abi::Insn& insn);
@@ -101,6 +109,7 @@ class Walk {
   // known
   Result<void> access(unsigned base, std::int32_t offset, std::uint32_t size, Access kind, int to,
                       bool is_signed, const RegState* stored = nullptr, bool is_atomic = false);
+  Result<void> check_aligned(const RegState& reg, std::int32_t offset, std::uint32_t size);
   Result<void> load(const abi::Insn& insn);
   Result<void> store(const abi::Insn& insn);
   Result<void> atomic(const abi::Insn& insn);
@@ -121,7 +130,7 @@ class Walk {
 
   // --- stack.cc
   Result<void> check_stack_bounds(unsigned number, const RegState& reg, std::int32_t offset,
-                                  std::uint64_t size, Access kind, bool is_direct);
+                                  std::uint64_t size, Access kind);
   Result<void> write_stack(unsigned number, std::int32_t offset, std::uint32_t size, const RegState* value);
   Result<RegState> read_stack(unsigned number, std::int32_t offset, std::uint32_t size);
   Result<void> forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros);
@@ -137,14 +146,22 @@ class Walk {
                             CallMeta& meta);
   Result<void> check_sized_memory(unsigned number, bool zero_is_fine, Access kind, CallMeta& meta);
   Result<void> check_map_allows(const CallMeta& meta);
+  void note_map(const map::MapSpec* spec);
   Result<void> check_constant_string(unsigned number);
-  Result<void> check_reserved(unsigned number, CallMeta& meta);
-  Result<void> check_is_ours(std::uint32_t reference, CallMeta& meta);
-  void give_back(std::uint32_t reference);
-  Result<void> check_given_back(const char* what);
   Result<void> spin_lock(unsigned number, bool takes);
   void set_result(const CallMeta& meta);
   void forget_packet_pointers();
+
+  // --- references.cc
+  void acquire(RegState& result);
+  Result<void> check_released(unsigned number, CallMeta& meta);
+  Result<void> check_is_ours(std::uint32_t reference, CallMeta& meta);
+  void give_back(std::uint32_t reference);
+  Result<void> check_given_back(const char* what);
+
+  // --- sockets.cc
+  Result<void> check_socket(unsigned number, const RegState& reg, std::int32_t offset, std::uint32_t size);
+  void set_socket(RegType type, const CallMeta& meta);
 
   // --- dynptr.cc
   Result<void> check_dynptr(unsigned number, const helper::Argument& argument, CallMeta& meta);
@@ -160,8 +177,11 @@ class Walk {
   Result<void> call_global(const Function& callee, std::uint32_t number);
   Result<void> enter_callback(const CallMeta& meta);
   Result<Next> leave_function();
+  Result<void> leave_early(const RegState& result, bool forgets_packet);
   Result<void> leave_by_tail_call();
   Result<void> leave_program();
+  Result<void> check_result_range(const char* when, const RegState& result, std::int64_t least,
+                                  std::int64_t most);
   Result<void> set_global_arguments(State& state, const Function& function);
   void enter(State& state, std::uint32_t function, bool is_callback);
 

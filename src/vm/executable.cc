@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "vm/interpreter.h"
+#include "vm/tail_call.h"
 
 namespace portolan::vm {
 namespace {
@@ -28,7 +29,7 @@ constexpr std::int32_t kTailCall = 12;  // bpf_tail_call
 
 }  // namespace
 
-Result<std::unique_ptr<const Executable>> Executable::create(const verifier::VerifiedProgram& program) {
+Result<std::unique_ptr<Executable>> Executable::create(const verifier::VerifiedProgram& program) {
   try {
     Parts parts{program.source().type,      program.insns(),      program.notes(), program.maps(),
                 program.read_only_copies(), program.subprograms()};
@@ -38,11 +39,20 @@ Result<std::unique_ptr<const Executable>> Executable::create(const verifier::Ver
   }
 }
 
-Result<std::unique_ptr<const Executable>> Executable::for_test(Parts parts, const void* const* handlers) {
+Result<std::unique_ptr<Executable>> Executable::for_test(Parts parts, const void* const* handlers) {
   parts.notes.resize(parts.insns.size());
   std::unique_ptr<Executable> executable(new Executable(std::move(parts)));
   TRY(executable->prepare(handlers));
   return executable;
+}
+
+Result<void> Executable::compile() {
+  std::vector<std::uint64_t> wide(parts_.insns.size());
+  for (std::size_t at = 0; at < wide.size(); ++at)
+    if (isa::is_wide(parts_.insns[at])) wide[at] = code_[at].wide;
+  native_ = TRY(jit::Code::create(
+      {parts_.insns, parts_.notes, parts_.subprograms, wide, parts_.maps, native_tail_call}));
+  return {};
 }
 
 Executable::Function Executable::function(std::uint64_t number) const {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A verified program as the interpreter runs it: one Code per instruction slot, with everything resolved that
-// is known before the run.
+// A verified program as it is run: as threaded code for the interpreter, one Code per instruction slot, with
+// everything resolved that is known before the run; and as machine code, if it has been compiled.
 #pragma once
 #include <memory>
 #include <vector>
 
 #include "helper/helper.h"
 #include "isa/operation.h"
+#include "jit/code.h"
 #include "verifier/program.h"
 
 namespace portolan::vm {
@@ -29,7 +30,7 @@ static_assert(sizeof(Code) == 24);
 class Executable final : public verifier::Prepared {
  public:
   // EINVAL: an instruction that only a kernel can carry out.
-  static Result<std::unique_ptr<const Executable>> create(const verifier::VerifiedProgram& program);
+  static Result<std::unique_ptr<Executable>> create(const verifier::VerifiedProgram& program);
 
   // What create() takes from a program; instructions that no verifier has looked at, for tests only.
   struct Parts {
@@ -41,7 +42,11 @@ class Executable final : public verifier::Prepared {
     std::vector<verifier::Subprogram> subprograms;
   };
   // `handlers`: of the interpreter that is to run it (interpreter.h).
-  static Result<std::unique_ptr<const Executable>> for_test(Parts parts, const void* const* handlers);
+  static Result<std::unique_ptr<Executable>> for_test(Parts parts, const void* const* handlers);
+
+  // Makes machine code of it: what jit::Code::create() says.
+  Result<void> compile();
+  const jit::Code* native() const { return native_.get(); }  // nullptr: it is interpreted
 
   abi::ProgType type() const { return parts_.type; }
   const std::vector<map::Map*>& maps() const { return parts_.maps; }
@@ -65,6 +70,7 @@ class Executable final : public verifier::Prepared {
 
   Parts parts_;
   std::vector<Code> code_;
+  std::unique_ptr<const jit::Code> native_;
 };
 
 }  // namespace portolan::vm

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vm/interpreter.h"
 
-#include <bit>
 #include <cstring>
 
 #include "base/assert.h"
 #include "base/fault_copy.h"
-#include "helper/packet.h"
+#include "helper/packet_load.h"
 #include "sync/program_atomics.h"
-#include "vm/prepare.h"
+#include "vm/tail_call.h"
 
 // Labels are values here: each handler ends with a jump of its own to the next, which the CPU predicts by
 // where it stands.
@@ -31,37 +30,12 @@ T* pointer(u64 address) {
   return reinterpret_cast<T*>(address);
 }
 
-// Offsets of LD_ABS and LD_IND below zero: from the network header, or from the link layer's.
-constexpr std::int32_t kFromNetworkHeader = -0x100000, kFromLinkLayer = -0x200000;
-
-const std::byte* packet_place(const helper::SkBuff& skb, std::int32_t offset, u32 bytes) {
-  const std::byte* from = skb.data;
-  const std::byte* least = skb.data;
-  if (offset < 0) {
-    least = skb.head;
-    if (offset >= kFromNetworkHeader) {
-      from = skb.network_header;
-      offset -= kFromNetworkHeader;
-    } else if (offset >= kFromLinkLayer && skb.mac_header != nullptr) {
-      from = skb.mac_header;
-      offset -= kFromLinkLayer;
-    } else {
-      return nullptr;
-    }
-  }
-  const auto begin = std::bit_cast<std::intptr_t>(from) + offset;
-  if (begin < std::bit_cast<std::intptr_t>(least) ||
-      begin + static_cast<std::intptr_t>(bytes) > std::bit_cast<std::intptr_t>(skb.data_end))
-    return nullptr;
-  return from + offset;
-}
-
 }  // namespace
 
 template <class Memory>
-u64 Execution<Memory>::run() {
+u64 Execution<Memory>::run_on(u64 context) {
   Registers registers{};
-  registers[1] = reinterpret_cast<std::uintptr_t>(run_.context);
+  registers[1] = context;
   return start(executable_->main(), registers);
 }
 
@@ -89,17 +63,6 @@ inline u64 Execution<Memory>::push_frame(u32 stack_bytes) {
   frames_[depth_].loops_left = kMaxLoops;
   ++depth_;
   return reinterpret_cast<std::uintptr_t>(top);
-}
-
-// False: beyond the packet.
-template <class Memory>
-template <class T>
-bool Execution<Memory>::load_packet(u64 context, std::int32_t offset, u64* value) const {
-  const std::byte* const from = packet_place(*pointer<const helper::SkBuff>(context), offset, sizeof(T));
-  if (from == nullptr) return false;
-  const T bytes = sync::program::load<T>(from);
-  *value = sizeof(T) == 1 ? bytes : std::byteswap(bytes);
-  return true;
 }
 
 template <class Memory>
@@ -272,14 +235,20 @@ none:
   load_##name##_or_zero                                                                            \
       : TO = static_cast<u64>(static_cast<std::int64_t>(self->load_or_zero<type>(ADDRESS(FROM)))); \
   NEXT;
-#define PACKET_SIZE(name, size, type)                                                            \
-  packet_abs_##name : if (!self->load_packet<type>(r[6], at->imm, &r[0])) goto leave_with_zero;  \
-  NEXT;                                                                                          \
-  packet_ind_##name                                                                              \
-      : if (!self->load_packet<type>(                                                            \
-                r[6], static_cast<std::int32_t>(static_cast<u32>(FROM + static_cast<u64>(IMM))), \
-                &r[0])) goto leave_with_zero;                                                    \
-  NEXT;
+#define PACKET_SIZE(name, size, type)                                                              \
+  packet_abs_##name : {                                                                            \
+    const auto found = helper::load_packet<type>(*pointer<const helper::SkBuff>(r[6]), at->imm);   \
+    if (!found.is_there) goto leave_with_zero;                                                     \
+    r[0] = found.value;                                                                            \
+    NEXT;                                                                                          \
+  }                                                                                                \
+  packet_ind_##name : {                                                                            \
+    const auto offset = static_cast<std::int32_t>(static_cast<u32>(FROM + static_cast<u64>(IMM))); \
+    const auto found = helper::load_packet<type>(*pointer<const helper::SkBuff>(r[6]), offset);    \
+    if (!found.is_there) goto leave_with_zero;                                                     \
+    r[0] = found.value;                                                                            \
+    NEXT;                                                                                          \
+  }
 #define ATOMIC_OF(label, type, function, fetches)                                                            \
   label##_if_there : if (!self->is_there(ADDRESS(TO), sizeof(type))) {                                       \
     if (fetches) FROM = 0;                                                                                   \
@@ -329,7 +298,7 @@ call_helper:
   NEXT;
 
 tail_call: {
-  const Executable* const next = self->tail_target(r[2], static_cast<u32>(r[3]));
+  const Executable* const next = tail_target(self->run_, r[2], static_cast<u32>(r[3]));
   if (next == nullptr) NEXT;
   if (self->depth_ == 1) {
     // Nothing is to come back to: the program is left for the other one.
@@ -366,25 +335,10 @@ exit_: {
 }
 }
 
-// What a tail call goes on as; nullptr: there is none, or it was one too many.
-template <class Memory>
-const Executable* Execution<Memory>::tail_target(u64 map, u32 index) {
-  if (run_.tail_calls >= abi::kMaxTailCalls) return nullptr;
-  map::ProgramView* const view = pointer<map::Map>(map)->program_at(index);
-  if (view == nullptr) return nullptr;
-  const auto target = executable_of(static_cast<verifier::Program&>(*view));
-  // The map's region is outside data: whatever it says, contexts must be of one kind.
-  if (!target || (*target)->type() != executable_->type()) return nullptr;
-  ++run_.tail_calls;
-  return *target;
-}
-
 template <class Memory>
 [[gnu::noinline]] u64 Execution<Memory>::run_nested(const Executable& executable, u64 context) {
   Execution nested(executable, run_, memory_);
-  Registers registers{};
-  registers[1] = context;
-  const u64 result = nested.start(executable.main(), registers);
+  const u64 result = nested.run_on(context);
   run_.program = this;
   return result;
 }

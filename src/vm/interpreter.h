@@ -10,7 +10,7 @@ namespace portolan::vm {
 inline constexpr std::size_t kRegisters = 12;  // R11 is for what the library inserts
 // Of one function, with room below the program's own for what fixups keep there.
 inline constexpr std::uint32_t kFrameBytes = isa::kStackBytes + 64;
-inline constexpr std::uint32_t kMaxLoops = 8 * 1024 * 1024;  // may_goto falls through so often in one frame
+using jit::kMaxLoops;
 
 // How a program's accesses reach memory. The verifier has allowed each: nothing is left to check.
 struct NativeMemory {
@@ -40,7 +40,8 @@ class Execution final : public map::ProgramInvoker {
     run.program = this;
   }
   // The main program on run.context; R0.
-  std::uint64_t run();
+  std::uint64_t run() { return run_on(reinterpret_cast<std::uintptr_t>(run_.context)); }
+  std::uint64_t run_on(std::uint64_t context);
   std::uint64_t call_back(std::uint64_t function, std::uint64_t a, std::uint64_t b, std::uint64_t c,
                           std::uint64_t d, std::uint64_t e) override;
 
@@ -59,10 +60,7 @@ class Execution final : public map::ProgramInvoker {
   static std::uint64_t interpret(Execution* self, const Code* at, Registers& r, const void* const** handlers);
   std::uint64_t start(Executable::Function function, Registers& registers);
   std::uint64_t push_frame(std::uint32_t stack_bytes);
-  const Executable* tail_target(std::uint64_t map, std::uint32_t index);
   std::uint64_t run_nested(const Executable& executable, std::uint64_t context);
-  template <class T>
-  bool load_packet(std::uint64_t context, std::int32_t offset, std::uint64_t* value) const;
   template <class T>
   T load(std::uint64_t address);
   template <class T>

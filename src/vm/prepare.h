@@ -7,7 +7,11 @@ namespace portolan::vm {
 // What this process runs for a program of the runtime: made once, after a check of its own if this process
 // did not load it. What verify() says; EINVAL, ENOMEM. Call it inside a CallEpoch.
 Result<const Executable*> executable_of(verifier::Program& program);
-// For the one that has just verified it.
-Result<const Executable*> adopt(verifier::Program& program, const verifier::VerifiedProgram& verified);
+// Whether programs that are made ready become machine code, where that can be had: PORTOLAN_JIT=0 in the
+// environment says no.
+bool jit_is_on();
+void set_jit_for_test(bool on);
+// For the one that has just verified it, to be adopted. What Executable::create() says.
+Result<std::unique_ptr<const Executable>> make_ready(const verifier::VerifiedProgram& program);
 
 }  // namespace portolan::vm

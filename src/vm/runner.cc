@@ -33,8 +33,9 @@ std::uint64_t Runner::run(const Executable& executable, std::uint32_t program_id
                   .system = system_};
   sync::VcpuTable& vcpus = runtime_->vcpus();
   vcpus.enter(cpu_);
-  Execution<NativeMemory> execution(executable, run, {});
-  const std::uint64_t result = execution.run();
+  const std::uint64_t result = executable.native() != nullptr
+                                   ? jit::NativeRun(run).run(*executable.native())
+                                   : Execution<NativeMemory>(executable, run, {}).run();
   vcpus.leave(cpu_);
   return result;
 }

@@ -194,20 +194,23 @@ class Arithmetic : public WithBoth {
     const auto load = [&](Side& side) {
       return side.load(abi::ProgType::kSyscall, program.insns, &log, 0, abi::prog_flag::kSleepable);
     };
-    const long there = load(kernel_);
-    ASSERT_GE(there, 0) << log.substr(log.size() > 500 ? log.size() - 500 : 0);
-    const long here = load(ours_);
-    ASSERT_GE(here, 0) << log.substr(log.size() > 500 ? log.size() - 500 : 0);
+    Fds fds{};
+    for (std::size_t i = 0; i < sides_.size(); ++i) {
+      fds[i] = load(*sides_[i]);
+      ASSERT_GE(fds[i], 0) << log.substr(log.size() > 500 ? log.size() - 500 : 0);
+    }
     std::mt19937_64 random(1);
     for (const std::uint64_t a : kEdges)
-      for (const std::uint64_t b : kEdges) compare_on(program, there, here, a, b);
+      for (const std::uint64_t b : kEdges) compare_on(program, fds, a, b);
     for (int i = 0; i < 500; ++i)
-      compare_on(program, there, here, random() >> random() % 64, random() >> random() % 64);
-    (void)sys::close(static_cast<int>(there));
-    (void)sys::close(static_cast<int>(here));
+      compare_on(program, fds, random() >> random() % 64, random() >> random() % 64);
+    for (const long fd : fds) (void)sys::close(static_cast<int>(fd));
   }
 
  private:
+  using Fds = std::array<long, 3>;
+  std::array<Side*, 3> sides_ = {&kernel_, &ours_, &interpreter_};
+
   static std::vector<std::uint64_t> run(Side& side, long fd, const Program& program, std::uint64_t a,
                                         std::uint64_t b) {
     std::vector<std::uint64_t> context(program.context_bytes() / 8, 0xaaaaaaaaaaaaaaaa);
@@ -220,12 +223,15 @@ class Arithmetic : public WithBoth {
     EXPECT_EQ(side.bpf(abi::Command::kProgTestRun, attr), 0);
     return context;
   }
-  void compare_on(const Program& program, long there, long here, std::uint64_t a, std::uint64_t b) {
-    const auto expected = run(kernel_, there, program, a, b), got = run(ours_, here, program, a, b);
-    if (expected == got) return;
-    for (std::size_t i = 0; i < program.results.size(); ++i)
-      EXPECT_EQ(got[i + 2], expected[i + 2])
-          << fmt::format("{} with r2 {:#x} and r3 {:#x}", program.results[i], a, b);
+  void compare_on(const Program& program, const Fds& fds, std::uint64_t a, std::uint64_t b) {
+    const auto expected = run(*sides_[0], fds[0], program, a, b);
+    for (std::size_t side = 1; side < sides_.size(); ++side) {
+      const auto got = run(*sides_[side], fds[side], program, a, b);
+      if (expected == got) continue;
+      for (std::size_t i = 0; i < program.results.size(); ++i)
+        EXPECT_EQ(got[i + 2], expected[i + 2]) << fmt::format("{}: {} with r2 {:#x} and r3 {:#x}",
+                                                              sides_[side]->name(), program.results[i], a, b);
+    }
   }
 };
 

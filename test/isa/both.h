@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bpf(2) twice: the live kernel's, and Portolan's on a fresh runtime.
+// bpf(2) of the live kernel, and Portolan's on fresh runtimes: one with the JIT, one that interprets.
 #pragma once
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include "base/fault_copy.h"
 #include "base/sys.h"
 #include "syscall/dispatch.h"
+#include "vm/prepare.h"
 
 namespace portolan::isa {
 
@@ -56,9 +57,11 @@ class Kernel final : public Side {
   }
 };
 
+enum class Engine : std::uint8_t { kInterpreter, kJit };
+
 class Ours final : public Side {
  public:
-  Ours() {
+  explicit Ours(Engine engine) : engine_(engine) {
     install_fault_handler();
     std::string pattern = "/dev/shm/portolan-isa-test-XXXXXX";
     directory_ = ::mkdtemp(pattern.data());
@@ -72,12 +75,17 @@ class Ours final : public Side {
     std::error_code ignored;
     std::filesystem::remove_all(directory_, ignored);
   }
-  const char* name() const override { return "portolan"; }
+  const char* name() const override {
+    return engine_ == Engine::kJit ? "portolan's JIT" : "portolan's interpreter";
+  }
   long bpf(abi::Command command, abi::Attr& attr) override {
+    vm::set_jit_for_test(engine_ == Engine::kJit);
     return syscall::bpf(*runtime_, caller_, static_cast<int>(command), address(&attr), sizeof attr);
   }
+  object::Runtime& runtime() { return *runtime_; }
 
  private:
+  Engine engine_;
   std::string directory_;
   std::unique_ptr<object::Runtime> runtime_;
   syscall::LocalCaller caller_;
@@ -92,7 +100,8 @@ class WithBoth : public testing::Test {
     (void)sys::close(static_cast<int>(fd));
   }
   Kernel kernel_;
-  Ours ours_;
+  Ours ours_{Engine::kJit};
+  Ours interpreter_{Engine::kInterpreter};
 };
 
 }  // namespace portolan::isa

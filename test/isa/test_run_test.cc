@@ -90,14 +90,16 @@ class TestRunOnBoth : public WithBoth {
     std::string log;
     const long there = kernel_.load(type, insns, &log, attach_type, flags);
     ASSERT_GE(there, 0) << log;
-    const long here = ours_.load(type, insns, &log, attach_type, flags);
-    ASSERT_GE(here, 0) << log;
-    for (const Call& call : calls) {
-      SCOPED_TRACE(fmt::format("type {}: {}", static_cast<unsigned>(type), call.what));
-      EXPECT_EQ(run(ours_, here, call), run(kernel_, there, call));
+    for (Ours* side : {&ours_, &interpreter_}) {
+      const long here = side->load(type, insns, &log, attach_type, flags);
+      ASSERT_GE(here, 0) << log;
+      for (const Call& call : calls) {
+        SCOPED_TRACE(fmt::format("{}, type {}: {}", side->name(), static_cast<unsigned>(type), call.what));
+        EXPECT_EQ(run(*side, here, call), run(kernel_, there, call));
+      }
+      (void)sys::close(static_cast<int>(here));
     }
     (void)sys::close(static_cast<int>(there));
-    (void)sys::close(static_cast<int>(here));
   }
 };
 

@@ -22,7 +22,8 @@ constexpr std::uint8_t regs(unsigned to, unsigned from = 0) {
 constexpr Insn set(unsigned to, std::int32_t value) { return {0xb7, regs(to), 0, value}; }
 constexpr Insn move(unsigned to, unsigned from) { return {0xbf, regs(to, from), 0, 0}; }
 
-class Interpreter : public WithRuntime {
+// The interpreter, or machine code.
+class Engines : public WithRuntime, public testing::WithParamInterface<bool> {
  protected:
   void make(Insns insns, std::vector<verifier::Subprogram> subprograms = {{0, 512, ""}},
             std::vector<verifier::InsnNotes> notes = {}) {
@@ -31,19 +32,26 @@ class Interpreter : public WithRuntime {
         native_handlers());
     ASSERT_TRUE(made) << made.error().value;
     executable_ = std::move(*made);
+    if (GetParam()) {
+      ASSERT_TRUE(executable_->compile());
+    }
   }
   std::uint64_t run(void* context = nullptr) {
     helper::Run state = new_run(context);
+    if (GetParam()) return jit::NativeRun(state).run(*executable_->native());
     return Execution<NativeMemory>(*executable_, state, {}).run();
   }
   std::uint64_t result_of(Insns insns, void* context = nullptr) {
     make(std::move(insns));
     return run(context);
   }
-  std::unique_ptr<const Executable> executable_;
+  std::unique_ptr<Executable> executable_;
 };
+INSTANTIATE_TEST_SUITE_P(Interpreter, Engines, testing::Values(false));
+INSTANTIATE_TEST_SUITE_P(Jit, Engines, testing::Values(true));
+using Interpreter = WithRuntime;
 
-TEST_F(Interpreter, divides_as_the_instruction_set_says) {
+TEST_P(Engines, divides_as_the_instruction_set_says) {
   struct {
     std::uint8_t code;
     std::int16_t off;
@@ -63,7 +71,7 @@ TEST_F(Interpreter, divides_as_the_instruction_set_says) {
               row.result);
 }
 
-TEST_F(Interpreter, a_called_function_has_a_frame_of_zeros_and_gives_r6_to_r10_back) {
+TEST_P(Engines, a_called_function_has_a_frame_of_zeros_and_gives_r6_to_r10_back) {
   // r6 = 5; *(r10-8) = 9; call f; r0 += r6; r0 += *(r10-8); exit; f: r6 = 100; r0 = *(r10-8); exit
   make({set(6, 5),
         {0x7a, regs(10), -8, 9},
@@ -81,13 +89,13 @@ TEST_F(Interpreter, a_called_function_has_a_frame_of_zeros_and_gives_r6_to_r10_b
   EXPECT_EQ(run(), 14u);
 }
 
-TEST_F(Interpreter, may_goto_falls_through_eight_mi_times_in_each_frame) {
+TEST_P(Engines, may_goto_falls_through_eight_mi_times_in_each_frame) {
   // r0 = 0; r0 += 1; may_goto +1; goto -3; exit
   EXPECT_EQ(result_of({set(0, 0), {0x07, regs(0), 0, 1}, {0xe5, 0, 1, 0}, {0x05, 0, -3, 0}, kExit}),
             kMaxLoops + 1u);
 }
 
-TEST_F(Interpreter, atomic_operations_of_four_bytes_leave_the_other_four_alone) {
+TEST_P(Engines, atomic_operations_of_four_bytes_leave_the_other_four_alone) {
   std::uint64_t word = 0xffffffff'ffffffff;
   EXPECT_EQ(
       result_of(
@@ -107,7 +115,7 @@ TEST_F(Interpreter, atomic_operations_of_four_bytes_leave_the_other_four_alone) 
   EXPECT_EQ(word, 7u);
 }
 
-TEST_F(Interpreter, packet_loads_beyond_the_end_leave_with_zero) {
+TEST_P(Engines, packet_loads_beyond_the_end_leave_with_zero) {
   std::byte bytes[16];
   for (int i = 0; i < 16; ++i) bytes[i] = static_cast<std::byte>(i + 1);
   helper::SkBuff skb{};
@@ -127,7 +135,7 @@ TEST_F(Interpreter, packet_loads_beyond_the_end_leave_with_zero) {
   EXPECT_EQ(load_at(0x28, -0x200000 + 4), 0x0506u);
 }
 
-TEST_F(Interpreter, pages_that_are_gone_read_as_zeros_and_swallow_what_is_stored) {
+TEST_P(Engines, pages_that_are_gone_read_as_zeros_and_swallow_what_is_stored) {
   install_fault_handler();
   void* const page = *sys::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   std::vector<verifier::InsnNotes> notes(6, verifier::InsnNotes{true});
@@ -142,14 +150,18 @@ TEST_F(Interpreter, pages_that_are_gone_read_as_zeros_and_swallow_what_is_stored
   (void)sys::munmap(page, 4096);
 }
 
-TEST_F(Interpreter, a_callback_runs_one_frame_deeper_and_sees_its_callers_stack) {
+TEST_P(Engines, a_callback_runs_one_frame_deeper_and_sees_its_callers_stack) {
   // f: *(u64 *)(r1 + 0) += r2; r0 = 1
   make({{0x7a, regs(10), -8, 40}, set(0, 0), kExit, {0xdb, regs(1, 2), 0, 0}, set(0, 1), kExit},
        {{0, 8, ""}, {3, 0, ""}});
   helper::Run state = new_run(nullptr);
-  Execution<NativeMemory> execution(*executable_, state, {});
+  Execution<NativeMemory> interpreted(*executable_, state, {});
+  jit::NativeRun native(state);
+  map::ProgramInvoker& program = GetParam() ? static_cast<map::ProgramInvoker&>(native) : interpreted;
+  const std::uint64_t function =
+      GetParam() ? reinterpret_cast<std::uintptr_t>(executable_->native()->function(1)) : 4;
   std::uint64_t sum = 40;
-  EXPECT_EQ(execution.call_back(4, reinterpret_cast<std::uintptr_t>(&sum), 2, 0, 0, 0), 1u);
+  EXPECT_EQ(program.call_back(function, reinterpret_cast<std::uintptr_t>(&sum), 2, 0, 0, 0), 1u);
   EXPECT_EQ(sum, 42u);
 }
 

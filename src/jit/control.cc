@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Jumps, calls and frames.
+#include <cstddef>
+
+#include "helper/helper.h"
+#include "jit/emitter.h"
+#include "jit/registers.h"
+
+namespace portolan::jit {
+namespace {
+
+using isa::Jump;
+
+constexpr std::int32_t kTailCall = 12;  // bpf_tail_call
+
+}  // namespace
+
+void Emitter::compare(Jump condition, const Operands& by) {
+  const Xbyak::Reg32e a = sized(by.to, by.is_wide), b = sized(by.from, by.is_wide);
+  const auto imm = static_cast<std::uint32_t>(by.imm);
+  if (condition == Jump::kJset)
+    by.by_register ? test(a, b) : test(a, imm);
+  else if (by.by_register)
+    cmp(a, b);
+  else if (by.imm == 0)
+    test(a, a);  // sets the flags that cmp would
+  else
+    cmp(a, imm);
+}
+
+void Emitter::branch(Jump condition, const Operands& by) {
+  compare(condition, by);
+  const Label& target = label_of(static_cast<std::int64_t>(at_) + 1 + insn_.off);
+  switch (condition) {
+    case Jump::kJeq:
+      return je(target);
+    case Jump::kJgt:
+      return ja(target);
+    case Jump::kJge:
+      return jae(target);
+    case Jump::kJset:
+    case Jump::kJne:
+      return jne(target);
+    case Jump::kJsgt:
+      return jg(target);
+    case Jump::kJsge:
+      return jge(target);
+    case Jump::kJlt:
+      return jb(target);
+    case Jump::kJle:
+      return jbe(target);
+    case Jump::kJslt:
+      return jl(target);
+    case Jump::kJsle:
+      return jle(target);
+    case Jump::kJa:
+    case Jump::kCall:
+    case Jump::kExit:
+    case Jump::kJcond:
+      throw Xbyak::Error(Xbyak::ERR_BAD_PARAMETER);
+  }
+}
+
+void Emitter::go_to(std::int64_t distance) { jmp(label_of(static_cast<std::int64_t>(at_) + 1 + distance)); }
+
+void Emitter::may_go_to() {
+  const Xbyak::Address left = dword[rbp - static_cast<int>(stack_bytes_ + 8)];
+  cmp(left, 0);
+  je(label_of(static_cast<std::int64_t>(at_) + 1 + insn_.off));
+  dec(left);
+}
+
+void Emitter::call_native(const void* target) {
+  mov(rax, reinterpret_cast<std::uintptr_t>(target));
+  call(rax);
+}
+
+void Emitter::call_helper() {
+  if (insn_.imm == kTailCall) return tail_call();
+  if (call_inline()) return;
+  const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn_.imm));
+  if (prototype == nullptr || prototype->function == nullptr) throw Xbyak::Error(Xbyak::ERR_BAD_PARAMETER);
+  mov(rdi, r12);
+  call_native(reinterpret_cast<const void*>(prototype->function));
+}
+
+void Emitter::call_function() { call(function_at(static_cast<std::int64_t>(at_) + 1 + insn_.imm)); }
+
+// R1 to R3 lie where the second to fourth argument do.
+void Emitter::tail_call() {
+  Label none;
+  mov(rdi, r12);
+  call_native(reinterpret_cast<const void*>(source_.tail_call));
+  test(rax, rax);
+  jz(none);
+  mov(rsi, rdx);
+  leave_frame();
+  jmp(rax);
+  L(none);
+}
+
+void Emitter::enter_frame() {
+  push(rbp);
+  mov(rbp, rsp);
+  frame_bytes_ = stack_bytes_ + (counts_loops_ ? 8 : 0);
+  if ((frame_bytes_ + 8 * kept_.size()) % 16 != 0) frame_bytes_ += 8;
+  if (frame_bytes_ != 0) sub(rsp, frame_bytes_);
+  if (stack_bytes_ >= 16) xorps(xmm0, xmm0);
+  // Zeros: programs of root may read what they never wrote.
+  std::uint32_t done = 0;
+  for (; done + 16 <= stack_bytes_; done += 16) movups(xword[rbp - static_cast<int>(done + 16)], xmm0);
+  if (done < stack_bytes_) mov(qword[rbp - static_cast<int>(done + 8)], 0);
+  if (counts_loops_) mov(dword[rbp - static_cast<int>(stack_bytes_ + 8)], kMaxLoops);
+  for (const Reg64& one : kept_) push(one);
+}
+
+void Emitter::leave_frame() {
+  for (auto one = kept_.rbegin(); one != kept_.rend(); ++one) pop(*one);
+  leave();
+}
+
+void Emitter::return_from() {
+  leave_frame();
+  ret();
+}
+
+}  // namespace portolan::jit

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What machine code is made of: a verified program, and what of it only whoever runs it knows.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "abi/insn.h"
+#include "helper/run.h"
+#include "map/map.h"
+#include "verifier/verifier.h"
+
+namespace portolan::jit {
+
+// Where a tail call goes on: at `entry`, with `context` in R1. nullptr: at the next instruction.
+struct TailTarget {
+  const void* entry;
+  std::uint64_t context;
+};
+using TailCall = TailTarget (*)(helper::Run& run, std::uint64_t context, std::uint64_t map,
+                                std::uint64_t index);
+
+// One number for each instruction: what a 64-bit load loads (but for the functions of the program).
+struct Source {
+  std::span<const abi::Insn> insns;
+  std::span<const verifier::InsnNotes> notes;
+  std::span<const verifier::Subprogram> subprograms;  // in the order of `start`, the first at 0
+  std::span<const std::uint64_t> wide;
+  std::span<map::Map* const> maps;  // as the notes number them
+  TailCall tail_call;
+};
+
+inline constexpr std::uint32_t kMaxLoops = 8 * 1024 * 1024;  // may_goto falls through so often in one frame
+
+}  // namespace portolan::jit
