@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times the kernel's own programs on the kernel's maps (root only). Prints Google Benchmark's JSON, as the
-// others do.
+// Times programs on maps: the kernel's (as root), or Portolan's (under `portolan run`). Prints Google
+// Benchmark's JSON, as the others do.
 //
-//   kernel_prog OBJECT FILTER [SIZE…]      FILTER: a regular expression of rows
+//   kernel_prog WHO OBJECT FILTER [SIZE…]      WHO: names the figures; FILTER: a regular expression of rows
 #include <fmt/core.h>
 
 #include <cstdlib>
@@ -43,9 +43,9 @@ constexpr Row kRingRows[] = {{"ringbuf_submit", "ring_submit"},
 
 class Report {
  public:
-  explicit Report(const char* filter) : filter_(filter) {}
+  Report(const char* who, const char* filter) : who_(who), filter_(filter) {}
   bool wants(const Row& row) const {
-    return std::regex_search(std::string(row.operation) + "/kernel prog", filter_);
+    return std::regex_search(std::string(row.operation) + "/" + who_, filter_);
   }
   void add(const KernelObject* object, const Row& row, std::uint32_t entries) {
     if (!wants(row) || object == nullptr) return;
@@ -54,9 +54,9 @@ class Report {
     what.range = row.keys == Row::kTwiceTheKeys ? 2 * entries : entries;
     what.first_key = row.keys == Row::kMisses ? entries : 0;
     rows_ += fmt::format(
-        "{}{{\"name\": \"{}/kernel prog/{}\", \"run_type\": \"iteration\", \"real_time\": {}, "
+        "{}{{\"name\": \"{}/{}/{}\", \"run_type\": \"iteration\", \"real_time\": {}, "
         "\"time_unit\": \"ns\"}}",
-        rows_.empty() ? "" : ",\n", row.operation, entries, net(*object, row, what));
+        rows_.empty() ? "" : ",\n", row.operation, who_, entries, net(*object, row, what));
   }
   void print() const { fmt::print("{{\"benchmarks\": [\n{}\n]}}\n", rows_); }
 
@@ -85,6 +85,7 @@ class Report {
     std::ranges::nth_element(nets, nets.begin() + 2);
     return nets[2];
   }
+  std::string who_;
   std::regex filter_;
   std::string rows_;
 };
@@ -112,14 +113,14 @@ void add_lpm(Report& report, const char* path, const char* map, const Row& row, 
 }
 
 int run(int argc, char** argv) {
-  const char* path = argv[1];
-  Report report(argv[2]);
+  const char* path = argv[2];
+  Report report(argv[1], argv[3]);
   const auto small = KernelObject::load(path, {});
   if (small == nullptr) {
-    fmt::print(stderr, "kernel_prog: cannot load {} (root only)\n", path);
+    fmt::print(stderr, "kernel_prog: cannot load {}\n", path);
     return 1;
   }
-  for (int i = 3; i < argc; ++i) {
+  for (int i = 4; i < argc; ++i) {
     if (std::ranges::none_of(kSizedRows, [&](const Row& row) { return report.wants(row); })) break;
     const auto entries = static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10));
     KernelObject::Sizes sizes;
@@ -141,8 +142,8 @@ int run(int argc, char** argv) {
 }  // namespace portolan::bench
 
 int main(int argc, char** argv) {
-  if (argc < 3) {
-    fmt::print(stderr, "usage: kernel_prog OBJECT FILTER [SIZE...]\n");
+  if (argc < 4) {
+    fmt::print(stderr, "usage: kernel_prog WHO OBJECT FILTER [SIZE...]\n");
     return 2;
   }
   return portolan::bench::run(argc, argv);

@@ -23,6 +23,8 @@ namespace {
 
 struct Options {
   bool force = false;
+  bool tables = true;    // maps as applications use them, and their peers
+  bool programs = true;  // whole programs
   int rounds = 3;
   std::string json, filter = ".", build;
 };
@@ -93,14 +95,25 @@ void run(const Options& options, Figures& figures) {
       " --benchmark_format=json --benchmark_min_time=0.2 --benchmark_filter=" + quoted(options.filter);
   const std::string directory = quoted(options.build) + "/bench";
   for (int round = 0; round < options.rounds; ++round) {
-    collect(directory + "/maps_libbpf" + flags + " 2>/dev/null", "kernel user", figures);
-    collect(quoted(options.build) + "/portolan run -- " + directory + "/maps_libbpf" + flags + " 2>/dev/null",
-            "portolan libbpf", figures);
-    collect(directory + "/maps_cpp" + flags + " 2>/dev/null", "", figures);
-    if (::geteuid() == 0)
-      collect(directory + "/kernel_prog " + directory + "/kernel_prog.bpf.o " + quoted(options.filter) + " " +
-                  sizes_text(),
+    const std::string shim = quoted(options.build) + "/portolan run -- ";
+    if (options.tables) {
+      collect(directory + "/maps_libbpf" + flags + " 2>/dev/null", "kernel user", figures);
+      collect(shim + directory + "/maps_libbpf" + flags + " 2>/dev/null", "portolan libbpf", figures);
+      collect(directory + "/maps_cpp" + flags + " 2>/dev/null", "", figures);
+    }
+    for (const std::string who : {"kernel prog", "portolan jit"}) {
+      const bool is_kernel = who == "kernel prog";
+      if (is_kernel && ::geteuid() != 0) continue;
+      const std::string begin = is_kernel ? "" : shim;
+      const std::string filter = " " + quoted(options.filter) + " ";
+      collect(begin + directory + "/kernel_prog " + quoted(who) + " " + directory + "/kernel_prog.bpf.o" +
+                  filter + sizes_text(),
               "", figures);
+      if (options.programs)
+        collect(begin + directory + "/programs " + quoted(who) + " " + directory + "/programs.bpf.o" +
+                    filter + directory + "/load/*.o",
+                "", figures);
+    }
   }
 }
 
@@ -108,7 +121,8 @@ void print(const Figures& figures) {
   fmt::print(
       "ns per operation (walks and batches: per element), medians; the number in brackets is how many times "
       "less\n"
-      "than `kernel user` (portolan libbpf), or the part of `kernel prog` (cpp) or of `kernel user` where "
+      "than `kernel user` (portolan libbpf), or the part of `kernel prog` (cpp, portolan jit) or of `kernel "
+      "user` where "
       "there is none.\nTwo threads: time by operations of both. Rows of bytes: of a full map.\n");
   for (const auto& [row, by_size] : figures) {
     fmt::print("\n{}\n", row);
@@ -120,7 +134,7 @@ void print(const Figures& figures) {
         std::string ratio;
         if (who == "portolan libbpf" && of("kernel user") > 0)
           ratio = fmt::format("[{:.1f} x]", of("kernel user") / ns);
-        if (who == "cpp" && of("kernel prog") > 0)
+        if ((who == "cpp" || who == "portolan jit") && of("kernel prog") > 0)
           ratio = fmt::format("[{:.2f}]", ns / of("kernel prog"));
         else if (who == "cpp" && of("kernel user") > 0)
           ratio = fmt::format("[{:.3f}]", ns / of("kernel user"));
@@ -161,13 +175,16 @@ int main(int argc, char** argv) {
     else if (word == "--json")
       options.json = argv[++i];
     else if (word == "--filter")
-      options.filter = argv[++i];  // "maps" is the suite, and all of its rows
+      options.filter = argv[++i];
     else if (word.starts_with("-"))
       return usage("unknown option " + word);
     else
       options.build = word;
   }
-  if (options.filter == "maps") options.filter = ".";
+  // A suite, and all of its rows.
+  if (options.filter == "maps") options.programs = false;
+  if (options.filter == "programs") options.tables = false;
+  if (!options.programs || !options.tables) options.filter = ".";
   if (options.build.empty()) return usage("no BUILD_DIRECTORY");
   if (options.rounds < 1) return usage("--rounds wants a number from 1");
   if (const double load = other_load(); load > 0.15 && !options.force) {

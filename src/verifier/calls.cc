@@ -101,12 +101,24 @@ Result<void> Walk::check_map_allows(const CallMeta& meta) {
   if (meta.map == nullptr) return {};
   const auto type = static_cast<abi::MapType>(meta.map->type);
   const std::uint32_t id = meta.prototype->id;
+  if (id == kTailCall && type != abi::MapType::kProgArray)
+    return refuse(EINVAL, "expected prog array map for tail call");
   if (!may_be_given(id, type))
     return refuse(EINVAL, "cannot pass map_type {} into func {}#{}", meta.map->type, meta.prototype->name,
                   id);
   const bool writes = id == kMapUpdate || id == kMapDelete || id == kMapPush || id == kMapPop;
   if (writes && meta.map->has(abi::map_flag::kRdonlyProg)) return refuse(EACCES, "write into map forbidden");
   return {};
+}
+
+// Whether there is a value for each key below max_entries. A map in another one may be smaller than that
+// one's template says, but for plain arrays that do not allow it.
+bool Walk::has_every_index(const map::MapSpec& spec) const {
+  const auto type = static_cast<abi::MapType>(spec.type);
+  if (type == abi::MapType::kArray) return !spec.has(abi::map_flag::kInnerMap);
+  if (type != abi::MapType::kPerCpuArray) return false;
+  return std::any_of(facts_.maps.begin(), facts_.maps.end(),
+                     [&](const map::Map* map) { return &map->spec() == &spec; });
 }
 
 Result<void> Walk::check_type(unsigned number, const helper::Argument& argument) {
@@ -182,6 +194,7 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
       return {};
     case Arg::kMapKey:
       if (meta.map == nullptr) return refuse(EACCES, "invalid map_ptr to access map->key");
+      if (has_every_index(*meta.map)) meta.key = stack_constant(reg, meta.map->key_size);
       return check_memory(number, meta.map->key_size, kind, false, meta);
     case Arg::kMapValue:
       if (is_null) return {};
@@ -339,8 +352,10 @@ void Walk::set_result(const CallMeta& meta) {
       const map::MapSpec* const inner = inner_map(*meta.map);
       result = RegState::pointer(inner != nullptr ? RegType::kMap : RegType::kMapValue);
       result.map = inner != nullptr ? inner : meta.map;
-      result.maybe_null = meta.prototype->ret == Ret::kMapValueOrNull;
-      result.id = new_id();
+      result.maybe_null =
+          meta.prototype->ret == Ret::kMapValueOrNull &&
+          !(meta.prototype->id == kMapLookup && meta.key.has_value() && *meta.key < meta.map->max_entries);
+      if (result.maybe_null || result.map->has_field(map::FieldKind::kSpinLock)) result.id = new_id();
       return;
     }
     case Ret::kMemOrNull:

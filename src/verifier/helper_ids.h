@@ -6,6 +6,7 @@
 namespace portolan::verifier {
 
 enum HelperId : std::uint32_t {
+  kMapLookup = 1,
   kMapUpdate = 2,
   kMapDelete = 3,
   kSmpProcessorId = 8,

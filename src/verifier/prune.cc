@@ -222,10 +222,10 @@ Result<bool> Walk::was_seen() {
   return false;
 }
 
-void Walk::depend_on(Dependencies places) {
+void Walk::depend_on(Dependencies places, Dependencies Checkpoint::* set) {
   for (Checkpoint* one = state_.parent; one != nullptr && !places.is_empty(); one = one->state.parent) {
-    const Dependencies fresh = places.without(one->precise);
-    one->precise |= fresh;
+    const Dependencies fresh = places.without(one->*set);
+    one->*set |= fresh;
     places = {};
     one->state.for_each_place([&](const RegState& reg, const Dependencies& place) {
       if (reg.is_scalar() && !place.is_empty() && fresh.includes(place)) places |= reg.from;
@@ -234,13 +234,16 @@ void Walk::depend_on(Dependencies places) {
 }
 
 // The path ends here because `old` covers it: what mattered to the paths from there matters to this one.
+// While they are not finished, that may be everything.
 void Walk::depend_on_what_mattered(const Checkpoint& old, bool on_everything) {
-  Dependencies places;
+  Dependencies precise, used;
   state_.for_each_place([&](const RegState& reg, const Dependencies& place) {
-    if (reg.is_scalar() && (on_everything || place.is_empty() || old.precise.includes(place)))
-      places |= reg.from;
+    if (!reg.is_scalar()) return;
+    if (on_everything || place.is_empty() || old.precise.includes(place)) precise |= reg.from;
+    if (!place.is_empty() && old.used.includes(place)) used |= reg.from;
   });
-  depend_on(places);
+  depend_on(precise, &Checkpoint::precise);
+  depend_on(used, &Checkpoint::used);
   for (std::size_t i = 0; i < state_.frames.size(); ++i)
     read_slots(i, on_everything ? ~std::uint64_t{0} : old.read[i]);
 }
@@ -278,7 +281,7 @@ void Walk::start_from_checkpoint(Checkpoint& checkpoint) {
 }
 
 // Numbers that have changed since the last time round, and on which nothing has depended so far, may be
-// anything: so the rounds come to an end.
+// anything: so the rounds come to an end. (What is seen to matter later is compared as it is.)
 void Walk::widen_from_last_visit(State& state, std::uint32_t insn, const Checkpoint* from) {
   const Checkpoint* last = from;
   while (last != nullptr && (last->insn != insn || last->state.frames.size() != state.frames.size()))
@@ -286,7 +289,7 @@ void Walk::widen_from_last_visit(State& state, std::uint32_t insn, const Checkpo
   if (last == nullptr) return;
   const auto widen = [&](const RegState& old, RegState& now, const Dependencies& place) {
     if (!old.is_scalar() || !now.is_scalar() || old.bounds == now.bounds) return;
-    if (!place.is_empty() && last->precise.includes(place)) return;
+    if (!place.is_empty() && last->used.includes(place)) return;
     now = RegState::unknown();
   };
   for (std::size_t i = 0; i < state.frames.size(); ++i) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verifier/rewrite.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "isa/insn.h"
@@ -122,8 +123,16 @@ Result<void> rewrite(Draft& draft, const Replacement& replacement) {
   const auto leads_nowhere = [&](std::uint32_t target) {
     return target >= count || moves.start[target] == insns.size();
   };
+  const auto remaining =
+      std::count_if(draft.subprograms.begin(), draft.subprograms.end(), [&](const SourceSubprogram& one) {
+        return moves.start[one.start] != (one.end < count ? moves.start[one.end] : insns.size());
+      });
   for (const auto& [place, target] : aimed) {
-    if (is_function_load(insns[place]) && leads_nowhere(target)) return fail(EFAULT);
+    if (is_function_load(insns[place]) && leads_nowhere(target)) {
+      if (remaining > 1) return fail(EFAULT);  // as the kernel has it
+      insns[place] = {insns[place].code, insns[place].dst(), 0, 0};
+      continue;
+    }
     TRY(aim(insns[place], std::int64_t{moves.start[target]} - place - 1));
   }
   const auto end = static_cast<std::uint32_t>(insns.size());

@@ -23,7 +23,8 @@ std::int64_t target_of(const abi::Insn& insn, std::size_t at);
 // instruction itself to keep it. An instruction with a target must stay the only one of its replacement, and
 // keeps that target; other jumps in a replacement are relative to themselves. The second half of a 64-bit
 // load follows its first: `replacement` is not asked. Subprograms of which nothing is left go.
-// EFAULT: a jump would become longer than its offset can say; a function that is still named has gone.
+// EFAULT: a jump would become longer than its offset can say; a function that is still named, but never
+// called, has gone, and there is none behind it. (If the main program is all that is left, its name is 0.)
 using Replacement = std::function<void(std::size_t at, std::vector<abi::Insn>& out)>;
 Result<void> rewrite(Draft& draft, const Replacement& replacement);
 

@@ -138,6 +138,20 @@ Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32
   return {};
 }
 
+// The number that these bytes hold, where it is zero or was stored as one of that size.
+std::optional<std::uint64_t> Walk::stack_constant(const RegState& reg, std::uint32_t size) {
+  if (reg.type != RegType::kStack || !reg.bounds.is_constant()) return std::nullopt;
+  const Place place = place_of(static_cast<std::int64_t>(reg.bounds.value()) + reg.off);
+  const Frame& frame = frame_of(reg);
+  if (place.slot >= frame.stack.size() || place.byte + size > 8) return std::nullopt;
+  const StackSlot& slot = frame.stack[place.slot];
+  const auto first = slot.bytes.begin() + place.byte;
+  if (std::all_of(first, first + size, [](Byte byte) { return byte == Byte::kZero; })) return 0;
+  if (place.byte != 0 || slot.spilled_bytes() != size || !slot.spilled.is_constant()) return std::nullopt;
+  depend_on(slot.spilled);
+  return slot.spilled.bounds.value();
+}
+
 Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uint32_t size) {
   const RegState reg = state_.reg(number);
   const Frame& frame = frame_of(reg);

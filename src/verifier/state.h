@@ -188,7 +188,8 @@ struct Checkpoint {
   std::uint32_t branches = 1;
   std::uint32_t hits = 0, misses = 0;
   bool is_listed = true;
-  Dependencies precise;  // places whose numbers mattered to some path from here
+  Dependencies precise;  // places whose numbers mattered to some path from here, as far as one can know
+  Dependencies used;     // those of them that were seen to matter
   std::array<std::uint64_t, isa::kMaxFrames>
       read{};  // slots of each frame that some path from here read, as bits
 };

@@ -3,6 +3,7 @@
 // stack, and refused where that could do harm. As do_check() of the kernel, and what it calls.
 #pragma once
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "helper/helper.h"
@@ -18,6 +19,7 @@ namespace portolan::verifier {
 struct CallMeta {
   const helper::Prototype* prototype = nullptr;
   const map::MapSpec* map = nullptr;
+  std::optional<std::uint64_t> key;  // where that is known
   std::uint32_t callback = 0;
   std::uint64_t size = 0;        // of the memory that is returned
   std::uint32_t given_back = 0;  // a reference
@@ -76,7 +78,11 @@ class Walk {
   void depend_on(const RegState& number) {
     if (number.is_scalar()) depend_on(number.from);
   }
-  void depend_on(Dependencies places);
+  void depend_on(const Dependencies& places) {
+    depend_on(places, &Checkpoint::precise);
+    depend_on(places, &Checkpoint::used);
+  }
+  void depend_on(Dependencies places, Dependencies Checkpoint::* set);
   void depend_on_what_mattered(const Checkpoint& old, bool on_everything);
   void start_from_checkpoint(Checkpoint& checkpoint);
   // What these bytes of stack hold matters to this path.
@@ -133,6 +139,7 @@ class Walk {
                                   std::uint64_t size, Access kind);
   Result<void> write_stack(unsigned number, std::int32_t offset, std::uint32_t size, const RegState* value);
   Result<RegState> read_stack(unsigned number, std::int32_t offset, std::uint32_t size);
+  std::optional<std::uint64_t> stack_constant(const RegState& reg, std::uint32_t size);
   Result<void> forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros);
   Frame& frame_of(const RegState& reg) { return state_.frames[reg.frame]; }
   void need_stack(const RegState& reg, std::int64_t least);
@@ -147,6 +154,7 @@ class Walk {
   Result<void> check_sized_memory(unsigned number, bool zero_is_fine, Access kind, CallMeta& meta);
   Result<void> check_map_allows(const CallMeta& meta);
   void note_map(const map::MapSpec* spec);
+  bool has_every_index(const map::MapSpec& spec) const;
   Result<void> check_constant_string(unsigned number);
   Result<void> spin_lock(unsigned number, bool takes);
   void set_result(const CallMeta& meta);
