@@ -72,11 +72,11 @@ int look_into(dl_phdr_info* object, std::size_t, void* context) {
 
 }  // namespace
 
-std::uint32_t call_chain(std::span<std::uint64_t> frames) {
+std::uint32_t call_chain(std::span<std::uint64_t> frames, const void* from) {
   const bool is_library = !is_inside(getauxval(AT_PHDR));
   bool is_ours = is_library;
   std::uint32_t count = 0;
-  auto frame = reinterpret_cast<std::uint64_t>(__builtin_frame_address(0));
+  auto frame = reinterpret_cast<std::uint64_t>(from);
   while (count < frames.size()) {
     std::uint64_t record[2];  // the caller's frame, and where it goes on
     if (frame % 8 != 0 || !portolan_fault_copy(record, reinterpret_cast<const void*>(frame), sizeof record))

@@ -40,6 +40,7 @@ struct Run {
     ds::RecordRing::Record record;
   };
   std::vector<Reserved> reserved = {};
+  const void* frame = nullptr;  // of the function that runs it: where user space begins on this stack
 };
 
 }  // namespace portolan::helper

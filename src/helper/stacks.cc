@@ -31,7 +31,7 @@ U64 get_stackid(Run& run, U64, U64 map_arg, U64 flags, U64, U64) {
   const auto skip = static_cast<std::uint32_t>(flags & kSkipMask);
   std::uint64_t room[abi::kMaxStackFrames];
   const std::uint32_t most = std::min(map.most_frames() + skip, abi::kMaxStackFrames);
-  const std::uint32_t count = call_chain({room, most});
+  const std::uint32_t count = call_chain({room, most}, run.frame);
   if (count <= skip) return negative(EFAULT);
   const std::span<const std::uint64_t> frames(room + skip, std::min(count - skip, map.most_frames()));
   const auto size = static_cast<std::uint32_t>(frames.size_bytes());
@@ -51,7 +51,7 @@ U64 get_stackid(Run& run, U64, U64 map_arg, U64 flags, U64, U64) {
 }
 
 // Whatever happens, no byte of the buffer stays as it was.
-U64 get_stack(Run&, U64, U64 to, U64 size_arg, U64 flags, U64) {
+U64 get_stack(Run& run, U64, U64 to, U64 size_arg, U64 flags, U64) {
   const auto size = static_cast<std::uint32_t>(size_arg);
   const auto fail_with = [&](int error) {
     clear(to, size);
@@ -66,7 +66,7 @@ U64 get_stack(Run&, U64, U64 to, U64 size_arg, U64 flags, U64) {
   const auto skip = static_cast<std::uint32_t>(flags & kSkipMask);
   std::uint64_t room[abi::kMaxStackFrames];
   const std::uint32_t most = std::min(size / each + skip, abi::kMaxStackFrames);
-  const std::uint32_t count = call_chain({room, most});
+  const std::uint32_t count = call_chain({room, most}, run.frame);
   if (count < skip) return fail_with(EFAULT);
   const std::span<const std::uint64_t> frames(room + skip, std::min(count - skip, size / each));
   std::vector<abi::StackBuildId> ids;

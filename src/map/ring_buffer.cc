@@ -10,15 +10,6 @@ namespace portolan::map {
 
 using ds::RecordRing;
 
-Result<void> RingBufferMap::alloc_check(const MapSpec& spec, std::uint32_t) {
-  const std::uint32_t size = spec.max_entries;
-  if ((spec.map_flags & ~abi::map_flag::kNumaNode) != 0) return fail(EINVAL);
-  if (spec.key_size != 0 || spec.value_size != 0 || size == 0 || (size & (size - 1)) != 0 ||
-      size % kPageSize != 0)
-    return fail(EINVAL);
-  return {};
-}
-
 Result<Layout> RingBufferMap::layout(const MapSpec& spec) {
   const std::uint64_t control = RecordRing::control_size();
   return Layout{control, control, RecordRing::pages_size(spec.max_entries)};
@@ -34,16 +25,12 @@ Result<std::unique_ptr<Map>> RingBufferMap::attach(object::Mapped mapped, MapHea
 Result<void> RingBufferMap::mmap(bool writable, std::uint64_t offset, std::uint64_t length) const {
   // Only the consumer's position is anybody's to write.
   if (writable && (offset != 0 || length > kPageSize)) return fail(EPERM);
-  const std::uint64_t size = RecordRing::pages_size(max_entries());
-  if (offset > size || round_up(length, kPageSize) > size - offset) return fail(EINVAL);
-  return {};
+  return check_pages(RecordRing::pages_size(max_entries()), offset, length);
 }
 
 std::uint32_t RingBufferMap::poll() const {
   return ring_.available() != 0 ? static_cast<std::uint32_t>(EPOLLIN | EPOLLRDNORM) : 0;
 }
-
-std::uint64_t RingBufferMap::mem_usage() const { return state().size() + user_pages().size(); }
 
 std::string RingBufferMap::show_fdinfo() const {
   return Map::show_fdinfo() + fmt::format("dropped:\t{}\n", ring_.dropped());

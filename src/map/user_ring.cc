@@ -4,7 +4,6 @@
 #include <sys/epoll.h>
 
 #include "abi/map_flags.h"
-#include "map/ring_buffer.h"
 
 namespace portolan::map {
 
@@ -15,10 +14,6 @@ namespace {
 constexpr std::uint32_t kMostRecords = 128 * 1024;  // of one drain (BPF_MAX_USER_RINGBUF_SAMPLES)
 
 }  // namespace
-
-Result<void> UserRingMap::alloc_check(const MapSpec& spec, std::uint32_t numa_node) {
-  return RingBufferMap::alloc_check(spec, numa_node);
-}
 
 Result<Layout> UserRingMap::layout(const MapSpec& spec) {
   const std::uint64_t control = UserRing::control_size();
@@ -34,9 +29,7 @@ Result<std::unique_ptr<Map>> UserRingMap::attach(object::Mapped mapped, MapHeade
 // All but the consumer's position is the producer's to write.
 Result<void> UserRingMap::mmap(bool writable, std::uint64_t offset, std::uint64_t length) const {
   if (writable && offset == 0) return fail(EPERM);
-  const std::uint64_t size = UserRing::pages_size(max_entries());
-  if (offset > size || round_up(length, kPageSize) > size - offset) return fail(EINVAL);
-  return {};
+  return check_pages(UserRing::pages_size(max_entries()), offset, length);
 }
 
 std::uint32_t UserRingMap::poll() const {

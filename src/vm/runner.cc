@@ -30,7 +30,8 @@ std::uint64_t Runner::run(const Executable& executable, std::uint32_t program_id
                   .context = context,
                   .program_type = static_cast<std::uint32_t>(executable.type()),
                   .program_id = program_id,
-                  .system = system_};
+                  .system = system_,
+                  .frame = __builtin_frame_address(0)};
   sync::VcpuTable& vcpus = runtime_->vcpus();
   vcpus.enter(cpu_);
   const std::uint64_t result = executable.native() != nullptr

@@ -99,6 +99,7 @@ void World::clear() {
   for (int slot = 0; slot < kMapSlots; ++slot) close_map(slot);
   map_ids_.clear();
   prog_array_ids_.clear();
+  had_maps_of_maps_ = false;
   for (std::uint32_t pin = 0; pin < kPins; ++pin) backend_.unlink(pin_path(pin));
   backend_.unlink(backend_.pin_directory() + kOddPin);
   for (std::uint32_t number = 0; number < kMappings; ++number) unmap(number);
@@ -124,12 +125,14 @@ void World::adopt_map(int slot, int fd) {
   shapes_[at] = {details[0], details[1], details[2], details[3], details[4], details[5]};
   if (std::find(map_ids_.begin(), map_ids_.end(), details[1]) == map_ids_.end())
     map_ids_.push_back(details[1]);
+  had_maps_of_maps_ |= holds_maps(details[0]);
   if (details[0] == kProgArray) prog_array_ids_.push_back(details[1]);
 }
 
 bool World::may_linger(std::uint32_t id) const {
   const auto is_it = [id](const Shape& shape) { return shape.id == id; };
-  return std::find(prog_array_ids_.begin(), prog_array_ids_.end(), id) != prog_array_ids_.end() &&
+  return (had_maps_of_maps_ ||
+          std::find(prog_array_ids_.begin(), prog_array_ids_.end(), id) != prog_array_ids_.end()) &&
          std::none_of(shapes_.begin(), shapes_.end(), is_it);
 }
 

@@ -50,7 +50,8 @@ class World {
   // "the n-th that was made" for an id of ours, or the id itself.
   std::uint32_t name_of_map_id(std::uint32_t id) const;
   std::uint32_t name_of_btf_id(std::uint32_t id) const;
-  // A map that the kernel lets go a moment after its last user: its programs are taken out first.
+  // A map that the kernel lets go a moment after its last user: its programs are taken out first, or a map
+  // that held it went with its last user, and is taken down by and by.
   bool may_linger(std::uint32_t id) const;
   // Values of a map of objects: numbers of slots or objects become fds, and ids what they are called.
   void put_fds(const Shape& map, std::vector<std::byte>& numbers) const;
@@ -77,6 +78,7 @@ class World {
   std::array<int, kObjects> program_fds_, event_fds_;
   std::array<std::uint32_t, kObjects> program_ids_{};
   std::vector<std::uint32_t> map_ids_, prog_array_ids_;  // of all maps since the last clear(), by age
+  bool had_maps_of_maps_ = false;                        // since then
   std::array<Mapped, kMappings> mappings_;
   int ordinary_file_ = -1;
 };

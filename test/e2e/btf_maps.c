@@ -95,6 +95,11 @@ int main(int argc, char** argv) {
   fd = make(directory, "e2e_btf_int", BPF_MAP_TYPE_ARRAY, u32_type, u32_type, 4, 4, 3);
   printf("update: %d\n", bpf_map_update_elem(fd, &two, value, BPF_ANY));
   fd = make(directory, "e2e_btf_empty", BPF_MAP_TYPE_HASH, u32_type, u32_type, 4, 4, 3);
+  fd = make(directory, "e2e_btf_progs", BPF_MAP_TYPE_PROG_ARRAY, u32_type, u32_type, 4, 4, 3);
+  const struct bpf_insn passes[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 2},
+                                    {.code = BPF_JMP | BPF_EXIT}};
+  const int program = bpf_prog_load(BPF_PROG_TYPE_XDP, "passes", "GPL", passes, 2, NULL);
+  printf("update: %d\n", bpf_map_update_elem(fd, &two, &program, BPF_ANY));
   btf__free(btf);
   return 0;
 }

@@ -29,6 +29,8 @@ section cat
 for map in arr hash pa ph lock int empty; do
   t cat $fs/e2e_btf_$map
 done
+show_programs() { cat $fs/e2e_btf_progs | sed -E 's/^([0-9]+): [0-9]+/\1: ID/'; }
+t show_programs
 t head -c 100 $fs/e2e_btf_arr
 t bpftool map update pinned $fs/e2e_btf_int key 1 0 0 0 value 255 255 255 255
 t cat $fs/e2e_btf_int
@@ -59,7 +61,7 @@ t bpftool map create $fs/no_btf type array key 4 value 4 entries 1 name e2e_no_b
 t bpftool btf dump map pinned $fs/no_btf
 
 section lifetime of BTF
-t rm $fs/e2e_btf_hash $fs/e2e_btf_pa $fs/e2e_btf_ph $fs/e2e_btf_lock $fs/e2e_btf_int $fs/e2e_btf_empty
+t rm $fs/e2e_btf_hash $fs/e2e_btf_pa $fs/e2e_btf_ph $fs/e2e_btf_lock $fs/e2e_btf_int $fs/e2e_btf_empty $fs/e2e_btf_progs
 t show_btf btf show id $btf_id
 t rm $fs/e2e_btf_arr
 gone_soon() { for i in {1..50}; do bpftool btf show id $btf_id > "$E2E_TMP/soon" 2>&1 || break; done; }

@@ -15,11 +15,12 @@ command -v "$1" > /dev/null || { echo "$name: no program $1 in $PATH" >&2; exit 
 work=$(mktemp -d /tmp/e2e-XXXXXX) && chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT
 golden=$here/golden/$name.txt
+build=$(cd "$(dirname "$portolan")" && pwd)
 
 # Only what must differ: ids, addresses (printed as hashes by the kernel), what the kernel itself pays for a map, and the
 # two files that it puts into each bpf file system. The ids of BTF types stay.
 normalise() {
-  sed -E -e "s#$here/##g" \
+  sed -E -e "s#$here/##g" -e "s#$build/##g" \
     -e 's/^[0-9]+: ((hash|array|percpu_hash|percpu_array|queue|stack|bloom_filter|[a-z]+_of_maps|prog_array|ringbuf)( |$))/ID: \1/' \
     -e 's/^[0-9]+: (name |size )/ID: \1/' \
     -e '/^            "id"/!s/"id": ?[0-9]+,("type"|"size"|"name"|$)/"id":ID,\1/g' \

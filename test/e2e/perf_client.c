@@ -1,30 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // perf_client OBJECT [RECORDS]: what libbpf's perf buffers do, with the reader in this process and in
 // another.
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <errno.h>
 #include <linux/perf_event.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct record {
-  __u64 number, check;
-};
+#include "rings/client.h"
+
 struct seen {
   unsigned long count, wrong, lost;
   __u64 next;
   unsigned size;
 };
 
-static struct bpf_object* object;
 static struct variables {
   __u64 sent, failed;
   __s64 result;
@@ -35,8 +26,7 @@ static void on_record(void* context, int cpu, void* data, __u32 size) {
   struct seen* seen = context;
   const struct record* record = data;
   // A raw record ends where the next word does.
-  if (size < sizeof *record || record->number < seen->next ||
-      record->check != (__u64)record->number * 2654435761u + 1)
+  if (size < sizeof *record || record->number < seen->next || record->check != check_of(record->number))
     seen->wrong++;
   seen->next = record->number + 1;
   seen->size = size;
@@ -45,19 +35,6 @@ static void on_record(void* context, int cpu, void* data, __u32 size) {
 static void on_lost(void* context, int cpu, __u64 count) {
   (void)cpu;
   ((struct seen*)context)->lost += count;
-}
-
-static int fd_of(const char* map) { return bpf_object__find_map_fd_by_name(object, map); }
-
-static int run(const char* name, int times) {
-  static unsigned char packet[64];
-  for (int i = 0; i < 64; i++) packet[i] = (unsigned char)i;
-  LIBBPF_OPTS(bpf_test_run_opts, run_options, .data_in = packet, .data_size_in = sizeof packet,
-              .repeat = times);
-  const int fd = bpf_program__fd(bpf_object__find_program_by_name(object, name));
-  const int failed = bpf_prog_test_run_opts(fd, &run_options);
-  if (failed) printf("run %s: %s\n", name, strerror(-failed));
-  return (int)run_options.retval;
 }
 
 static void show(const char* what, int result, const struct seen* seen) {
@@ -174,27 +151,15 @@ static void two_processes(unsigned long records) {
 }
 
 int main(int argc, char** argv) {
-  setvbuf(stdout, NULL, _IOLBF, 0);
   // One CPU, so that one event gets all.
   cpu_set_t first;
   CPU_ZERO(&first);
   CPU_SET(0, &first);
   sched_setaffinity(0, sizeof first, &first);
-  const unsigned long records = argc > 2 ? strtoul(argv[2], NULL, 0) : 20000;
-  object = argc > 1 ? bpf_object__open_file(argv[1], NULL) : NULL;
-  if (object == NULL || bpf_object__load(object) != 0) {
-    printf("%s: %s\n", argc > 1 ? argv[1] : "no object", strerror(errno));
-    return 1;
-  }
-  struct bpf_map* map;
-  bpf_object__for_each_map(map, object) if (strstr(bpf_map__name(map), ".bss") != NULL) variables =
-      mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-  if (variables == NULL || variables == MAP_FAILED) {
-    printf("the variables cannot be mapped: %s\n", strerror(errno));
-    return 1;
-  }
+  variables = load_object(argc, argv);
+  if (variables == NULL) return 1;
   one_process();
   calls();
-  two_processes(records);
+  two_processes(records_wanted(argc, argv));
   return 0;
 }

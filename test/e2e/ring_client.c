@@ -1,28 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // ring_client OBJECT [RECORDS]: what libbpf's ring buffers do, with the consumer in this process and in
 // another.
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <errno.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct record {
-  __u64 number, check;
-};
+#include "rings/client.h"
+
 struct seen {
   unsigned long count, wrong;
   __u64 next;  // number
 };
 
-static struct bpf_object* object;
 static struct variables {
   __u64 sent, flags;
 }* variables;
@@ -30,24 +21,11 @@ static struct variables {
 static int on_record(void* context, void* data, size_t size) {
   struct seen* seen = context;
   const struct record* record = data;
-  if (size != sizeof *record || record->number != seen->next ||
-      record->check != (__u64)record->number * 2654435761u + 1)
+  if (size != sizeof *record || record->number != seen->next || record->check != check_of(record->number))
     seen->wrong++;
   seen->next = record->number + 1;
   seen->count++;
   return 0;
-}
-
-static int fd_of(const char* map) { return bpf_object__find_map_fd_by_name(object, map); }
-
-static int run(const char* name, int times) {
-  static unsigned char packet[64];
-  LIBBPF_OPTS(bpf_test_run_opts, run_options, .data_in = packet, .data_size_in = sizeof packet,
-              .repeat = times);
-  const int fd = bpf_program__fd(bpf_object__find_program_by_name(object, name));
-  const int failed = bpf_prog_test_run_opts(fd, &run_options);
-  if (failed) printf("run %s: %s\n", name, strerror(-failed));
-  return (int)run_options.retval;
 }
 
 static void show(const char* what, int result, const struct seen* seen) {
@@ -165,22 +143,10 @@ static void two_processes(unsigned long records) {
 }
 
 int main(int argc, char** argv) {
-  setvbuf(stdout, NULL, _IOLBF, 0);
-  const unsigned long records = argc > 2 ? strtoul(argv[2], NULL, 0) : 20000;
-  object = argc > 1 ? bpf_object__open_file(argv[1], NULL) : NULL;
-  if (object == NULL || bpf_object__load(object) != 0) {
-    printf("%s: %s\n", argc > 1 ? argv[1] : "no object", strerror(errno));
-    return 1;
-  }
-  struct bpf_map* map;
-  bpf_object__for_each_map(map, object) if (strstr(bpf_map__name(map), ".bss") != NULL) variables =
-      mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-  if (variables == NULL || variables == MAP_FAILED) {
-    printf("the variables cannot be mapped: %s\n", strerror(errno));
-    return 1;
-  }
+  variables = load_object(argc, argv);
+  if (variables == NULL) return 1;
   one_process();
   pages();
-  two_processes(records);
+  two_processes(records_wanted(argc, argv));
   return 0;
 }

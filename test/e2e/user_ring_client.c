@@ -1,35 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // user_ring_client OBJECT [RECORDS]: what libbpf's user ring buffers do, with the producer in this process
 // and in another.
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <errno.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct record {
-  __u64 number, check;
-};
+#include "rings/client.h"
 
-static struct bpf_object* object;
 static struct variables {
   __u64 seen, wrong, bytes;
   __s64 result;
 }* variables;
 
-static int fd_of(const char* map) { return bpf_object__find_map_fd_by_name(object, map); }
-
 static long drain(void) {
-  static unsigned char packet[64];
-  LIBBPF_OPTS(bpf_test_run_opts, run_options, .data_in = packet, .data_size_in = sizeof packet, .repeat = 1);
-  const int failed = bpf_prog_test_run_opts(
-      bpf_program__fd(bpf_object__find_program_by_name(object, "drain")), &run_options);
-  if (failed) printf("run: %s\n", strerror(-failed));
+  run("drain", 1);
   return (long)variables->result;
 }
 
@@ -43,7 +27,7 @@ static int put(struct user_ring_buffer* ring, __u64 number, int wait_ms) {
                                        : user_ring_buffer__reserve(ring, sizeof *record);
   if (record == NULL) return -errno;
   record->number = number;
-  record->check = number * 2654435761u + 1;
+  record->check = check_of(number);
   user_ring_buffer__submit(ring, record);
   return 0;
 }
@@ -113,22 +97,10 @@ static void two_processes(unsigned long records) {
 }
 
 int main(int argc, char** argv) {
-  setvbuf(stdout, NULL, _IOLBF, 0);
-  const unsigned long records = argc > 2 ? strtoul(argv[2], NULL, 0) : 20000;
-  object = argc > 1 ? bpf_object__open_file(argv[1], NULL) : NULL;
-  if (object == NULL || bpf_object__load(object) != 0) {
-    printf("%s: %s\n", argc > 1 ? argv[1] : "no object", strerror(errno));
-    return 1;
-  }
-  struct bpf_map* map;
-  bpf_object__for_each_map(map, object) if (strstr(bpf_map__name(map), ".bss") != NULL) variables =
-      mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-  if (variables == NULL || variables == MAP_FAILED) {
-    printf("the variables cannot be mapped: %s\n", strerror(errno));
-    return 1;
-  }
+  variables = load_object(argc, argv);
+  if (variables == NULL) return 1;
   one_process();
   pages();
-  two_processes(records);
+  two_processes(records_wanted(argc, argv));
   return 0;
 }
