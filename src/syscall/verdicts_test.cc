@@ -157,7 +157,7 @@ TEST_F(Verdicts, bpf_loop_calls_back_as_often_as_it_is_told) {
 }
 
 TEST_F(Verdicts, numbers_that_change_from_round_to_round_come_to_rest) {
-  // As many rounds as a random number says, each of which adds to what nothing depends on.
+  // As many rounds as a random number says, some of which add to what nothing depends on.
   expect(Verdict{"a sum",
                  kFilter,
                  {put(r10, -16, 0),
@@ -172,9 +172,14 @@ TEST_F(Verdicts, numbers_that_change_from_round_to_round_come_to_rest) {
                   load(8, r0, r10, -16),
                   kExit,
                   // the callback
-                  load(8, r1, r2, 0),
+                  move(r6, r2),
+                  ask(kRandom),
+                  if_above(r0, 9, 2),
+                  mov(r0, 0),
+                  kExit,
+                  load(8, r1, r6, 0),
                   add(r1, 3),
-                  store(8, r2, 0, r1),
+                  store(8, r6, 0, r1),
                   mov(r0, 0),
                   kExit},
                  0,
