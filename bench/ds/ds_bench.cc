@@ -2,27 +2,21 @@
 // The hash table by itself: 8-byte keys and values, random keys, a full table in /dev/shm.
 //   build/release/bench/ds_bench --benchmark_min_time=0.5
 #include <benchmark/benchmark.h>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
-#include <string>
 
+#include "bench/ds/region.h"
 #include "bench/workload.h"
 #include "ds/hash_table.h"
 
 namespace {
 
+using portolan::bench::actor;
 using portolan::bench::key;
 using portolan::bench::random_order;
 namespace ds = portolan::ds;
-
-class EveryoneLives final : public portolan::sync::Liveness {
- public:
-  bool alive(portolan::sync::Owner) const override { return true; }
-};
 
 // DS_BENCH_COLLAPSE=1 shows what huge pages bring.
 const bool kCollapse = std::getenv("DS_BENCH_COLLAPSE") != nullptr;
@@ -41,14 +35,8 @@ class Table {
   explicit Table(std::uint32_t entries, std::uint32_t value_size = 8) {
     const ds::HashTableShape shape{8, value_size, entries, true, 0x5eed};
     const auto sizes = *ds::HashTable::sizes(shape);
-    const int directory = ::open("/dev/shm", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    const std::string name = "portolan-ds-bench-" + std::to_string(::getpid());
     if (kCollapse) align_next_mapping(sizes.total);
-    auto region = portolan::shm::Region::create(directory, name.c_str(), sizes.total, sizes.reserved, 0600);
-    ::unlinkat(directory, name.c_str(), 0);
-    ::close(directory);
-    if (!region) std::abort();
-    region_ = std::move(*region);
+    region_ = portolan::bench::make_region(sizes);
     ds::HashTable::format(region_, 0, shape);
     table_ = std::make_unique<ds::HashTable>(*ds::HashTable::attach(region_, 0));
     std::vector<std::uint64_t> value(value_size / 8);
@@ -60,10 +48,6 @@ class Table {
     // What huge pages would bring: DS_BENCH_COLLAPSE=1.
     if (std::getenv("DS_BENCH_COLLAPSE") != nullptr)
       ::madvise(region_.base(), region_.size(), 25 /* MADV_COLLAPSE */);
-  }
-  static portolan::sync::Actor actor(int thread) {
-    static const EveryoneLives liveness;
-    return {portolan::sync::Owner(0, 1, static_cast<std::uint32_t>(100 + thread)), &liveness};
   }
   ds::HashTable& operator*() { return *table_; }
   ds::HashTable* operator->() { return table_.get(); }
@@ -99,10 +83,10 @@ void over(benchmark::State& state, std::uint64_t beyond, Step step) {
   std::ranges::transform(order, keys.begin(), [&](std::uint64_t n) {
     return key((threads > 1 ? n / threads * threads + me : n) % entries + beyond * entries);
   });
-  const auto actor = Table::actor(state.thread_index());
+  const auto me_as_writer = actor(state.thread_index());
   std::size_t at = 0;
   for (auto _ : state) {
-    step(*table, keys[at], actor);
+    step(*table, keys[at], me_as_writer);
     if (++at == keys.size()) at = 0;
   }
   state.SetItemsProcessed(state.iterations());

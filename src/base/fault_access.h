@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Single accesses to memory that may be gone, because whoever has the file might cut it short. Each is one
 // instruction whose address is written down, with where to go on, in a section of its own; the handler of
-// fault_copy.h looks there. The file handlers of the process must be installed (install_fault_handler).
+// fault_copy.h looks there. The process must have its handler installed (install_fault_handler).
 #pragma once
 #include <concepts>
 #include <cstddef>

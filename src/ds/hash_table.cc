@@ -135,8 +135,11 @@ Result<Plan> plan_of(const HashTableShape& shape) {
       shape.value_size % 8 != 0 || shape.max_entries == 0 || (shape.evicts && !shape.preallocated))
     return fail(EINVAL);
   Plan plan{};
-  // 9 slots · 0.7 = 6.3 entries a bucket when the map is full.
-  plan.buckets = static_cast<std::uint32_t>((std::uint64_t{shape.max_entries} * 10 + 62) / 63);
+  // Entries of ten buckets when the map is full: of 90 slots 70 %; or 62 % where keys come and go while it
+  // is, since each that leaves a bucket which is not its home has that home counted anew.
+  const std::uint64_t entries_of_ten = shape.evicts ? 56 : 63;
+  plan.buckets = static_cast<std::uint32_t>((std::uint64_t{shape.max_entries} * 10 + entries_of_ten - 1) /
+                                            entries_of_ten);
   plan.lanes = std::bit_floor(std::clamp<std::uint32_t>(shape.max_entries / 64, 2, kMaxLanes));
   if (shape.max_entries > kNoElement - 2 * kMaxLanes) return fail(E2BIG);
   plan.slab = shape.max_entries + plan.lanes;

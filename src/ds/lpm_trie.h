@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ds/insert.h"
+#include "ds/lpm_node.h"
 #include "ds/reuse_version.h"
 #include "ds/slab.h"
 #include "shm/findings.h"
@@ -59,83 +60,135 @@ class LpmTrie {
   void check(const std::string& where, shm::Findings& findings) const;
 
  private:
-  static constexpr std::uint64_t kMagic = 0x31'4d50'4c4c'5450ull;  // "PTLLPM1"
-  static constexpr unsigned kStride = 3;                           // bits that a node looks at
-  static constexpr unsigned kPlaces = 15;
+  static constexpr std::uint64_t kMagic = 0x32'4d50'4c4c'5450ull;  // "PTLLPM2"
+  static constexpr unsigned kStride = LpmSpot::kStride;
+  static constexpr unsigned kMostStraightNodes = 8;
   static constexpr unsigned kMostDepth = kMaxDataSize * 8 / kStride + 2;
-  // What a place holds: 0 nothing, else (index << 1 | is_element) + 1.
-  using Place = sync::Atomic<std::uint32_t>;
+  static constexpr unsigned kNodeSizes = LpmNode::kSizes.size();
+  static constexpr std::uint32_t kGranule = 32;  // nodes are numbered by where they lie, in these
+  using Node = LpmNode;
+  using Place = LpmPlace;
   struct alignas(64) Header {
     std::uint64_t magic;
     std::uint32_t data_size, value_size, max_entries;
-    Place root;
-    ReuseVersion version;   // of elements and nodes
-    sync::RobustLock lock;  // of writers; guards all that follows
+    sync::Atomic<std::uint32_t> table_bits;  // which of the tables stands: one of kTables
+    ReuseVersion version;                    // of elements and nodes
+    sync::RobustLock lock;                   // of writers; guards all that follows
     sync::Atomic<std::uint32_t> count;
-    SlabState elements, nodes;
+    SlabState elements, nodes[kNodeSizes];
   };
-  // Places are numbered as a heap: 1 is the prefix that ends where the node begins, 2 and 3 are those that
-  // are one bit longer, 4 to 7 two; 8 to 15 hold what is three or more bits longer.
-  struct alignas(64) Node {
-    sync::Atomic<std::uint32_t> position;  // of its first bit, a multiple of kStride
-    Place places[kPlaces];                 // of place n: places[n - 1]
-    Place& place(unsigned number) { return places[number - 1]; }
+  // Tables of the first bits, and from how many entries on they are worth their memory.
+  struct Table {
+    std::uint32_t bits, least_entries;
   };
-  static_assert(sizeof(Node) == 64);
+  static constexpr Table kTables[] = {{0, 0}, {12, 1 << 13}, {18, 1 << 18}};
+  // Granule 0 is a node that stays empty: what a word of 0 leads to.
+  static constexpr std::uint64_t kEmptyNodeOffset = sizeof(Header), kTablesOffset = kEmptyNodeOffset + 64;
+  static constexpr std::uint64_t kFixedBytes = kTablesOffset + 64;  // with the root
+  // A key as it was put, rounded up to 8 bytes; then the value.
   struct Element {
-    sync::Atomic<std::uint32_t> prefixlen;
-    sync::Atomic<std::uint32_t> link;  // of the free list
+    sync::Atomic<std::uint32_t> prefixlen;  // of a free one: the free list's link
   };
   struct Plan;
+  struct Step;
+  struct Way;
+  struct Draft;
+  struct NodeNumber {
+    unsigned size;        // of kSizes
+    std::uint32_t index;  // among those
+  };
   LpmTrie() = default;
   static Result<Plan> plan_of(const LpmTrieShape& shape);
+  static std::uint32_t value_offset_of(const LpmTrieShape& shape) {
+    return static_cast<std::uint32_t>(round_up(sizeof(Element) + shape.data_size, 8));
+  }
 
-  static bool is_element(std::uint32_t word) { return ((word - 1) & 1) != 0; }
-  static std::uint32_t index_of(std::uint32_t word) { return (word - 1) >> 1; }
-  static std::uint32_t word_of_element(std::uint32_t index) { return (index << 1 | 1) + 1; }
-  static std::uint32_t word_of_node(std::uint32_t index) { return (index << 1) + 1; }
+  static bool is_element(std::uint32_t word) { return (word & 1) != 0; }
+  static std::uint32_t word_of_element(std::uint32_t index) { return index << 1 | 1; }
   Element* element(std::uint32_t index) const { return reinterpret_cast<Element*>(elements_.at(index)); }
-  Node* node(std::uint32_t index) const { return reinterpret_cast<Node*>(nodes_.at(index)); }
-  std::byte* data_of(Element* element) const { return reinterpret_cast<std::byte*>(element + 1); }
-  std::byte* value_of(Element* element) const { return data_of(element) + round_up(shape_.data_size, 8); }
+  std::byte* value_of(Element* element) const {
+    return reinterpret_cast<std::byte*>(element) + value_offset_;
+  }
   // nullptr: the word says nothing that there is.
   Element* element_in(std::uint32_t word) const;
   Node* node_in(std::uint32_t word) const;
+  Node* node(std::uint32_t word) const {
+    return reinterpret_cast<Node*>(granules_ + std::uint64_t{word} * (kGranule / 2));
+  }
+  Place& root() const { return tables_[1]; }
 
   // lpm_walk.h
-  unsigned bits_at(const std::byte* data, std::uint32_t position) const;
-  static unsigned place_of(std::uint32_t position, unsigned bits, std::uint32_t length);
-  static unsigned rank_of(unsigned place);
-  static std::uint32_t next_place(Node& node, unsigned rank);
+  Place& slot(std::uint32_t table_bits, std::uint64_t first_bits) const;
+  std::uint32_t table_bits() const;
+  template <class Body>
+  auto with_key(const std::byte* data, Body&& body) const;
+  unsigned chunk_at(const std::byte* data, std::uint32_t position) const;
+  std::uint64_t first_bits(const std::byte* data) const;
+  static const sync::Atomic<std::uint64_t>* words_of(const Element* element) {
+    return reinterpret_cast<const sync::Atomic<std::uint64_t>*>(element);
+  }
+  template <class Key>
+  static std::uint32_t common_bits(const Element* element, const Key& key, std::uint32_t most);
+  std::uint32_t common_bits(const Element* element, const std::byte* data, std::uint32_t most) const;
+  NodeNumber number_of(std::uint32_t word) const;
+  Place* slot_below(std::uint32_t bits, std::uint32_t position, std::uint32_t length,
+                    const std::byte* data) const;
+  Place* slot_for(std::uint32_t bits, std::uint32_t position, std::uint32_t word) const;
+  static std::uint32_t first_held(Node& node, unsigned rank);
+  Element* first_below(std::uint32_t word) const;
 
   // lpm_trie.cc
-  std::uint32_t common_bits(Element* element, const std::byte* data, std::uint32_t most) const;
-  Element* deepest(const std::byte* data, std::uint32_t limit) const;
+  template <class Key>
+  Element* deepest(std::uint32_t word, const Key& key, std::uint32_t limit, std::uint32_t& shorter) const;
+  template <class Key>
+  Element* longest_below(std::uint32_t word, const Key& key, std::uint32_t limit, std::uint32_t least) const;
+  template <class Key>
+  Element* straight(const Key& key) const;
   Element* longest(const std::byte* data, std::uint32_t limit) const;
+  Element* straight(const std::byte* key) const;
+  template <class Use>
+  bool with_longest(const std::byte* key, Use&& use) const;
   void copy_key(Element* element, std::byte* key) const;
-  Element* first_below(std::uint32_t word) const;
+  void copy_data(Element* element, std::byte* data) const;
   Element* after(const std::byte* key) const;
 
   // lpm_update.cc
   template <class Body>
   Result<void> locked(const sync::Actor& actor, Body&& body);
-  void retire(const Slab& slab, std::uint32_t index);
-  static void commit(Place& place, std::uint32_t word);
   Result<std::uint32_t> make_element(const std::byte* key, const void* value);
+  Result<std::uint32_t> make_node(std::uint32_t position, const Draft& draft);
+  void retire(std::uint32_t word);
+  void give_back(std::uint32_t word);
   Result<void> may_add(Insert mode) const;
-  std::uint32_t bits_in_common(const std::byte* key) const;
-  Result<void> put(const std::byte* key, const void* value, Insert mode);
-  Result<void> add(Place& place, const std::byte* key, const void* value, Insert mode);
-  Result<void> replace(Place& place, const std::byte* key, const void* value, Insert mode);
-  Result<void> split(Place& place, std::uint32_t position, const std::byte* key, const void* value,
+  void added();
+  static void commit(const Step& step, std::uint32_t word);
+  void descend(const std::byte* key, Way& way) const;
+  Result<void> add(const Step& step, const std::byte* key, const void* value, Insert mode);
+  Result<void> replace(const Step& step, const std::byte* key, const void* value, Insert mode);
+  Result<void> split(const Step& step, std::uint32_t position, const std::byte* key, const void* value,
                      Insert mode);
+  Result<void> grow(const Way& way, const std::byte* key, const void* value, Insert mode);
+  Result<void> put(const std::byte* key, const void* value, Insert mode);
+  void clear(const Way& way);
   Result<void> remove(const std::byte* key);
-  void collapse(Place& place);
+
+  // lpm_repair.cc
+  void fill_table(std::uint32_t bits);
+  void widen(std::uint32_t count);
   void repair();
 
   LpmTrieShape shape_{};
+  std::uint64_t straight_length_ = UINT64_MAX;  // of keys that straight() understands
+  std::uint32_t value_offset_ = 0, most_table_bits_ = 0;
+  shm::Region* region_ = nullptr;
   Header* header_ = nullptr;
-  Slab elements_, nodes_;
+  Place* tables_ = nullptr;
+  std::uint64_t tables_offset_ = 0;  // in the region
+  std::byte* granules_ = nullptr;
+  std::uint32_t end_word_ = 0;                             // of nodes
+  std::array<std::uint32_t, kNodeSizes> first_granule_{};  // of nodes of that size
+  std::array<Slab, kNodeSizes> nodes_;
+  Slab elements_;
 };
 
 }  // namespace portolan::ds

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ds/lpm_trie.h"
 
+#include <sys/resource.h>
+
 #include <array>
 #include <map>
 #include <random>
@@ -130,7 +132,7 @@ TEST(LpmTrie, data_beyond_the_prefix_is_kept_as_it_was_put_last) {
 // Against a model, for short and long data, sparse and crowded tries.
 TEST(LpmTrie, random_sequences_agree_with_a_model) {
   std::mt19937_64 random(7);
-  for (const std::uint32_t size : {1u, 3u, 4u, 9u, 16u, 256u})
+  for (const std::uint32_t size : {1u, 3u, 4u, 7u, 8u, 9u, 16u, 256u})
     for (const std::uint32_t most : {1u, 40u, 400u}) {
       Trie test({size, 8, most});
       std::map<std::string, std::pair<Key, std::uint64_t>, PostOrder> model;
@@ -202,10 +204,120 @@ TEST(LpmTrie, random_sequences_agree_with_a_model) {
     }
 }
 
+// So many that the first bits get tables, small and large, which every change must keep true.
+TEST(LpmTrie, many_prefixes_are_found_while_they_come_and_go) {
+  constexpr std::uint32_t kMost = 270'000;
+  Trie test({4, 8, kMost});
+  std::array<std::map<std::uint32_t, std::uint64_t>, 33> model;
+  const auto key_at = [](std::uint32_t length, std::uint32_t bits) {
+    return key_of(length, {static_cast<std::uint8_t>(bits >> 24), static_cast<std::uint8_t>(bits >> 16),
+                           static_cast<std::uint8_t>(bits >> 8), static_cast<std::uint8_t>(bits)});
+  };
+  std::mt19937_64 random(5);
+  const auto random_length = [&] {
+    return static_cast<std::uint32_t>(random() % 4 == 0 ? random() % 33 : 14 + random() % 12);
+  };
+  const auto cut = [](std::uint32_t bits, std::uint32_t length) {
+    return static_cast<std::uint32_t>(std::uint64_t{bits} >> (32 - length) << (32 - length));
+  };
+  const auto expect_found = [&](int lookups) {
+    for (; lookups != 0; --lookups) {
+      const auto bits = static_cast<std::uint32_t>(random());
+      const std::uint32_t limit = random() % 2 == 0 ? 32 : static_cast<std::uint32_t>(random() % 33);
+      std::uint64_t expected = ~0ull;
+      for (std::uint32_t length = limit + 1; expected == ~0ull && length-- > 0;)
+        if (const auto found = model[length].find(cut(bits, length)); found != model[length].end())
+          expected = found->second;
+      ASSERT_EQ(test.get(key_at(limit, bits)), expected) << std::hex << bits << '/' << std::dec << limit;
+    }
+  };
+  std::uint32_t count = 0;
+  const auto drop = [&](std::uint32_t length, std::uint32_t bits) {
+    const bool is_there = model[length].erase(bits) != 0;
+    ASSERT_EQ(test.drop(key_at(length, bits)), is_there ? 0 : -ENOENT);
+    count -= is_there;
+  };
+  for (std::uint64_t step = 0; count < kMost; ++step) {
+    const std::uint32_t length = random_length(), bits = cut(static_cast<std::uint32_t>(random()), length);
+    ASSERT_EQ(test.put(key_at(length, bits), step), 0);
+    count += model[length].insert_or_assign(bits, step).second;
+    if (step % 4 == 0) {
+      const std::uint32_t old_length = random_length();
+      const auto old = model[old_length].lower_bound(cut(static_cast<std::uint32_t>(random()), old_length));
+      if (old != model[old_length].end()) drop(old_length, old->first);
+    }
+    if (step % 64 == 0) expect_found(8);
+  }
+  EXPECT_EQ(test.trie.count(), kMost);
+  test.expect_clean();
+  EXPECT_LE(test.trie.reserved_bytes(), 36ull * kMost);  // what the kernel takes
+  for (std::uint32_t length = 0; length <= 32; ++length)
+    while (model[length].size() > 10) drop(length, model[length].begin()->first);
+  expect_found(10'000);
+  EXPECT_EQ(test.walk().size(), count);
+  test.expect_clean();
+}
+
+// No more memory for this process, as long as it lasts.
+class NoMoreMemory {
+ public:
+  NoMoreMemory() {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit none = before_;
+    none.rlim_cur = 0;
+    ::setrlimit(RLIMIT_FSIZE, &none);
+  }
+  ~NoMoreMemory() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(LpmTrie, where_there_is_no_more_memory_prefixes_can_still_be_erased) {
+  Trie test({4, 8, 100'000});
+  const auto beside = [](std::uint8_t third) { return key_of(24, {10, 1, third, 0}); };
+  // As many in one node as do not fit into the smallest.
+  for (std::uint8_t third = 0; third < 6; ++third) ASSERT_EQ(test.put(beside(third), third), 0);
+  ASSERT_EQ(test.put(key_of(16, {10, 1, 0, 0}), 16), 0);
+  // Each of these wants a small node of its own when it gets a neighbour. For that there are elements to
+  // spare.
+  const auto far = [](std::uint32_t n, std::uint8_t last) {
+    return key_of(32, {static_cast<std::uint8_t>(100 + n / 256), static_cast<std::uint8_t>(n), 0, last});
+  };
+  const auto spare = [](std::uint32_t n) {
+    return key_of(24, {50, static_cast<std::uint8_t>(n / 256), static_cast<std::uint8_t>(n), 0});
+  };
+  for (std::uint32_t n = 0; n < 1000; ++n) {
+    ASSERT_EQ(test.put(far(n, 0), 1), 0);
+    ASSERT_EQ(test.put(spare(n), 1), 0);
+  }
+  for (std::uint32_t n = 0; n < 1000; ++n) ASSERT_EQ(test.drop(spare(n)), 0);
+  {
+    const NoMoreMemory none;
+    long error = 0;
+    for (std::uint32_t n = 0; n < 1000 && error == 0; ++n) error = test.put(far(n, 1), 1);
+    EXPECT_EQ(error, -ENOMEM);
+    for (std::uint8_t third = 0; third < 5; ++third) {
+      ASSERT_EQ(test.drop(beside(third)), 0);
+      EXPECT_EQ(test.get(key_of(32, {10, 1, third, 1})), 16u);
+      EXPECT_EQ(test.drop(beside(third)), -ENOENT);
+    }
+    EXPECT_EQ(test.get(key_of(32, {10, 1, 5, 1})), 5u);
+    ASSERT_EQ(test.drop(beside(5)), 0);
+    EXPECT_EQ(test.get(key_of(32, {10, 1, 5, 1})), 16u);
+    test.expect_clean();
+  }
+  for (std::uint8_t third = 0; third < 6; ++third) ASSERT_EQ(test.put(beside(third), third), 0);
+  for (std::uint8_t third = 0; third < 6; ++third) EXPECT_EQ(test.get(key_of(32, {10, 1, third, 1})), third);
+  test.expect_clean();
+}
+
 // Readers never miss what is always there, nor see a value that is not of its prefix, whatever writers do
 // beside it.
-TEST(LpmTrie, readers_see_whole_answers_while_others_write) {
-  Trie test({4, 16, 2000});
+class LpmTrieShared : public testing::TestWithParam<std::uint32_t> {};
+TEST_P(LpmTrieShared, readers_see_whole_answers_while_others_write) {
+  const std::uint32_t others = GetParam();
+  Trie test({4, 16, 2000 + others});
   const auto value_of = [](std::uint32_t length, std::uint8_t second) {
     return std::array<std::uint64_t, 2>{std::uint64_t{length} << 8 | second,
                                         ~(std::uint64_t{length} << 8 | second)};
@@ -216,6 +328,9 @@ TEST(LpmTrie, readers_see_whole_answers_while_others_write) {
   };
   for (std::uint32_t second = 0; second < 256; ++second)
     ASSERT_TRUE(put(1, key_of(16, {10, static_cast<std::uint8_t>(second), 0, 0})));
+  for (std::uint32_t n = 0; n < others; ++n)
+    ASSERT_TRUE(
+        put(1, key_of(32, {100, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n), 0})));
   sync::Atomic<std::uint32_t> stop;
   sync::Atomic<std::uint64_t> wrong;
   std::vector<std::thread> threads;
@@ -223,7 +338,7 @@ TEST(LpmTrie, readers_see_whole_answers_while_others_write) {
     threads.emplace_back([&, writer] {
       std::mt19937_64 random(writer);
       for (int step = 0; step < 20000; ++step) {
-        const Key key = key_of(17 + static_cast<std::uint32_t>(random() % 16),
+        const Key key = key_of(random() % 8 == 0 ? 12 : 17 + static_cast<std::uint32_t>(random() % 16),
                                {10, static_cast<std::uint8_t>(random()),
                                 static_cast<std::uint8_t>(writer << 7 | random() % 8), 0});
         if (random() % 2 == 0)
@@ -251,6 +366,9 @@ TEST(LpmTrie, readers_see_whole_answers_while_others_write) {
   EXPECT_EQ(wrong.load_relaxed(), 0u);
   test.expect_clean();
 }
+INSTANTIATE_TEST_SUITE_P(LpmTrie, LpmTrieShared, testing::Values(0, 9000), [](const auto& at) {
+  return at.param == 0 ? "alone" : "beside_so_many_that_there_is_a_table";
+});
 
 TEST(LpmTrie, shapes_that_cannot_be_are_refused) {
   EXPECT_FALSE(LpmTrie::sizes({0, 8, 1}));
@@ -264,7 +382,7 @@ TEST(LpmTrie, shapes_that_cannot_be_are_refused) {
 TEST(LpmTrie, any_bytes_are_bounded) {
   std::mt19937_64 random(3);
   for (int round = 0; round < 300; ++round) {
-    Trie test({4, 8, 20});
+    Trie test({4, 8, round % 2 == 0 ? 20u : 10'000u});
     for (std::uint32_t n = 0; n < 20; ++n)
       (void)test.put(
           key_of(static_cast<std::uint32_t>(random() % 33),

@@ -1,12 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writers of an LPM trie: one at a time, each change one store. lpm_trie.cc says why that is enough.
-#include <fmt/core.h>
-
-#include <vector>
-
 #include "ds/lpm_walk.h"
 
 namespace portolan::ds {
+
+// Where a word is, and where the table repeats it, if it does.
+struct LpmTrie::Step {
+  Place* place;
+  Place* slot;
+};
+
+// The way from the root to where a key is, or would be.
+struct LpmTrie::Way {
+  struct Passed {
+    Step step;  // where the node is
+    Node* node;
+    std::uint32_t position;
+  };
+  Passed passed[kMostDepth];
+  unsigned depth = 0;
+  bool has_gaps = false;  // bits were passed that no node looked at
+  LpmSpot spot;           // in the last node passed
+  Step end;               // what is there; no place: the node has no such spot
+  std::uint32_t word;     // held there; 0: nothing
+};
+
+// What is to be in a node.
+struct LpmTrie::Draft {
+  std::uint64_t spots[2] = {};
+  std::uint32_t words[LpmNode::kMostPlaces + 1];  // and one that only a tampered region has
+  unsigned count = 0;
+
+  Draft() = default;
+  // What a node holds, but for one spot.
+  Draft(Node& node, const LpmSpot& without) {
+    unsigned rank = 0;
+    for (unsigned half = 0; half < 2; ++half)
+      for (std::uint64_t left = node.spots[half].load_relaxed(); left != 0; left &= left - 1) {
+        const std::uint32_t word = node.place(rank++).load_relaxed();
+        const std::uint64_t spot = left & -left;
+        if (word == 0 || (half == without.half && spot == std::uint64_t{1} << without.bit)) continue;
+        words[count++] = word;
+        spots[half] |= spot;
+      }
+  }
+  void add(const LpmSpot& spot, std::uint32_t word) {
+    unsigned rank = count++;
+    for (const unsigned place = spot.rank(spots[0], spots[1]); rank > place; --rank)
+      words[rank] = words[rank - 1];
+    words[rank] = word;
+    spots[spot.half] |= std::uint64_t{1} << spot.bit;
+  }
+};
 
 template <class Body>
 Result<void> LpmTrie::locked(const sync::Actor& actor, Body&& body) {
@@ -14,19 +59,37 @@ Result<void> LpmTrie::locked(const sync::Actor& actor, Body&& body) {
   return body();
 }
 
-// No longer reachable; from here on its bytes may change.
-void LpmTrie::retire(const Slab& slab, std::uint32_t index) {
-  header_->version.advance();
-  slab.give_back(index);
-}
-
 Result<std::uint32_t> LpmTrie::make_element(const std::byte* key, const void* value) {
   const std::uint32_t index = TRY(elements_.take());
   Element* const fresh = element(index);
-  fresh->prefixlen.store_relaxed(load_unaligned<std::uint32_t>(key));
-  sync::copy_to_shared(data_of(fresh), key + 4, shape_.data_size);
+  sync::copy_to_shared(fresh, key, sizeof(Element) + shape_.data_size);
   sync::copy_to_shared(value_of(fresh), value, shape_.value_size);
-  return index;
+  return word_of_element(index);
+}
+
+Result<std::uint32_t> LpmTrie::make_node(std::uint32_t position, const Draft& draft) {
+  const unsigned size = LpmNode::size_for(draft.count);
+  const auto index = nodes_[size].take();
+  if (!index) return fail(ENOMEM);
+  const std::uint32_t word = (first_granule_[size] + *index * (LpmNode::kSizes[size] / kGranule)) << 1;
+  Node* const fresh = node_in(word);
+  fresh->spots[0].store_relaxed(draft.spots[0]);
+  fresh->spots[1].store_relaxed(draft.spots[1]);
+  fresh->position.store_relaxed(position);
+  for (unsigned rank = 0; rank < draft.count; ++rank) fresh->place(rank).store_relaxed(draft.words[rank]);
+  return word;
+}
+
+// No longer reachable; from here on its bytes may change.
+void LpmTrie::retire(std::uint32_t word) {
+  header_->version.advance();
+  give_back(word);
+}
+void LpmTrie::give_back(std::uint32_t word) {
+  if (element_in(word) != nullptr) return elements_.give_back(word >> 1);
+  if (node_in(word) == nullptr) return;  // only in a tampered region
+  const NodeNumber number = number_of(word);
+  nodes_[number.size].give_back(number.index);
 }
 
 Result<void> LpmTrie::may_add(Insert mode) const {
@@ -35,104 +98,138 @@ Result<void> LpmTrie::may_add(Insert mode) const {
   return {};
 }
 
-void LpmTrie::commit(Place& place, std::uint32_t word) {
-  place.store_release(word);  // pairs with the loads of places
+void LpmTrie::added() {
+  const std::uint32_t count = header_->count.load_relaxed() + 1;
+  header_->count.store_relaxed(count);
+  constexpr std::uint32_t kLookEvery = 1024;
+  if (count % kLookEvery == 0) widen(count);
 }
 
-Result<void> LpmTrie::add(Place& place, const std::byte* key, const void* value, Insert mode) {
+void LpmTrie::commit(const Step& step, std::uint32_t word) {
+  if (step.slot != nullptr) step.slot->store_relaxed(0);     // who does not find it there asks the trie
+  step.place->store_release(word);                           // pairs with the loads of places
+  if (step.slot != nullptr) step.slot->store_release(word);  // the same
+}
+
+void LpmTrie::descend(const std::byte* key, Way& way) const {
+  const auto length = load_unaligned<std::uint32_t>(key);
+  const std::uint32_t bits = table_bits();
+  with_key(key + 4, [&](const auto& data) {
+    Place* const repeats = bits == 0 || length < bits ? nullptr : &slot(bits, data.first_bits());
+    // What is below the table is far away: let it come while the search passes what is above.
+    if (repeats != nullptr)
+      if (const Node* const below = node_in(repeats->load_relaxed())) __builtin_prefetch(below);
+    way.end = {&root(), nullptr};
+    std::uint32_t next_position = 0;
+    while (true) {
+      way.word = way.end.place->load_relaxed();
+      Node* const at = node_in(way.word);
+      const std::uint32_t position = at == nullptr ? UINT32_MAX : at->position.load_relaxed();
+      if (position > length || way.depth == kMostDepth) return;
+      way.passed[way.depth++] = {way.end, at, position};
+      way.has_gaps |= position != next_position;
+      next_position = position + kStride;
+      way.spot = LpmSpot(data.chunk(position), length - position);
+      if (!at->has(way.spot)) break;
+      way.end = {&at->place(at->rank(way.spot)), next_position == bits ? repeats : nullptr};
+    }
+    way.end = {nullptr, nullptr};
+    way.word = 0;
+  });
+}
+
+Result<void> LpmTrie::add(const Step& step, const std::byte* key, const void* value, Insert mode) {
   TRY(may_add(mode));
-  commit(place, word_of_element(TRY(make_element(key, value))));
-  header_->count.store_relaxed(header_->count.load_relaxed() + 1);
+  commit(step, TRY(make_element(key, value)));
+  added();
   return {};
 }
 
-Result<void> LpmTrie::replace(Place& place, const std::byte* key, const void* value, Insert mode) {
+Result<void> LpmTrie::replace(const Step& step, const std::byte* key, const void* value, Insert mode) {
   if (mode == Insert::kNoExist) return fail(EEXIST);
-  const std::uint32_t old = place.load_relaxed();
-  if (element_in(old) == nullptr) return fail(EINVAL);  // only in a tampered region
-  commit(place, word_of_element(TRY(make_element(key, value))));
-  retire(elements_, index_of(old));
+  const std::uint32_t old = step.place->load_relaxed();
+  commit(step, TRY(make_element(key, value)));
+  retire(old);
   return {};
 }
 
 // Puts a node at `position` between the place and what it holds, and the key beside that.
-Result<void> LpmTrie::split(Place& place, std::uint32_t position, const std::byte* key, const void* value,
+Result<void> LpmTrie::split(const Step& step, std::uint32_t position, const std::byte* key, const void* value,
                             Insert mode) {
   TRY(may_add(mode));
-  const std::uint32_t old = place.load_relaxed();
+  const auto length = load_unaligned<std::uint32_t>(key);
+  const std::uint32_t old = step.place->load_relaxed();
   Element* const other = first_below(old);
-  if (other == nullptr) return fail(EINVAL);
+  if (other == nullptr) return fail(EINVAL);  // only in a tampered region
   std::byte other_data[kMaxDataSize];
-  sync::copy_from_shared(other_data, data_of(other), shape_.data_size);
-  // A node is longer than any of its places below 8 can hold.
+  copy_data(other, other_data);
+  // A node has what is longer than all but the last of another's spots.
   const std::uint32_t other_length = is_element(old) ? other->prefixlen.load_relaxed() : UINT32_MAX;
-  const unsigned old_place = place_of(position, bits_at(other_data, position), other_length);
-  const unsigned new_place =
-      place_of(position, bits_at(key + 4, position), load_unaligned<std::uint32_t>(key));
-  if (old_place == new_place || other_length < position) return fail(EINVAL);  // only in a tampered region
+  const LpmSpot new_spot(chunk_at(key + 4, position), length - position);
+  const LpmSpot old_spot(chunk_at(other_data, position), other_length - position);
+  if (other_length < position || old_spot == new_spot) return fail(EINVAL);  // only in a tampered region
 
   const std::uint32_t fresh = TRY(make_element(key, value));
-  const Result<std::uint32_t> index = nodes_.take();
-  if (!index) {
-    elements_.give_back(fresh);
-    return fail(index.error());
+  Draft draft;
+  draft.add(old_spot, old);
+  draft.add(new_spot, fresh);
+  const auto between = make_node(position, draft);
+  if (!between) {
+    give_back(fresh);
+    return fail(between.error());
   }
-  Node* const between = node(*index);
-  between->position.store_relaxed(position);
-  for (unsigned number = 1; number <= kPlaces; ++number)
-    between->place(number).store_relaxed(number == old_place   ? old
-                                         : number == new_place ? word_of_element(fresh)
-                                                               : 0);
-  commit(place, word_of_node(*index));
-  header_->count.store_relaxed(header_->count.load_relaxed() + 1);
+  commit(step, *between);
+  if (Place* const at = slot_below(table_bits(), position, length, key + 4))
+    at->store_release(fresh);  // as in commit
+  if (Place* const at = slot_below(table_bits(), position, other_length, other_data)) at->store_release(old);
+  added();
   return {};
 }
 
-// How many bits of the key are those of the elements where its bits lead.
-std::uint32_t LpmTrie::bits_in_common(const std::byte* key) const {
-  const auto length = load_unaligned<std::uint32_t>(key);
-  std::uint32_t word = header_->root.load_relaxed();
-  for (unsigned depth = 0; depth < kMostDepth; ++depth) {
-    Node* const at = node_in(word);
-    if (at == nullptr) break;
-    const std::uint32_t position = at->position.load_relaxed();
-    if (position > length) break;
-    const std::uint32_t below = at->place(8 | bits_at(key + 4, position)).load_relaxed();
-    if (below == 0) break;
-    word = below;
+// Replaces the last node on the way by one that has the key's spot too.
+Result<void> LpmTrie::grow(const Way& way, const std::byte* key, const void* value, Insert mode) {
+  TRY(may_add(mode));
+  const Way::Passed& last = way.passed[way.depth - 1];
+  const std::uint32_t old = last.step.place->load_relaxed(), fresh = TRY(make_element(key, value));
+  Draft draft(*last.node, way.spot);
+  draft.add(way.spot, fresh);
+  const auto larger = make_node(last.position, draft);
+  if (!larger) {
+    give_back(fresh);
+    return fail(larger.error());
   }
-  Element* const there = first_below(word);
-  if (there == nullptr) return 0;
-  const std::uint32_t other = there->prefixlen.load_relaxed();
-  return common_bits(there, key + 4, other < length ? other : length);
+  commit(last.step, *larger);
+  if (Place* const at = slot_below(table_bits(), last.position, load_unaligned<std::uint32_t>(key), key + 4))
+    at->store_release(fresh);  // as in commit
+  retire(old);
+  added();
+  return {};
 }
 
 Result<void> LpmTrie::put(const std::byte* key, const void* value, Insert mode) {
   const auto length = load_unaligned<std::uint32_t>(key);
-  const std::uint32_t common = bits_in_common(key);
-  Place* place = &header_->root;
-  for (unsigned depth = 0; depth < kMostDepth; ++depth) {
-    const std::uint32_t word = place->load_relaxed();
-    if (word == 0) return add(*place, key, value, mode);
-    if (is_element(word)) {
-      Element* const here = element_in(word);
-      if (here == nullptr) break;
-      if (here->prefixlen.load_relaxed() == length && common == length)
-        return replace(*place, key, value, mode);
-      return split(*place, common - common % kStride, key, value, mode);
-    }
-    Node* const here = node_in(word);
-    if (here == nullptr) break;
-    const std::uint32_t position = here->position.load_relaxed();
-    if (common < position) return split(*place, common - common % kStride, key, value, mode);
-    const unsigned number = place_of(position, bits_at(key + 4, position), length);
-    place = &here->place(number);
-    if (number < 8) {
-      if (place->load_relaxed() == 0) return add(*place, key, value, mode);
-      return replace(*place, key, value, mode);
-    }
+  Way way;
+  descend(key, way);
+  // Bits that no node looked at were not compared: any element below shows them, and one at the end of the
+  // way all of its own.
+  std::uint32_t common = length, other_length = UINT32_MAX;
+  if (way.word != 0 || way.has_gaps) {
+    Element* const other =
+        first_below(way.word != 0 ? way.word : way.passed[way.depth - 1].step.place->load_relaxed());
+    if (other == nullptr) return fail(EINVAL);  // only in a tampered region
+    other_length = other->prefixlen.load_relaxed();
+    common = common_bits(other, key + 4, other_length < length ? other_length : length);
   }
-  return fail(EINVAL);  // only in a tampered region
+  const std::uint32_t position = common - common % kStride;
+  for (unsigned depth = 0; way.has_gaps && depth < way.depth; ++depth)
+    if (common < way.passed[depth].position) return split(way.passed[depth].step, position, key, value, mode);
+  if (way.word != 0) {
+    if (is_element(way.word) && other_length == length && common == length)
+      return replace(way.end, key, value, mode);
+    return split(way.end, position, key, value, mode);
+  }
+  if (way.end.place != nullptr) return add(way.end, key, value, mode);
+  return grow(way, key, value, mode);
 }
 
 Result<void> LpmTrie::update(const sync::Actor& actor, const std::byte* key, const void* value, Insert mode) {
@@ -140,137 +237,47 @@ Result<void> LpmTrie::update(const sync::Actor& actor, const std::byte* key, con
   return locked(actor, [&] { return put(key, value, mode); });
 }
 
-// A node that has one place in use, or none, is not needed.
-void LpmTrie::collapse(Place& place) {
-  const std::uint32_t word = place.load_relaxed();
-  Node* const here = node_in(word);
-  if (here == nullptr) return;
-  std::uint32_t only = 0;
-  for (unsigned number = 1; number <= kPlaces; ++number) {
-    const std::uint32_t held = here->place(number).load_relaxed();
-    if (held == 0) continue;
-    if (only != 0) return;
-    only = held;
+// Takes what is at the end of the way out of the last node; that goes too if it has only one other thing, and
+// gives way to a smaller one if that will do. Where there is no memory for the smaller one, the place is
+// left empty: an erase never fails for that.
+void LpmTrie::clear(const Way& way) {
+  const Way::Passed& last = way.passed[way.depth - 1];
+  const std::uint32_t old = last.step.place->load_relaxed();
+  const unsigned others = last.node->held() - 1, size = number_of(old).size;
+  if (others > 1 && LpmNode::size_for(others) == size) return commit(way.end, 0);
+  const Draft rest(*last.node, way.spot);
+  std::uint32_t instead = 0;
+  if (rest.count == 1) {
+    instead = rest.words[0];
+    if (Place* const at = slot_for(table_bits(), last.position, instead))
+      at->store_relaxed(0);  // the table does not
+                             // repeat where it will be
+  } else if (rest.count != 0 && LpmNode::size_for(rest.count) < size) {
+    instead = make_node(last.position, rest).value_or(0);
   }
-  commit(place, only);
-  retire(nodes_, index_of(word));
+  if (instead == 0) return commit(way.end, 0);
+  if (way.end.slot != nullptr) way.end.slot->store_relaxed(0);
+  commit(last.step, instead);
+  retire(old);
 }
 
 Result<void> LpmTrie::remove(const std::byte* key) {
   const auto length = load_unaligned<std::uint32_t>(key);
-  Place *place = &header_->root, *node_place = nullptr;
-  std::uint32_t word = place->load_relaxed();
-  for (unsigned depth = 0; depth < kMostDepth && word != 0 && !is_element(word); ++depth) {
-    Node* const here = node_in(word);
-    if (here == nullptr) return fail(EINVAL);
-    const std::uint32_t position = here->position.load_relaxed();
-    if (position > length) return fail(ENOENT);
-    node_place = place;
-    place = &here->place(place_of(position, bits_at(key + 4, position), length));
-    word = place->load_relaxed();
-  }
-  Element* const here = element_in(word);
+  Way way;
+  descend(key, way);
+  Element* const here = element_in(way.word);
   if (here == nullptr || here->prefixlen.load_relaxed() != length ||
       common_bits(here, key + 4, length) != length)
     return fail(ENOENT);
-  commit(*place, 0);
+  way.depth == 0 ? commit(way.end, 0) : clear(way);
   header_->count.store_relaxed(header_->count.load_relaxed() - 1);
-  retire(elements_, index_of(word));
-  if (node_place != nullptr) collapse(*node_place);
+  retire(way.word);
   return {};
 }
 
 Result<void> LpmTrie::erase(const sync::Actor& actor, const std::byte* key) {
   if (load_unaligned<std::uint32_t>(key) > max_prefixlen()) return fail(EINVAL);
   return locked(actor, [&] { return remove(key); });
-}
-
-// The last writer died inside: what is reachable is right, everything else is made anew from it.
-void LpmTrie::repair() {
-  header_->version.advance();
-  std::vector<bool> used_elements(elements_.handed_out()), used_nodes(nodes_.handed_out());
-  const auto use = [](std::vector<bool>& used, std::uint32_t index) {
-    if (index >= used.size() || used[index]) return false;
-    used[index] = true;
-    return true;
-  };
-  std::uint32_t count = 0;
-  std::vector<Place*> places{&header_->root};
-  while (!places.empty()) {
-    Place& place = *places.back();
-    places.pop_back();
-    collapse(place);
-    const std::uint32_t word = place.load_relaxed();
-    if (word == 0) continue;
-    if (!use(is_element(word) ? used_elements : used_nodes, index_of(word))) {
-      commit(place, 0);  // only in a tampered region
-    } else if (is_element(word)) {
-      ++count;
-    } else {
-      for (unsigned number = 1; number <= kPlaces; ++number)
-        places.push_back(&node(index_of(word))->place(number));
-    }
-  }
-  header_->count.store_relaxed(count);
-  elements_.rebuild([&](std::uint32_t index) { return used_elements[index]; });
-  nodes_.rebuild([&](std::uint32_t index) { return used_nodes[index]; });
-}
-
-void LpmTrie::check(const std::string& where, shm::Findings& findings) const {
-  if (!header_->lock.owner().is_nobody()) findings.note(where, "is locked");
-  const bool quiet = header_->lock.owner().is_nobody();
-  const auto wrong = [&](std::string what) { findings.corrupt(where, std::move(what)); };
-  struct Visit {
-    std::uint32_t word, least;  // prefixes below have so many bits at least
-  };
-  std::vector<Visit> left{{header_->root.load_acquire(), 0}};
-  std::vector<bool> seen_elements(elements_.handed_out()), seen_nodes(nodes_.handed_out());
-  std::uint32_t elements = 0, nodes = 0;
-  while (!left.empty()) {
-    const Visit visit = left.back();
-    left.pop_back();
-    if (visit.word == 0) continue;
-    auto& seen = is_element(visit.word) ? seen_elements : seen_nodes;
-    const std::uint32_t index = index_of(visit.word);
-    if (index >= seen.size() || seen[index]) {
-      wrong(fmt::format("{} {} is in two places, or was never handed out",
-                        is_element(visit.word) ? "element" : "node", index));
-      continue;
-    }
-    seen[index] = true;
-    if (is_element(visit.word)) {
-      ++elements;
-      std::byte key[4 + kMaxDataSize];
-      copy_key(element(index), key);
-      const auto length = load_unaligned<std::uint32_t>(key);
-      if (length < visit.least || length > max_prefixlen() || longest(key + 4, length) != element(index))
-        wrong(fmt::format("no lookup finds element {} of {} bits", index, length));
-      continue;
-    }
-    ++nodes;
-    Node& here = *node(index);
-    const std::uint32_t position = here.position.load_relaxed();
-    if (position % kStride != 0 || position < visit.least || position > max_prefixlen()) {
-      wrong(fmt::format("node {} is at bit {}", index, position));
-      continue;
-    }
-    unsigned in_use = 0;
-    for (unsigned number = 1; number <= kPlaces; ++number) {
-      const std::uint32_t word = here.place(number).load_relaxed();
-      if (word == 0) continue;
-      ++in_use;
-      if (number < 8 && !is_element(word))
-        wrong(fmt::format("node {} has a node in place {}", index, number));
-      left.push_back({word, number < 8 ? position : position + kStride});
-    }
-    if (in_use < 2 && quiet) wrong(fmt::format("node {} has {} places in use", index, in_use));
-  }
-  if (!quiet) return;
-  if (elements != header_->count.load_relaxed())
-    wrong(fmt::format("{} elements, {} counted", elements, header_->count.load_relaxed()));
-  if (elements + elements_.count_free() != elements_.handed_out())
-    wrong("elements are nowhere, and nobody knows");
-  if (nodes + nodes_.count_free() != nodes_.handed_out()) wrong("nodes are nowhere, and nobody knows");
 }
 
 }  // namespace portolan::ds

@@ -43,7 +43,7 @@ class Slab {
     const std::uint32_t fresh = state_->handed_out.load_relaxed();
     if (fresh >= shape_.limit) return fail(ENOSPC);
     if (const std::uint32_t backed = state_->backed.load_relaxed(); fresh >= backed) {
-      const std::uint32_t more = std::min(shape_.limit - fresh, std::max(64 * 1024 / shape_.stride, 1u));
+      const std::uint32_t more = std::min(shape_.limit - fresh, chunk_after(fresh));
       TRY(region_->reserve(shape_.offset + std::uint64_t{fresh} * shape_.stride,
                            std::uint64_t{more} * shape_.stride));
       state_->backed.store_relaxed(fresh + more);
@@ -76,6 +76,12 @@ class Slab {
   }
 
  private:
+  // How many items get memory at once: what is not used yet is little beside what is, or a page.
+  std::uint32_t chunk_after(std::uint32_t used) const {
+    const std::uint64_t bytes =
+        std::clamp<std::uint64_t>(std::uint64_t{used} * shape_.stride / 16, 4096, 64 * 1024);
+    return std::max(static_cast<std::uint32_t>(bytes / shape_.stride), 1u);
+  }
   sync::Atomic<std::uint32_t>& link_of(std::uint32_t index) const {
     return *reinterpret_cast<sync::Atomic<std::uint32_t>*>(at(index) + shape_.link);
   }

@@ -58,6 +58,7 @@ enum class Ret : std::uint8_t {
   kSockCommonOrNull,
   kTcpSockOrNull,
   kMemOrNull,   // as many bytes as the constant size argument, of a dynptr or to be given back
+  kTask,        // the thread's struct task_struct, of the kernel's BTF
   kOtherOrNull  // pointers that only a kernel can give: always NULL here
 };
 
@@ -85,7 +86,10 @@ inline constexpr std::uint32_t kHelperEnd = 212;  // one past the newest of Linu
 
 // nullptr: there is no such number (0 is none either).
 const Prototype* find(std::uint32_t id);
-// Whether programs of this type have it, as the kernel decides (its get_func_proto, for any attach type).
-bool is_available(const Prototype& prototype, abi::ProgType type, bool sleepable);
+// Whether such programs have it, as the kernel decides (get_func_proto of their type).
+bool is_available(const Prototype& prototype, abi::ProgType type, std::uint32_t expected_attach_type);
+// Whether it is for their contexts, too, that its function was made: the kernel has another one of that
+// number for some types.
+bool takes_context_of(const Prototype& prototype, abi::ProgType type);
 
 }  // namespace portolan::helper

@@ -64,6 +64,12 @@ U64 get_current_pid_tgid(Run&, U64, U64, U64, U64, U64) {
     known = {generation, static_cast<U64>(sys::getpid()) << 32 | static_cast<std::uint32_t>(sys::gettid())};
   return known.ids;
 }
+// Where the kernel keeps its own, but never what a process can read: a number for the thread, and no more.
+U64 get_current_task(Run& run, U64, U64, U64, U64, U64) {
+  constexpr U64 kKernelMemory = 0xffff'8880'0000'0000, kTaskBytes = 1 << 14;
+  return kKernelMemory + static_cast<std::uint32_t>(get_current_pid_tgid(run, 0, 0, 0, 0, 0)) * kTaskBytes;
+}
+U64 get_current_task_btf(Run& run, U64, U64, U64, U64, U64) { return get_current_task(run, 0, 0, 0, 0, 0); }
 U64 get_current_uid_gid(Run&, U64, U64, U64, U64, U64) {
   return static_cast<U64>(sys::call(SYS_getgid)) << 32 | static_cast<std::uint32_t>(sys::call(SYS_getuid));
 }

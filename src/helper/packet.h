@@ -79,6 +79,7 @@ struct SkBuff {
   std::uint32_t encapsulation;
   std::uint32_t
       verified_checksums;  // 0: CHECKSUM_NONE; else CHECKSUM_UNNECESSARY with csum_level + 1 of them
+  void* flow_keys;         // abi::FlowKeys, of flow dissectors
 };
 
 // What the kernel takes of the room around a packet for itself.

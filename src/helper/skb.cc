@@ -58,7 +58,9 @@ std::uint16_t protocol_behind_tags(const SkBuff& skb) {
 U64 skb_load_bytes(Run&, U64 context, U64 offset_arg, U64 to, U64 length_arg, U64) {
   const auto& skb = at<SkBuff>(context);
   const auto offset = static_cast<std::uint32_t>(offset_arg), length = static_cast<std::uint32_t>(length_arg);
-  if (is_in_packet(skb, offset, length) && portolan_fault_copy(pointer(to), skb.data + offset, length))
+  // A flow dissector that is tried out has bytes, and no socket buffer that they would be of.
+  if (skb.flow_keys == nullptr && is_in_packet(skb, offset, length) &&
+      portolan_fault_copy(pointer(to), skb.data + offset, length))
     return 0;
   clear(to, length);
   return negative(EFAULT);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstddef>
+#include <string_view>
 
 #include "helper/functions.h"
 #include "helper/helper.h"
@@ -97,11 +98,89 @@ static_assert(each_at_its_id());
 
 const Prototype* find(std::uint32_t id) { return id == 0 || id >= kHelperEnd ? nullptr : &kTable[id - 1]; }
 
+namespace {
+
+using abi::AttachType;
+
+bool returns_number(AttachType type) {
+  switch (type) {
+    case AttachType::kCgroupInetIngress:
+    case AttachType::kCgroupInetEgress:
+    case AttachType::kCgroupSockOps:
+    case AttachType::kCgroupUdp4Recvmsg:
+    case AttachType::kCgroupUdp6Recvmsg:
+    case AttachType::kCgroupUnixRecvmsg:
+    case AttachType::kCgroupInet4Getpeername:
+    case AttachType::kCgroupInet6Getpeername:
+    case AttachType::kCgroupUnixGetpeername:
+    case AttachType::kCgroupInet4Getsockname:
+    case AttachType::kCgroupInet6Getsockname:
+    case AttachType::kCgroupUnixGetsockname:
+      return false;
+    default:
+      return true;
+  }
+}
+
+Set ways_of(abi::ProgType type, AttachType attach) {
+  using enum AttachType;
+  switch (type) {
+    case Type::kTracing:
+      switch (attach) {
+        case kTraceIter:
+          return ways(Way::kIterator);
+        case kTraceRawTp:
+          return ways(Way::kTracepoint);
+        case kTraceFentry:
+          return ways(Way::kFunction);
+        case kTraceFexit:
+        case kModifyReturn:
+          return ways(Way::kFunction, Way::kResult);
+        default:
+          return kNobody;
+      }
+    case Type::kLsm:
+      return attach == kLsmMac ? ways(Way::kFunction) : kNobody;
+    case Type::kCgroupSockopt:
+      return ways(Way::kRetval) | (attach == kCgroupSetsockopt ? ways(Way::kSetsockopt) : kNobody);
+    case Type::kCgroupSockAddr: {
+      const bool connects = attach == kCgroupInet4Connect || attach == kCgroupInet6Connect;
+      return (connects ? ways(Way::kConnect) : kNobody) |
+             (returns_number(attach) ? ways(Way::kRetval) : kNobody);
+    }
+    case Type::kCgroupSock:
+    case Type::kCgroupDevice:
+    case Type::kCgroupSysctl:
+      return returns_number(attach) ? ways(Way::kRetval) : kNobody;
+    default:
+      return kNobody;
+  }
+}
+
+}  // namespace
+
 // Linux 6.18 gives sleepable programs what it gives the others; that some helpers may sleep is a check of its
 // own.
-bool is_available(const Prototype& prototype, abi::ProgType type, bool) {
-  const auto bit = static_cast<std::uint32_t>(type);
-  return bit < abi::kProgTypeEnd && (prototype.programs >> bit & 1) != 0;
+bool is_available(const Prototype& prototype, abi::ProgType type, std::uint32_t expected_attach_type) {
+  if (static_cast<std::uint32_t>(type) >= abi::kProgTypeEnd) return false;
+  const Set programs = set(type) | ways_of(type, static_cast<AttachType>(expected_attach_type));
+  return (prototype.programs & programs) != 0;
+}
+
+bool takes_context_of(const Prototype& prototype, abi::ProgType type) {
+  struct OtherContexts {
+    const char* name;
+    Set programs;
+  };
+  constexpr OtherContexts kOthers[] = {
+      {"bpf_skb_load_bytes", set(Type::kSkReuseport)},
+      {"bpf_skb_load_bytes_relative", set(Type::kSkReuseport)},
+      {"bpf_get_socket_cookie", kSyscallAndByBtf | set(Type::kSkReuseport)},
+      {"bpf_xdp_get_buff_len", kSyscallAndByBtf},
+  };
+  for (const OtherContexts& one : kOthers)
+    if (std::string_view(prototype.name) == one.name) return (one.programs & set(type)) == 0;
+  return true;
 }
 
 }  // namespace portolan::helper

@@ -11,7 +11,9 @@ namespace {
 
 using abi::ProgType;
 
-bool has(ProgType type, std::uint32_t id) { return is_available(*find(id), type, false); }
+bool has(ProgType type, std::uint32_t id, std::uint32_t attach_type = 0) {
+  return is_available(*find(id), type, attach_type);
+}
 
 TEST(Helpers, ids_begin_at_one_and_end_with_the_newest) {
   EXPECT_EQ(find(0), nullptr);
@@ -50,7 +52,8 @@ TEST(Helpers, prototypes_of_those_that_take_memory_pair_it_with_a_size) {
 TEST(Helpers, functions_that_look_into_the_context_go_to_programs_that_have_it) {
   const ProgType skb_types[] = {ProgType::kSocketFilter, ProgType::kSchedCls, ProgType::kSchedAct,
                                 ProgType::kCgroupSkb,    ProgType::kLwtIn,    ProgType::kLwtOut,
-                                ProgType::kLwtXmit,      ProgType::kSkSkb,    ProgType::kLwtSeg6local};
+                                ProgType::kLwtXmit,      ProgType::kSkSkb,    ProgType::kLwtSeg6local,
+                                ProgType::kFlowDissector};
   for (std::uint32_t id = 1; id < kHelperEnd; ++id) {
     const Prototype& prototype = *find(id);
     const std::string_view name = prototype.name;
@@ -61,7 +64,8 @@ TEST(Helpers, functions_that_look_into_the_context_go_to_programs_that_have_it) 
       continue;                                     // do not look
     if (name == "bpf_perf_event_output") continue;  // asks which it is first
     for (std::uint32_t type = 1; type < abi::kProgTypeEnd; ++type) {
-      if (!is_available(prototype, static_cast<ProgType>(type), false)) continue;
+      if (!is_available(prototype, static_cast<ProgType>(type), 0)) continue;
+      if (!takes_context_of(prototype, static_cast<ProgType>(type))) continue;
       const bool is_xdp = static_cast<ProgType>(type) == ProgType::kXdp;
       const bool is_skb = std::find(std::begin(skb_types), std::end(skb_types),
                                     static_cast<ProgType>(type)) != std::end(skb_types);
@@ -79,7 +83,12 @@ TEST(Helpers, types_have_what_linux_gives_them) {
   EXPECT_FALSE(has(ProgType::kXdp, 166));
   EXPECT_TRUE(has(ProgType::kLircMode2, 1));     // map_lookup_elem
   EXPECT_FALSE(has(ProgType::kLircMode2, 181));  // loop
-  EXPECT_FALSE(has(ProgType::kTracing, 1));
+  EXPECT_TRUE(has(ProgType::kTracing, 1));
+  constexpr auto kFentry = static_cast<std::uint32_t>(abi::AttachType::kTraceFentry);
+  constexpr auto kFexit = static_cast<std::uint32_t>(abi::AttachType::kTraceFexit);
+  EXPECT_TRUE(has(ProgType::kTracing, 183, kFentry));   // get_func_arg
+  EXPECT_FALSE(has(ProgType::kTracing, 184, kFentry));  // get_func_ret
+  EXPECT_TRUE(has(ProgType::kTracing, 184, kFexit));
   EXPECT_FALSE(has(static_cast<ProgType>(999), 1));
 }
 

@@ -84,9 +84,9 @@ void Emitter::shift(const Operands& by, Shift way) {
 
 // The count must be in cl, whose register is one of the program's.
 void Emitter::shift_without_bmi2(const Operands& by, Shift way) {
-  mov(rdi, by.to);
   mov(r11, rcx);
   mov(rcx, by.from);
+  mov(rdi, by.to.getIdx() == rcx.getIdx() ? Reg64(r11) : by.to);
   const Xbyak::Reg32e to = sized(rdi, by.is_wide);
   switch (way) {
     case Shift::kLeft:

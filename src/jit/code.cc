@@ -28,6 +28,7 @@ Result<std::unique_ptr<const Code>> Code::create(const Source& source) {
     emitter.emit();
     std::unique_ptr<Code> code(new Code);
     code->starts_ = emitter.starts();
+    code->places_ = emitter.take_places();
     code->block_ = TRY(CodeBlock::create(emitter.code(), emitter.take_recoveries()));
     return code;
   } catch (const Xbyak::Error&) {

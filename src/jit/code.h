@@ -20,11 +20,13 @@ class Code {
   // Where each function begins in bytes(), in the order of the program's.
   const std::vector<std::uint32_t>& starts() const { return starts_; }
   const void* function(std::size_t index) const { return bytes().data() + starts_.at(index); }
+  // Where the code of each instruction of the program begins.
+  const std::vector<std::uint32_t>& places() const { return places_; }
 
  private:
   Code() = default;
   std::unique_ptr<const CodeBlock> block_;
-  std::vector<std::uint32_t> starts_;
+  std::vector<std::uint32_t> starts_, places_;
 };
 
 // One run of machine code; it calls functions of the program by their addresses.

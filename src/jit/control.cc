@@ -11,8 +11,6 @@ namespace {
 
 using isa::Jump;
 
-constexpr std::int32_t kTailCall = 12;  // bpf_tail_call
-
 }  // namespace
 
 void Emitter::compare(Jump condition, const Operands& by) {
@@ -76,7 +74,6 @@ void Emitter::call_native(const void* target) {
 }
 
 void Emitter::call_helper() {
-  if (insn_.imm == kTailCall) return tail_call();
   if (call_inline()) return;
   const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn_.imm));
   if (prototype == nullptr || prototype->function == nullptr) throw Xbyak::Error(Xbyak::ERR_BAD_PARAMETER);
@@ -85,19 +82,6 @@ void Emitter::call_helper() {
 }
 
 void Emitter::call_function() { call(function_at(static_cast<std::int64_t>(at_) + 1 + insn_.imm)); }
-
-// R1 to R3 lie where the second to fourth argument do.
-void Emitter::tail_call() {
-  Label none;
-  mov(rdi, r12);
-  call_native(reinterpret_cast<const void*>(source_.tail_call));
-  test(rax, rax);
-  jz(none);
-  mov(rsi, rdx);
-  leave_frame();
-  jmp(rax);
-  L(none);
-}
 
 void Emitter::enter_frame() {
   push(rbp);

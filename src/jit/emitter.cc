@@ -36,7 +36,9 @@ Emitter::Emitter(const Source& source, std::span<std::uint8_t> room)
       labels_(source.insns.size()),
       is_target_(source.insns.size()),
       functions_(source.subprograms.size()),
-      has_bmi2_(cpu_has_bmi2()) {
+      places_(source.insns.size()),
+      has_bmi2_(cpu_has_bmi2()),
+      random_(source.blinding) {
   setDefaultJmpNEAR(true);
 }
 
@@ -78,6 +80,7 @@ void Emitter::function(std::size_t index) {
   for (at_ = begin; at_ < end; ++at_) {
     insn_ = source_.insns[at_];
     if (is_target_[at_]) L(labels_[at_]);
+    places_[at_] = static_cast<std::uint32_t>(getSize());
     const std::size_t landings_before = landings_.size();
     instruction();
     for (std::size_t i = landings_before; i < landings_.size(); ++i) L(landings_[i].back);
@@ -96,14 +99,14 @@ void Emitter::instruction() {
     case Operation::kNone:
     case Operation::kEnd:
       throw Xbyak::Error(Xbyak::ERR_BAD_PARAMETER);
-#define ALU(name, ...)                         \
-  case Operation::name##64_imm:                \
-    return alu_##name(operands(true, false));  \
-  case Operation::name##64_reg:                \
-    return alu_##name(operands(true, true));   \
-  case Operation::name##32_imm:                \
-    return alu_##name(operands(false, false)); \
-  case Operation::name##32_reg:                \
+#define ALU(name, ...)                            \
+  case Operation::name##64_imm:                   \
+    return alu_##name(immediate_operands(true));  \
+  case Operation::name##64_reg:                   \
+    return alu_##name(operands(true, true));      \
+  case Operation::name##32_imm:                   \
+    return alu_##name(immediate_operands(false)); \
+  case Operation::name##32_reg:                   \
     return alu_##name(operands(false, true));
 #define MOVSX(name, kind, bits, ...) \
   case Operation::name:              \
@@ -111,14 +114,14 @@ void Emitter::instruction() {
 #define UNARY(name, kind, source, operation, imm, ...) \
   case Operation::name:                                \
     return unary(Class::kind, isa::Alu::operation, source, imm);
-#define JUMP(name, operation, ...)                               \
-  case Operation::name##64_imm:                                  \
-    return branch(isa::Jump::operation, operands(true, false));  \
-  case Operation::name##64_reg:                                  \
-    return branch(isa::Jump::operation, operands(true, true));   \
-  case Operation::name##32_imm:                                  \
-    return branch(isa::Jump::operation, operands(false, false)); \
-  case Operation::name##32_reg:                                  \
+#define JUMP(name, operation, ...)                                  \
+  case Operation::name##64_imm:                                     \
+    return branch(isa::Jump::operation, immediate_operands(true));  \
+  case Operation::name##64_reg:                                     \
+    return branch(isa::Jump::operation, operands(true, true));      \
+  case Operation::name##32_imm:                                     \
+    return branch(isa::Jump::operation, immediate_operands(false)); \
+  case Operation::name##32_reg:                                     \
     return branch(isa::Jump::operation, operands(false, true));
 #define SIZE(name, size, type, text)      \
   case Operation::load_##name:            \
@@ -165,6 +168,26 @@ void Emitter::instruction() {
 
 Emitter::Operands Emitter::operands(bool is_wide, bool by_register) const {
   return {native(insn_.dst()), native(insn_.src()), insn_.imm, is_wide, by_register};
+}
+
+// What stands beside an instruction with an immediate; blinded, it is one by register.
+Emitter::Operands Emitter::immediate_operands(bool is_wide) {
+  Operands by = operands(is_wide, false);
+  if (random_ == 0) return by;
+  blind(insn_.imm);
+  by.from = rdi;
+  by.by_register = true;
+  return by;
+}
+
+void Emitter::blind(std::int64_t value) {
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  const std::uint64_t key = random_;
+  mov(rdi, static_cast<std::uint64_t>(value) ^ key);
+  mov(r11, key);
+  xor_(rdi, r11);
 }
 
 Emitter::Label& Emitter::label_of(std::int64_t at) { return labels_.at(static_cast<std::size_t>(at)); }

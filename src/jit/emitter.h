@@ -36,6 +36,8 @@ class Emitter : private Xbyak::CodeGenerator {
   std::span<const std::uint8_t> code() const { return {getCode(), getSize()}; }
   // Where each function begins, in the order of source.subprograms.
   const std::vector<std::uint32_t>& starts() const { return starts_; }
+  // Where the code of each instruction begins; of the second half of a 64-bit load, 0.
+  std::vector<std::uint32_t> take_places() { return std::move(places_); }
   std::vector<Recovery> take_recoveries() { return std::move(recoveries_); }
 
  private:
@@ -55,6 +57,9 @@ class Emitter : private Xbyak::CodeGenerator {
   void function(std::size_t index);
   void instruction();
   Operands operands(bool is_wide, bool by_register) const;
+  Operands immediate_operands(bool is_wide);
+  // With constant blinding: brings the value into rdi.
+  void blind(std::int64_t value);
   Label& label_of(std::int64_t at);
   Label& function_at(std::int64_t start);
   // The register, or its low half.
@@ -96,6 +101,7 @@ class Emitter : private Xbyak::CodeGenerator {
   void load(std::uint32_t bytes);
   void load_signed(std::uint32_t bytes);
   void store(std::uint32_t bytes);
+  void store_from(const Reg64& from, std::uint32_t bytes);
   void store_immediate(std::uint32_t bytes);
   enum class Combine : std::uint8_t { kAdd, kOr, kAnd, kXor };
   void combine(Combine how, bool is_wide);
@@ -123,10 +129,13 @@ class Emitter : private Xbyak::CodeGenerator {
 
   // inline.cc
   bool call_inline();
+  map::Map* known_map() const;
   bool lookup_inline();
   void lookup_by_index(const map::Map::InlineLookup& lookup);
   void lookup_by_word(map::Map& map, const map::Map::InlineLookup& lookup);
   void load_cpu(const Xbyak::Reg32& to);
+  void tail_call();
+  void tail_call_of(const map::References& programs, Label& none);
 
   // control.cc
   void branch(isa::Jump condition, const Operands& by);
@@ -135,7 +144,6 @@ class Emitter : private Xbyak::CodeGenerator {
   void may_go_to();
   void call_helper();
   void call_function();
-  void tail_call();
   void enter_frame();
   void leave_frame();
   void return_from();
@@ -144,7 +152,7 @@ class Emitter : private Xbyak::CodeGenerator {
   std::vector<Label> labels_;     // of each instruction; used where is_target_
   std::vector<bool> is_target_;   // of a jump
   std::vector<Label> functions_;  // of each subprogram
-  std::vector<std::uint32_t> starts_;
+  std::vector<std::uint32_t> starts_, places_;
   std::vector<Recovery> recoveries_;
   struct Landing {
     std::uint32_t at;  // of the instruction in the code
@@ -154,6 +162,7 @@ class Emitter : private Xbyak::CodeGenerator {
   };
   std::deque<Landing> landings_;  // of this function; labels do not move
   bool has_bmi2_;
+  std::uint64_t random_;  // of constant blinding; 0: there is none
 
   // The function and the instruction that are being written.
   std::uint32_t stack_bytes_ = 0;

@@ -3,20 +3,22 @@
 #include <bit>
 #include <cstddef>
 
+#include "abi/limits.h"
 #include "jit/emitter.h"
 #include "jit/registers.h"
+#include "map/references.h"
 
 namespace portolan::jit {
 namespace {
 
 using InlineLookup = map::Map::InlineLookup;
 
-constexpr std::int32_t kMapLookup = 1, kSmpProcessorId = 8;
+constexpr std::int32_t kMapLookup = 1, kSmpProcessorId = 8, kTailCall = 12;
 
 // Run holds references, so that the standard does not say what this is; the compilers do.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
-constexpr int kCpuAt = offsetof(helper::Run, cpu);
+constexpr int kCpuAt = offsetof(helper::Run, cpu), kTailCallsAt = offsetof(helper::Run, tail_calls);
 #pragma GCC diagnostic pop
 
 }  // namespace
@@ -24,17 +26,30 @@ constexpr int kCpuAt = offsetof(helper::Run, cpu);
 void Emitter::load_cpu(const Xbyak::Reg32& to) { mov(to, dword[r12 + kCpuAt]); }
 
 bool Emitter::call_inline() {
-  if (insn_.imm == kMapLookup) return lookup_inline();
-  if (insn_.imm != kSmpProcessorId) return false;
-  load_cpu(eax);
-  return true;
+  switch (insn_.imm) {
+    case kMapLookup:
+      return lookup_inline();
+    case kSmpProcessorId:
+      load_cpu(eax);
+      return true;
+    case kTailCall:
+      tail_call();
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The map of this call, if it is always the same.
+map::Map* Emitter::known_map() const {
+  const std::int32_t number = source_.notes[at_].map;
+  return number < 0 ? nullptr : source_.maps[static_cast<std::size_t>(number)];
 }
 
 bool Emitter::lookup_inline() {
-  const std::int32_t number = source_.notes[at_].map;
-  if (number < 0) return false;
-  map::Map& map = *source_.maps[static_cast<std::size_t>(number)];
-  const InlineLookup lookup = map.gen_lookup();
+  map::Map* const map = known_map();
+  if (map == nullptr) return false;
+  const InlineLookup lookup = map->gen_lookup();
   switch (lookup.way) {
     case InlineLookup::Way::kNone:
       return false;
@@ -43,7 +58,7 @@ bool Emitter::lookup_inline() {
       lookup_by_index(lookup);
       return true;
     case InlineLookup::Way::kWordKey:
-      lookup_by_word(map, lookup);
+      lookup_by_word(*map, lookup);
       return true;
   }
   return false;
@@ -87,6 +102,49 @@ void Emitter::lookup_by_word(map::Map& map, const InlineLookup& lookup) {
   load_cpu(edx);
   mov(rdi, reinterpret_cast<std::uintptr_t>(&map));
   call_native(reinterpret_cast<const void*>(lookup.find));
+}
+
+// R1 to R3 lie where a function of C++ takes its second to fourth argument.
+void Emitter::tail_call() {
+  Label none;
+  map::Map* const map = known_map();
+  const map::References* const programs =
+      map == nullptr ? nullptr : map->gen_tail_call(static_cast<std::uint32_t>(source_.type));
+  if (programs != nullptr) tail_call_of(*programs, none);
+  mov(rdi, r12);
+  call_native(reinterpret_cast<const void*>(source_.tail_call));
+  test(rax, rax);
+  jz(none);
+  mov(rsi, rdx);
+  leave_frame();
+  jmp(rax);
+  L(none);
+}
+
+// What References::find() does; where it knows nothing, or nothing of the code, the run goes on behind this.
+void Emitter::tail_call_of(const map::References& programs, Label& none) {
+  const map::References::Tables tables = programs.tables();
+  Label unknown;
+  mov(eax, ecx);
+  cmp(eax, tables.count);
+  jae(none);
+  cmp(dword[r12 + kTailCallsAt], abi::kMaxTailCalls);
+  jae(none);
+  mov(r11, reinterpret_cast<std::uintptr_t>(tables.words));
+  mov(r11, qword[r11 + rax * 8]);
+  mov(rdi, reinterpret_cast<std::uintptr_t>(tables.known));
+  mov(rdi, qword[rdi + rax * 8]);
+  test(rdi, rdi);
+  jz(unknown);
+  cmp(qword[rdi + tables.word_at], r11);
+  jne(unknown);
+  mov(rax, qword[rdi + tables.code_at]);
+  test(rax, rax);
+  jz(unknown);
+  inc(dword[r12 + kTailCallsAt]);
+  leave_frame();
+  jmp(rax);
+  L(unknown);
 }
 
 }  // namespace portolan::jit

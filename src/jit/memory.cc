@@ -22,10 +22,14 @@ Xbyak::Address Emitter::memory_at(const Reg64& base, std::uint32_t bytes) {
 
 void Emitter::load_immediate() {
   const Reg64 to = native(insn_.dst());
-  if (insn_.src() == static_cast<std::uint8_t>(abi::PseudoLoad::kFunc))
+  if (insn_.src() == static_cast<std::uint8_t>(abi::PseudoLoad::kFunc)) {
     lea(to, ptr[rip + function_at(static_cast<std::int64_t>(at_) + 1 + insn_.imm)]);
-  else
+  } else if (random_ != 0 && insn_.src() == 0) {
+    blind(static_cast<std::int64_t>(source_.wide[at_]));
+    mov(to, rdi);
+  } else {
     mov(to, source_.wide[at_]);
+  }
 }
 
 void Emitter::load(std::uint32_t bytes) {
@@ -50,8 +54,9 @@ void Emitter::load_signed(std::uint32_t bytes) {
     movsx(to, from);
 }
 
-void Emitter::store(std::uint32_t bytes) {
-  const Reg64 from = native(insn_.src());
+void Emitter::store(std::uint32_t bytes) { store_from(native(insn_.src()), bytes); }
+
+void Emitter::store_from(const Reg64& from, std::uint32_t bytes) {
   const Xbyak::Address to = memory_at(native(insn_.dst()), bytes);
   may_fault(OnFault::kGoOn);
   switch (bytes) {
@@ -67,6 +72,10 @@ void Emitter::store(std::uint32_t bytes) {
 }
 
 void Emitter::store_immediate(std::uint32_t bytes) {
+  if (random_ != 0) {
+    blind(insn_.imm);
+    return store_from(rdi, bytes);
+  }
   const std::uint32_t mask = bytes == 1 ? 0xff : bytes == 2 ? 0xffff : 0xffffffff;
   const Xbyak::Address to = memory_at(native(insn_.dst()), bytes);
   may_fault(OnFault::kGoOn);

@@ -21,12 +21,16 @@ using TailCall = TailTarget (*)(helper::Run& run, std::uint64_t context, std::ui
 
 // One number for each instruction: what a 64-bit load loads (but for the functions of the program).
 struct Source {
+  abi::ProgType type;
   std::span<const abi::Insn> insns;
   std::span<const verifier::InsnNotes> notes;
   std::span<const verifier::Subprogram> subprograms;  // in the order of `start`, the first at 0
   std::span<const std::uint64_t> wide;
   std::span<map::Map* const> maps;  // as the notes number them
   TailCall tail_call;
+  // Not 0: immediate operands and constants do not stand in the code as they are, but combined with random
+  // numbers that grow from this one (constant blinding).
+  std::uint64_t blinding = 0;
 };
 
 inline constexpr std::uint32_t kMaxLoops = 8 * 1024 * 1024;  // may_goto falls through so often in one frame

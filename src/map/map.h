@@ -36,6 +36,7 @@ class RingBufferMap;
 class PerfEventArrayMap;
 class StackTraceMap;
 class UserRingMap;
+class References;
 class Waitable;
 
 class Map : public object::View {
@@ -133,6 +134,10 @@ class Map : public object::View {
   virtual bool contains_programs() const { return false; }
   virtual bool takes_program(const ProgramTraits&) { return false; }
   virtual ProgramView* program_at(std::uint32_t) { return nullptr; }
+  // How generated code of programs of a type (abi::ProgType) finds what a tail call goes on as without a
+  // call; nullptr: by program_at(). Whoever has code for what that found, of some type, says so.
+  virtual const References* gen_tail_call(std::uint32_t) { return nullptr; }
+  virtual void note_code(std::uint32_t, const ProgramView&, std::uint32_t /*type*/, const void*) {}
   // How generated code finds a value (lookup_elem) without the helper's way of reaching keys: by arithmetic
   // on an index, or by a call that takes a key of 4 or 8 bytes by value.
   struct InlineLookup {

@@ -46,6 +46,17 @@ ProgramView* ProgArrayMap::program_at(std::uint32_t index) {
   return static_cast<ProgramView*>(references().find(index));
 }
 
+const References* ProgArrayMap::gen_tail_call(std::uint32_t type) {
+  std::uint32_t known = 0;
+  return code_type_.cas_acq_rel(known, type) || known == type ? &references() : nullptr;  // pairs with itself
+}
+
+void ProgArrayMap::note_code(std::uint32_t index, const ProgramView& program, std::uint32_t type,
+                             const void* code) {
+  if (type == code_type_.load_acquire())  // pairs with gen_tail_call
+    references().note_code(index, program, code);
+}
+
 std::string ProgArrayMap::show_fdinfo() const {
   std::string text = FdArrayMap::show_fdinfo();
   const std::uint64_t traits = header().owner_traits.load_acquire();  // pairs with takes_program

@@ -20,11 +20,17 @@ class ProgArrayMap final : public FdArrayMap {
   bool contains_programs() const override { return true; }
   bool takes_program(const ProgramTraits& traits) override;
   ProgramView* program_at(std::uint32_t index) override;
+  const References* gen_tail_call(std::uint32_t type) override;
+  void note_code(std::uint32_t index, const ProgramView& program, std::uint32_t type,
+                 const void* code) override;
   // Without users nobody can change it any more: its programs go, which may refer to it themselves.
   void release_uref() override { references().clear(); }
   std::string show_fdinfo() const override;
 
  private:
+  // Of the first program that this process has made code of: the region, which is outside data, has no say in
+  // where that code jumps to.
+  sync::Atomic<std::uint32_t> code_type_;
   static bool is_like_the_others(const object::View& owner, const object::View& found);
 };
 

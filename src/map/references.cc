@@ -7,7 +7,8 @@
 //               was found there last: the word, and the view that it led to.
 //
 // Invariants    I1 a word is written under the object lock only, by Runtime::replace_edge, which counts; I2 a Known
-//               never changes once it is in a slot; its view stays mapped as long as it is there; I3 an id that a word
+//               never changes once it is in a slot, but that its code becomes known; its view stays mapped as long as
+//               it is there; I3 an id that a word
 //               has names the same object as long as the word is there.
 //
 // Linearization find: the load of the word. exchange: the store of the word.
@@ -66,6 +67,22 @@ std::uint32_t References::id_at(std::uint32_t place) const {
   return place < words_.size() ? id_of(words_[place].load_acquire()) : 0;  // pairs with Runtime::replace_edge
 }
 
+// Known has a reference count in its view, so that the standard does not say what offsets are; the compilers
+// do.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+References::Tables References::tables() const {
+  return {words_.data(), known_.get(), static_cast<std::uint32_t>(words_.size()), offsetof(Known, word),
+          offsetof(Known, code)};
+}
+#pragma GCC diagnostic pop
+
+void References::note_code(std::uint32_t place, const object::View& found, const void* code) {
+  Known* const known = known_[place].load_acquire();  // pairs with learn
+  if (known != nullptr && known->view.get() == &found)
+    known->code.store_release(code);  // pairs with a jump there
+}
+
 object::View* References::find_anew(std::uint32_t place) {
   for (;;) {
     const std::uint64_t word = words_[place].load_acquire();  // pairs with Runtime::replace_edge
@@ -78,7 +95,7 @@ object::View* References::find_anew(std::uint32_t place) {
 object::View* References::learn(std::uint32_t place, std::uint64_t word) {
   const Result<object::View*> view = owner_.runtime().view_by_id(kind_, id_of(word));
   if (!view || !accepts_(owner_, **view)) return nullptr;
-  auto* const known = new (std::nothrow) Known{word, object::ViewRef(**view)};
+  auto* const known = new (std::nothrow) Known{word, {}, object::ViewRef(**view)};
   if (known == nullptr) return nullptr;
   object::View* const found = known->view.get();
   // Pairs with find.

@@ -52,6 +52,16 @@ class References {
   // For what exchange() gave back, 0 included: returns when no program can be using it, unless the caller is
   // inside a program itself. Hold no lock that a program may want.
   void release(std::uint32_t id);
+  // For code that does what find() does, and goes on to the code of what it has found: tables by place of
+  // words and of pointers to what is known, which has a word and code at these offsets. nullptr, then find().
+  struct Tables {
+    const void *words, *known;
+    std::uint32_t count;
+    std::uint8_t word_at, code_at;
+  };
+  Tables tables() const;
+  // What find() found at the place has this code, for as long as it is mapped.
+  void note_code(std::uint32_t place, const object::View& found, const void* code);
   // Leaves nothing anywhere, with one wait for all.
   void clear();
   // Gives up what this process has found; nobody may be using it.
@@ -61,6 +71,7 @@ class References {
   using Word = sync::Atomic<std::uint64_t>;
   struct Known {  // what this process has found at a place
     std::uint64_t word;
+    sync::Atomic<const void*> code;  // of a program: its machine code, once that has been asked for
     object::ViewRef view;
     std::uint64_t epoch = 0;      // once replaced: nobody uses it when this has passed
     const Known* next = nullptr;  // once replaced

@@ -27,7 +27,7 @@ TEST_F(Ids, go_up_though_lower_ones_are_free_and_each_kind_counts_for_itself) {
   auto third = make(Kind::kMap), btf = make(Kind::kBtf);
   ASSERT_TRUE(third && btf);
   EXPECT_EQ(third->id, 3u);
-  EXPECT_EQ(btf->id, 1u);
+  EXPECT_EQ(btf->id, kKernelBtfId + 1);
 }
 
 TEST_F(Ids, start_again_at_the_lowest_free_one_after_the_last) {

@@ -87,7 +87,8 @@ Result<Draft> Runtime::draft(Kind kind, std::uint64_t payload_size, std::uint64_
   return impl_->build(kind, sizes);
 }
 
-Result<Runtime::Published> Runtime::publish(Draft draft, std::span<const Edge> edges, shm::Access access) {
+Result<Runtime::Published> Runtime::publish(Draft draft, std::span<const Edge> edges, shm::Access access,
+                                            std::uint32_t wanted_id) {
   const sync::Actor self = TRY(actor());
   Impl& impl = *impl_;
   const int root = impl.root.get();
@@ -111,7 +112,8 @@ Result<Runtime::Published> Runtime::publish(Draft draft, std::span<const Edge> e
     for (const Edge& edge : edges)
       if (!impl.find(edge.kind, edge.id)) return fail(ENOENT);
     mapped.entry = TRY(impl.free_entry());
-    mapped.id = TRY(impl.free_id(kind));
+    if (wanted_id != 0 && impl.find(kind, wanted_id)) return fail(EEXIST);
+    mapped.id = wanted_id != 0 ? wanted_id : TRY(impl.free_id(kind));
     mapped.serial = impl.control->next_serial.fetch_add_relaxed(1) + 1;
     header.id = mapped.id;
     header.serial = mapped.serial;

@@ -26,6 +26,9 @@ enum class Kind : std::uint32_t { kMap = 1, kProg = 2, kBtf = 3, kLink = 4, kPer
 const char* handle_name(
     Kind kind);  // "bpf-map", "bpf-prog", "btf", "bpf-link": bpftool tells objects apart by it
 
+// The id of the BTF of the machine's kernel, which nobody else's gets.
+inline constexpr std::uint32_t kKernelBtfId = 1;
+
 // Where an object's files are, or one of them, below the runtime's directory.
 std::string object_path(Kind kind, std::uint32_t id, const char* file = nullptr);
 
@@ -179,8 +182,9 @@ class Runtime {
     View* view;
   };
   // The commit point of creation. Edges are counted with it: their targets must be alive (they are, if the
-  // caller has an fd of each, and ENOENT otherwise).
-  Result<Published> publish(Draft draft, std::span<const Edge> edges, shm::Access access);
+  // caller has an fd of each, and ENOENT otherwise). `id` 0: the next one; EEXIST: it is taken.
+  Result<Published> publish(Draft draft, std::span<const Edge> edges, shm::Access access,
+                            std::uint32_t id = 0);
 
   // --- finding objects. Call these inside a CallEpoch.
   // EBADF: not open; EINVAL: not an object of this runtime, or of another kind.

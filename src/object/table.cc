@@ -106,12 +106,13 @@ Result<std::uint32_t> Runtime::Impl::free_entry() {
   return end;
 }
 
-// As idr_alloc_cyclic(…, 1, INT_MAX): the next one that is free, from 1 again after the last.
+// As idr_alloc_cyclic(…, 1, INT_MAX): the next one that is free, from the first again after the last.
 Result<std::uint32_t> Runtime::Impl::free_id(Kind kind) {
   constexpr std::uint32_t kLast = INT_MAX - 1;
+  const std::uint32_t first = kind == Kind::kBtf ? kKernelBtfId + 1 : 1;
   std::uint32_t id = control->next_id[number(kind)].load_relaxed();
   for (std::uint32_t tries = 0; tries <= kMaxObjects; ++tries, ++id) {
-    if (id == 0 || id > kLast) id = 1;
+    if (id < first || id > kLast) id = first;
     if (find(kind, id)) continue;
     control->next_id[number(kind)].store_relaxed(id + 1);
     return id;

@@ -4,6 +4,7 @@
 #include "map/sha256.h"
 #include "syscall/call.h"
 #include "verifier/program.h"
+#include "vm/prepare.h"
 
 namespace portolan::syscall {
 namespace {
@@ -61,20 +62,29 @@ Result<long> map_info(const Call& call, const map::Map& map) {
   return info_out(call, info);
 }
 
+// The kernel's own BTF has a name; the others get an empty one where there is room. ENOSPC: it was cut off.
+Result<void> name_out(const Call& call, std::string_view name, abi::BtfInfo& info) {
+  if ((info.name == 0) != (info.name_len == 0)) return fail(EINVAL);
+  const std::uint32_t room = info.name_len;
+  info.name_len = static_cast<std::uint32_t>(name.size());
+  if (room == 0) return {};
+  const char end = '\0';
+  const std::size_t length = std::min<std::size_t>(name.size(), room - 1);
+  TRY(call.caller.copy_out(info.name, name.data(), length));
+  TRY(call.caller.copy_out(info.name + length, &end, 1));
+  if (length < name.size()) return fail(ENOSPC);
+  return {};
+}
+
 Result<long> btf_info(const Call& call, const map::BtfObject& btf) {
   auto info = TRY(info_in<abi::BtfInfo>(call));
   const auto size = static_cast<std::uint32_t>(btf.blob().size());
   info.id = btf.id();
   TRY(call.caller.copy_out(info.btf, btf.blob().data(), std::min(size, info.btf_size)));
   info.btf_size = size;
-  info.kernel_btf = 0;
-  // A name is for the kernel's own; the others get an empty one where there is room.
-  if ((info.name == 0) != (info.name_len == 0)) return fail(EINVAL);
-  if (info.name_len != 0) {
-    const char none = '\0';
-    TRY(call.caller.copy_out(info.name, &none, 1));
-  }
-  info.name_len = 0;
+  const std::string_view name = btf.id() == object::kKernelBtfId ? "vmlinux" : "";
+  info.kernel_btf = name.empty() ? 0 : 1;
+  TRY(name_out(call, name, info));
   return info_out(call, info);
 }
 
@@ -87,6 +97,33 @@ Result<void> row_out(const Call& call, std::span<const T> row, std::uint64_t to,
   *count = there;
   if (room == 0) return {};
   return call.caller.copy_out(to, row.data(), room / unit * sizeof(T) + room % unit);
+}
+
+// Of the machine code that this process runs for the program; it may have to make it. Nothing: it is
+// interpreted.
+Result<void> code_info(const Call& call, verifier::Program& program, abi::ProgInfo& info) {
+  const Result<const vm::Executable*> executable = vm::executable_of(program);
+  const jit::Code* const code = executable ? (*executable)->native() : nullptr;
+  std::vector<std::uint64_t> functions, lines;
+  std::vector<std::uint32_t> lengths;
+  std::span<const std::uint8_t> bytes;
+  if (code != nullptr) {
+    bytes = code->bytes();
+    const std::vector<std::uint32_t>& starts = code->starts();
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+      functions.push_back(reinterpret_cast<std::uintptr_t>(code->function(i)));
+      const std::size_t end = i + 1 < starts.size() ? starts[i + 1] : bytes.size();
+      lengths.push_back(static_cast<std::uint32_t>(end - starts[i]));
+    }
+    for (const abi::LineInfo& line : program.line_info())
+      if (line.insn_off < code->places().size())  // outside data says where
+        lines.push_back(reinterpret_cast<std::uintptr_t>(bytes.data() + code->places()[line.insn_off]));
+  }
+  TRY(row_out(call, bytes, info.jited_prog_insns, &info.jited_prog_len));
+  TRY(row_out(call, std::span<const std::uint64_t>(functions), info.jited_ksyms, &info.nr_jited_ksyms));
+  TRY(row_out(call, std::span<const std::uint32_t>(lengths), info.jited_func_lens, &info.nr_jited_func_lens));
+  info.jited_line_info_rec_size = sizeof(std::uint64_t);
+  return row_out(call, std::span<const std::uint64_t>(lines), info.jited_line_info, &info.nr_jited_line_info);
 }
 
 Result<long> prog_info(const Call& call, verifier::Program& program) {
@@ -110,14 +147,14 @@ Result<long> prog_info(const Call& call, verifier::Program& program) {
   info.recursion_misses = 0;
   constexpr std::uint32_t insn_bytes = sizeof(abi::Insn);
   TRY(row_out(call, program.shown_insns(), info.xlated_prog_insns, &info.xlated_prog_len, insn_bytes));
-  info.jited_prog_len = info.nr_jited_ksyms = info.nr_jited_func_lens = info.nr_jited_line_info = 0;
+  TRY(code_info(call, program, info));
   info.btf_id = attributes.btf_id;
-  info.attach_btf_id = info.attach_btf_obj_id = 0;
+  info.attach_btf_id = attributes.attach_btf_id;
+  info.attach_btf_obj_id = attributes.attach_btf_id == 0 ? 0 : object::kKernelBtfId;
   info.func_info_rec_size = sizeof(abi::FuncInfo);
   TRY(row_out(call, program.func_info(), info.func_info, &info.nr_func_info));
   info.line_info_rec_size = sizeof(abi::LineInfo);
   TRY(row_out(call, program.line_info(), info.line_info, &info.nr_line_info));
-  info.jited_line_info_rec_size = sizeof(std::uint64_t);
   TRY(row_out(call, program.tags(), info.prog_tags, &info.nr_prog_tags));
   return info_out(call, info);
 }

@@ -2,6 +2,7 @@
 #include "abi/prog_flags.h"
 #include "abi/prog_type.h"
 #include "base/clock.h"
+#include "map/kernel_btf.h"
 #include "syscall/program_source.h"
 #include "syscall/user_log.h"
 #include "verifier/program.h"
@@ -46,15 +47,48 @@ bool may_attach(abi::ProgType type, std::uint32_t attach_type) {
     case kNetfilter:
       return is_one_of({A::kNetfilter});
     case kSyscall:
-      return attach_type == 0;
-    case kTracing:  // these four name what they attach to by BTF, of which the kernel's is not here
-    case kStructOps:
     case kExt:
-    case kLsm:
-      return false;
+      return attach_type == 0;
     default:
       return true;
   }
+}
+
+// What 0 stands for, where it is older than the field.
+std::uint32_t fixed_attach_type(abi::ProgType type, std::uint32_t attach_type) {
+  if (attach_type != 0) return attach_type;
+  if (type == abi::ProgType::kCgroupSock)
+    return static_cast<std::uint32_t>(abi::AttachType::kCgroupInetSockCreate);
+  if (type == abi::ProgType::kSkReuseport)
+    return static_cast<std::uint32_t>(abi::AttachType::kSkReuseportSelect);
+  return 0;
+}
+
+bool attaches_by_btf(abi::ProgType type) {
+  using enum abi::ProgType;
+  return type == kTracing || type == kLsm || type == kStructOps || type == kExt;
+}
+
+// Of what prog_types.def says that nothing of it loads, struct_ops and ext say more than that in the log.
+bool is_known_type(std::uint32_t type) {
+  return type != 0 && type < abi::kProgTypeEnd &&
+         type != static_cast<std::uint32_t>(abi::ProgType::kLircMode2);
+}
+
+// EINVAL, EBADF; kEnotsupp: a BTF that is not the kernel's. To programs nothing is attached yet.
+Result<void> check_attach_target(const Call& call) {
+  const abi::ProgLoadAttr& attr = call.attr.prog_load;
+  if (attr.attach_prog_fd != 0) {
+    const int fd = TRY(call.caller.resolve_fd(static_cast<int>(attr.attach_prog_fd)));
+    const auto target = call.runtime.target_of_any_fd(fd);
+    if (!target || target->view->kind() != object::Kind::kBtf) return fail(EINVAL);
+    if (target->view->id() != object::kKernelBtfId) return fail(kEnotsupp);
+    if (attr.attach_btf_id == 0) return fail(EINVAL);
+  }
+  if (attr.attach_btf_id == 0) return {};
+  if (attr.attach_btf_id > abi::btf::kMaxType || !map::has_kernel_btf()) return fail(EINVAL);
+  if (!attaches_by_btf(static_cast<abi::ProgType>(attr.prog_type))) return fail(EINVAL);
+  return {};
 }
 
 bool is_gpl_compatible(std::string_view license) {
@@ -119,16 +153,17 @@ Result<long> prog_load(const Call& call) {
     return fail(EINVAL);  // nothing is a token
   }
   if (attr.insn_cnt == 0 || attr.insn_cnt > abi::kMaxInsns) return fail(E2BIG);
-  if (attr.attach_prog_fd != 0 || attr.attach_btf_id != 0) return fail(EINVAL);
+  TRY(check_attach_target(call));
   if (!may_attach(static_cast<abi::ProgType>(attr.prog_type), attr.expected_attach_type)) return fail(EINVAL);
   verifier::UnverifiedProgram program;
   program.insns = TRY(copy_insns(call));
   const std::string license = TRY(copy_license(call));
   if (attr.signature != 0) return fail(EINVAL);     // there are no keyrings
   if (attr.prog_ifindex != 0) return fail(EINVAL);  // there is no device to offload to
-  if (attr.prog_type == 0 || attr.prog_type >= abi::kProgTypeEnd) return fail(EINVAL);
+  if (!is_known_type(attr.prog_type)) return fail(EINVAL);
   program.type = static_cast<abi::ProgType>(attr.prog_type);
-  program.expected_attach_type = attr.expected_attach_type;
+  program.expected_attach_type = fixed_attach_type(program.type, attr.expected_attach_type);
+  program.attach_btf_id = attr.attach_btf_id;
   program.flags = attr.prog_flags;
   program.gpl_compatible = is_gpl_compatible(license);
   program.possible_cpus = call.runtime.possible_cpus();

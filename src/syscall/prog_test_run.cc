@@ -12,6 +12,8 @@ namespace {
 // One that the shim has put off until this call is over.
 bool signal_is_pending() { return sync::this_thread_epoch->signals_put_off.load_relaxed() != 0; }
 
+Result<long> not_run(const TestRun&) { return fail(kEnotsupp); }
+
 }  // namespace
 
 Result<long> prog_test_run(const Call& call) {
@@ -21,29 +23,21 @@ Result<long> prog_test_run(const Call& call) {
   const object::Target target = TRY(call.target(attr.prog_fd, object::Kind::kProg));
   auto& program = static_cast<verifier::Program&>(*target.view);
   const TestRun test(call, program);
-  using enum abi::ProgType;
   switch (static_cast<abi::ProgType>(program.attributes().type)) {
-    case kXdp:
-      return test_run_xdp(test);
-    case kSocketFilter:
-    case kSchedCls:
-    case kSchedAct:
-    case kCgroupSkb:
-    case kLwtIn:
-    case kLwtOut:
-    case kLwtXmit:
-    case kLwtSeg6local:
-      return test_run_skb(test);
-    case kSyscall:
-      return test_run_syscall(test);
-    case kRawTracepoint:
-      return test_run_raw_tracepoint(test);
-    default:
-      return fail(kEnotsupp);
+#define PROG_TYPE(name, type, major, minor, test_run, note) \
+  case abi::ProgType::type:                                 \
+    return test_run(test);
+#define PROG_TYPE_NOT_HERE(name, type, major, minor, note) case abi::ProgType::type:
+#include "syscall/prog_types.def"
+#undef PROG_TYPE
+#undef PROG_TYPE_NOT_HERE
+    case abi::ProgType::kUnspec:
+      break;
   }
+  return fail(EINVAL);  // what another process wrote into the region
 }
 
-Result<TestRun::Outcome> TestRun::run(void* context) const {
+Result<TestRun::Outcome> TestRun::run(void* context, void (*reset)(void*)) const {
   const bool counts = statistics_are_on(call.runtime);
   ProgramSystem system(call.runtime, call.caller);
   const vm::Executable* executable = TRY(vm::executable_of(program));
@@ -53,6 +47,7 @@ Result<TestRun::Outcome> TestRun::run(void* context) const {
   const std::uint64_t begin = monotonic_ns();
   for (std::uint32_t i = 0; i < repeat; ++i) {
     if (i != 0 && signal_is_pending()) return fail(EINTR);
+    if (reset != nullptr) reset(context);
     result = runner.run(*executable, program.id(), context);
   }
   const std::uint64_t spent = monotonic_ns() - begin;

@@ -56,8 +56,9 @@ class TestRun {
     std::uint32_t result;       // of the last run
     std::uint32_t duration_ns;  // of one run, on average
   };
-  // attr.repeat times on the same context, whatever the runs before have made of it; 0 is once.
-  Result<Outcome> run(void* context) const;
+  // attr.repeat times on the same context, whatever the runs before have made of it, unless `reset` is called
+  // with it before each; 0 is once.
+  Result<Outcome> run(void* context, void (*reset)(void*) = nullptr) const;
   // Once; for types that are not repeated and not timed.
   Result<std::uint32_t> run_once(void* context) const;
   // The packet and the outcome. ENOSPC as above; without a size the caller's room is taken to be enough.
@@ -72,5 +73,8 @@ Result<long> test_run_xdp(const TestRun& test);
 Result<long> test_run_skb(const TestRun& test);
 Result<long> test_run_syscall(const TestRun& test);
 Result<long> test_run_raw_tracepoint(const TestRun& test);
+Result<long> test_run_flow_dissector(const TestRun& test);
+Result<long> test_run_sk_lookup(const TestRun& test);
+Result<long> test_run_tracing(const TestRun& test);
 
 }  // namespace portolan::syscall

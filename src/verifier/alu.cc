@@ -55,6 +55,8 @@ bool may_move(const RegState& reg) {
     case RegType::kPacket:
     case RegType::kMem:
     case RegType::kCtx:
+    case RegType::kTracepointBuffer:
+    case RegType::kKernelObject:
       return true;
     default:
       return false;
@@ -211,7 +213,8 @@ Result<void> Walk::pointer_arithmetic(const abi::Insn& insn, Alu op, RegState po
     return refuse(EACCES, "R{} pointer arithmetic on {} prohibited, null-check it first", to,
                   type_text(pointer));
   const bool adds_nothing = op == Alu::kAdd && by.is_constant() && by.value() == 0;
-  if (!may_move(pointer) && !(pointer.type == RegType::kMap && adds_nothing))
+  const bool moves_fixed = pointer.type == RegType::kFlowKeys && by.is_constant();
+  if (!may_move(pointer) && !moves_fixed && !(pointer.type == RegType::kMap && adds_nothing))
     return refuse(EACCES, "R{} pointer arithmetic on {} prohibited", to, type_text(pointer));
   RegState offset_only = number;
   offset_only.type = pointer.type;

@@ -16,6 +16,7 @@ constexpr std::int32_t kMostPacketOffset = 0xffff;
 // Whether the pointer is certainly none to nothing.
 bool is_never_null(const RegState& reg) {
   if (reg.maybe_null) return false;
+  if (reg.type == RegType::kKernelObject) return reg.trust == Trust::kTrusted;
   return reg.type == RegType::kMapValue || reg.type == RegType::kMapKey || reg.type == RegType::kMem ||
          reg.type == RegType::kMap || reg.is_socket();
 }

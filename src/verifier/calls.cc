@@ -4,6 +4,7 @@
 
 #include "isa/insn.h"
 #include "verifier/helper_ids.h"
+#include "verifier/kernel_symbols.h"
 #include "verifier/map_helpers.h"
 #include "verifier/walk.h"
 
@@ -34,7 +35,8 @@ Result<Walk::Next> Walk::call(const abi::Insn& insn) {
       TRY(call_helper(insn));
       return Next::kFollow;
     case abi::PseudoCall::kKfunc:
-      return Next::kFollow;  // of number 0: see check_no_kfuncs
+      if (insn.imm == 0) return Next::kFollow;  // see check_no_kfuncs
+      return refuse(EINVAL, "kernel function {} is not supported", kernel_function_name(insn));
   }
   return refuse(EINVAL, "BPF_CALL uses reserved fields");
 }
@@ -44,7 +46,7 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
   const helper::Prototype* prototype = helper::find(id);
   if (prototype == nullptr) return refuse(EINVAL, "invalid func unknown#{}", insn.imm);
   const bool is_sleepable = (program_.flags & abi::prog_flag::kSleepable) != 0;
-  if (!helper::is_available(*prototype, program_.type, is_sleepable))
+  if (!helper::is_available(*prototype, program_.type, program_.expected_attach_type))
     return refuse(EINVAL, "program of this type cannot use helper {}#{}", prototype->name, id);
   if (prototype->gpl_only && !program_.gpl_compatible)
     return refuse(EINVAL, "cannot call GPL-restricted function from non-GPL compatible program");
@@ -52,6 +54,8 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
     return refuse(EINVAL, "helper call might sleep in a non-sleepable prog");
   if (prototype->function == nullptr)
     return refuse(EINVAL, "helper {}#{} is not supported: {}", prototype->name, id, prototype->note);
+  if (!helper::takes_context_of(*prototype, program_.type))
+    return refuse(EINVAL, "helper {}#{} is not supported in programs of this type", prototype->name, id);
 
   CallMeta meta;
   meta.prototype = prototype;
@@ -371,6 +375,12 @@ void Walk::set_result(const CallMeta& meta) {
       result.is_record = true;
       acquire(result);
       return;
+    case Ret::kTask: {
+      // Where the kernel's types cannot be known, nothing is known of the result.
+      const Result<RegState> task = kernel_object("task_struct");
+      result = task ? *task : RegState::unknown();
+      return;
+    }
     case Ret::kSocketOrNull:
       return set_socket(RegType::kSocket, meta);
     case Ret::kSockCommonOrNull:

@@ -4,8 +4,10 @@
 #include <climits>
 #include <cstddef>
 
+#include "abi/context.h"
 #include "helper/packet.h"
 #include "isa/insn.h"
+#include "verifier/context_fields.h"
 
 namespace portolan::verifier {
 namespace {
@@ -20,7 +22,15 @@ using isa::Size;
 using enum abi::ProgType;
 
 // --- struct __sk_buff
-enum SkbPrograms : unsigned { kFilter = 1, kTc = 2, kCgroup = 4, kLwt = 8 };
+enum SkbPrograms : unsigned {
+  kFilter = 1,
+  kTc = 2,
+  kCgroup = 4,
+  kLwt = 8,
+  kSk = 16,
+  kFlow = 32,
+  kMost = kFilter | kTc | kCgroup | kLwt | kSk
+};
 unsigned skb_programs(abi::ProgType type) {
   switch (type) {
     case kSocketFilter:
@@ -35,6 +45,10 @@ unsigned skb_programs(abi::ProgType type) {
     case kLwtXmit:
     case kLwtSeg6local:
       return kLwt;
+    case kSkSkb:
+      return kSk;
+    case kFlowDissector:
+      return kFlow;
     default:
       return 0;
   }
@@ -58,15 +72,18 @@ constexpr SkbField kSkbFields[] = {
   {offset, 8, offsetof(SkBuff, member), 8, readers, writers, ContextValue::kScalar, true},
 #define SKB_PACKET(offset, member, value, readers) \
   {offset, 4, offsetof(SkBuff, member), 0, readers, 0, ContextValue::value, true},
+#define SKB_POINTER(offset, member, value, readers) \
+  {offset, 8, offsetof(SkBuff, member), 0, readers, 0, ContextValue::value, true},
 #include "verifier/contexts.def"
 #undef SKB_FIELD
 #undef SKB_WHOLE
 #undef SKB_WIDE
 #undef SKB_PACKET
+#undef SKB_POINTER
 };
-constexpr std::int32_t kCb = 48, kCbEnd = 68;    // five words that belong to whoever has the packet
-constexpr std::int32_t kSk = 168, kSkBytes = 8;  // a socket: packets have none
-constexpr std::int32_t kTstampType = 180;        // one byte
+constexpr std::int32_t kCb = 48, kCbEnd = 68;            // five words that belong to whoever has the packet
+constexpr std::int32_t kSocket = 168, kSocketBytes = 8;  // packets have none
+constexpr std::int32_t kTstampType = 180;                // one byte
 constexpr std::int32_t kQueueMapping = 12;
 constexpr std::int32_t kNoQueue = 0xffff;
 
@@ -78,10 +95,13 @@ const SkbField* skb_field_at(std::int32_t offset) {
 }
 
 ContextAccess check_skb(unsigned programs, std::int32_t offset, std::uint32_t size, bool writes) {
-  if (offset >= kCb && offset < kCbEnd)
-    return {offset + static_cast<std::int32_t>(size) <= kCbEnd, ContextValue::kScalar, 0};
+  if (offset >= kCb && offset < kCbEnd) {
+    const bool is_mine = (programs & (writes ? kMost & ~kSk : kMost)) != 0;
+    return {is_mine && offset + static_cast<std::int32_t>(size) <= kCbEnd, ContextValue::kScalar, 0};
+  }
   if (offset == kTstampType) return {(programs & kTc) != 0 && size == 1 && !writes, ContextValue::kScalar, 0};
-  if (offset == kSk) return {size == kSkBytes && !writes, ContextValue::kSockCommonOrNull, 0};
+  if (offset == kSocket)
+    return {(programs & kMost) != 0 && size == kSocketBytes && !writes, ContextValue::kSockCommonOrNull, 0};
   const SkbField* field = skb_field_at(offset);
   if (field == nullptr || ((writes ? field->writers : field->readers) & programs) == 0) return {};
   const bool is_whole = size == field->bytes && offset == field->offset;
@@ -110,7 +130,7 @@ std::vector<abi::Insn> convert_skb(const abi::Insn& insn) {
   };
   if (insn.off >= kCb && insn.off < kCbEnd)
     return {moved(size, offsetof(SkBuff, cb) + static_cast<std::size_t>(insn.off - kCb))};
-  if (insn.off == kSk) return {{0xb7, insn.dst(), 0, 0}};
+  if (insn.off == kSocket) return {{0xb7, insn.dst(), 0, 0}};
   if (insn.off == kTstampType) return {moved(1, offsetof(SkBuff, tstamp_type))};
   const SkbField& field = *skb_field_at(insn.off);
   if (isa::class_of(insn) != Class::kLdx) {
@@ -184,7 +204,28 @@ std::vector<abi::Insn> convert_xdp(const abi::Insn& insn) {
   }
 }
 
-constexpr std::uint32_t kTracepointArguments = 12;
+// --- contexts that are words
+constexpr std::uint32_t kRawArguments = 12;
+constexpr std::uint32_t kMostTracepointBytes = 8192;  // PERF_MAX_TRACE_SIZE
+
+ContextAccess check_words(abi::ProgType type, std::int32_t offset, std::uint32_t size, bool writes) {
+  const auto at = static_cast<std::uint32_t>(offset);
+  switch (type) {
+    case kSyscall:
+      return {at < most_context_bytes(type), ContextValue::kScalar, 0};
+    case kRawTracepointWritable:
+      if (at == 0) return {size == 8 && !writes, ContextValue::kTracepointBuffer, 0};
+      [[fallthrough]];
+    case kRawTracepoint:
+      return {at < most_context_bytes(type) && !writes, ContextValue::kScalar, 0};
+    case kKprobe:
+      return {at < most_context_bytes(type) && !writes, ContextValue::kScalar, 0};
+    case kTracepoint:  // its first word belongs to the kernel
+      return {at >= 8 && at < most_context_bytes(type) && !writes, ContextValue::kScalar, 0};
+    default:
+      return {};
+  }
+}
 
 }  // namespace
 
@@ -194,10 +235,8 @@ ContextAccess check_context_access(abi::ProgType type, std::uint32_t expected_at
   if (const unsigned programs = skb_programs(type); programs != 0)
     return check_skb(programs, offset, size, writes);
   if (type == kXdp) return check_xdp(expected_attach_type, offset, size, writes);
-  const bool is_inside = static_cast<std::uint32_t>(offset) < most_context_bytes(type);
-  if (type == kSyscall) return {is_inside, ContextValue::kScalar, 0};
-  if (type == kRawTracepoint) return {is_inside && !writes, ContextValue::kScalar, 0};
-  return {};
+  if (has_plain_context(type)) return check_plain_context(type, expected_attach_type, offset, size, writes);
+  return check_words(type, offset, size, writes);
 }
 
 bool has_converted_context(abi::ProgType type) { return type == kXdp || skb_programs(type) != 0; }
@@ -228,15 +267,32 @@ ReturnRange return_range(abi::ProgType type, std::uint32_t expected_attach_type)
     case kSkLookup:
     case kNetfilter:
       return {0, 1, false};
+    case kKprobe:
+      if (attaches(A::kTraceKprobeSession) || attaches(A::kTraceUprobeSession)) return {0, 1, false};
+      return {INT_MIN, INT_MAX, true};
+    case kTracing:
+      if (attaches(A::kTraceFentry) || attaches(A::kTraceFexit)) return {0, 0, false};
+      if (attaches(A::kTraceIter)) return {0, 1, false};
+      return {INT_MIN, INT_MAX, true};
     default:
       return {INT_MIN, INT_MAX, true};
   }
 }
 
 std::uint32_t most_context_bytes(abi::ProgType type) {
-  if (type == kSyscall) return USHRT_MAX;
-  if (type == kRawTracepoint) return kTracepointArguments * 8;
-  return 0;
+  switch (type) {
+    case kSyscall:
+      return USHRT_MAX;
+    case kRawTracepoint:
+    case kRawTracepointWritable:
+      return kRawArguments * 8;
+    case kKprobe:
+      return abi::kPtRegsBytes;
+    case kTracepoint:
+      return kMostTracepointBytes;
+    default:
+      return 0;
+  }
 }
 
 bool may_read_packet(abi::ProgType type) {
@@ -245,7 +301,7 @@ bool may_read_packet(abi::ProgType type) {
 }
 bool may_write_packet(abi::ProgType type) {
   return type == kSchedCls || type == kSchedAct || type == kXdp || type == kLwtXmit || type == kSkSkb ||
-         type == kSkMsg;
+         type == kSkMsg || type == kCgroupSockopt;
 }
 
 }  // namespace portolan::verifier

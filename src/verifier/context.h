@@ -11,7 +11,19 @@
 namespace portolan::verifier {
 
 // What a load from the context puts into the register.
-enum class ContextValue : std::uint8_t { kScalar, kPacket, kPacketMeta, kPacketEnd, kSockCommonOrNull };
+enum class ContextValue : std::uint8_t {
+  kScalar,
+  kPacket,
+  kPacketMeta,
+  kPacketEnd,
+  kFlowKeys,
+  kTracepointBuffer,
+  kSkBuff,     // the kernel's struct sk_buff
+  kHookState,  // the kernel's struct nf_hook_state
+  kSocket,     // struct bpf_sock, and what may be one
+  kSocketOrNull,
+  kSockCommonOrNull,
+};
 
 struct ContextAccess {
   bool allowed = false;
@@ -41,8 +53,7 @@ struct ReturnRange {
 };
 ReturnRange return_range(abi::ProgType type, std::uint32_t expected_attach_type);
 
-// Bytes of context that a program of a type without conversion may touch at most (U16_MAX for syscall,
-// 12 * 8 for raw tracepoints).
+// Bytes of context that a program may touch at most, of types whose context is words; 0: of the others.
 std::uint32_t most_context_bytes(abi::ProgType type);
 
 // Whether such a program may write its packet through pointers (may_access_direct_pkt_data), and read it.

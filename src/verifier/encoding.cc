@@ -27,11 +27,6 @@ class Encoding {
       return reserved("BPF_LDX");
     if (isa::is_wide(insn_)) return load_immediate(next);
     if (!isa::is_valid_opcode(insn_.code)) return unknown();
-    // Of number 0, left by libbpf where there is none: those that no path comes to do no harm.
-    const bool calls_kfunc =
-        insn_.code == isa::kCallCode && insn_.src() == static_cast<std::uint8_t>(abi::PseudoCall::kKfunc);
-    if (calls_kfunc && (insn_.imm != 0 || insn_.off != 0))
-      return refuse(log_, EINVAL, "functions of the kernel are not supported: #{}", insn_.imm);
     return {};
   }
   // Whether the fields that it does not use are zero.
@@ -77,8 +72,6 @@ class Encoding {
     const bool has_no_offset = pseudo == abi::PseudoLoad::kMapFd || pseudo == abi::PseudoLoad::kMapIdx;
     if (pseudo > abi::PseudoLoad::kMapIdxValue || (has_no_offset && next->imm != 0))
       return refuse(log_, EINVAL, "unrecognized bpf_ld_imm64 insn");
-    if (pseudo == abi::PseudoLoad::kBtfId)
-      return refuse(log_, EINVAL, "variables of the kernel are not supported");
     return {};
   }
   Result<void> load_packet() const {
@@ -154,7 +147,9 @@ class Encoding {
     switch (isa::jump_of(insn_)) {
       case Jump::kCall:
         if (is_narrow || by_register) return unknown();
-        if (insn_.off != 0 || insn_.dst() != 0 || insn_.src() > 2) return reserved("BPF_CALL");
+        if (insn_.dst() != 0 || insn_.src() > 2) return reserved("BPF_CALL");
+        if (insn_.off != 0 && static_cast<abi::PseudoCall>(insn_.src()) != abi::PseudoCall::kKfunc)
+          return reserved("BPF_CALL");
         return {};
       case Jump::kExit:
         if (is_narrow || by_register) return unknown();

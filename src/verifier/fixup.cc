@@ -76,7 +76,7 @@ Result<void> expand(Draft& draft, abi::ProgType type) {
     const abi::Insn& insn = draft.insns[at];
     const RegType through = draft.facts[at].through;
     if (through != RegType::kNotInit && through != RegType::kCtx) {
-      // There are no sockets: no path comes here with one.
+      // There are no sockets: nothing is read where one would be.
       out.push_back({0xb7, insn.dst(), 0, 0});
     } else if (converts && through == RegType::kCtx) {
       const std::vector<abi::Insn> converted = convert_context_access(type, insn);

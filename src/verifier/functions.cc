@@ -14,24 +14,42 @@ namespace {
 // Types by which a global function says that it takes the context.
 bool is_context_struct(const btf::Btf& btf, const btf::Type& type, abi::ProgType program) {
   const std::string_view name = btf.name(type);
+  if (name.empty()) return false;
+  struct Row {
+    abi::ProgType program;
+    std::string_view name;
+  };
   using enum abi::ProgType;
-  switch (program) {
-    case kXdp:
-      return name == "xdp_md";
-    case kSocketFilter:
-    case kSchedCls:
-    case kSchedAct:
-    case kCgroupSkb:
-    case kLwtIn:
-    case kLwtOut:
-    case kLwtXmit:
-    case kLwtSeg6local:
-      return name == "__sk_buff";
-    case kRawTracepoint:
-      return name == "bpf_raw_tracepoint_args";
-    default:
-      return false;
-  }
+  static constexpr Row kRows[] = {
+      {kSocketFilter, "__sk_buff"},
+      {kKprobe, "pt_regs"},
+      {kKprobe, "user_pt_regs"},
+      {kSchedCls, "__sk_buff"},
+      {kSchedAct, "__sk_buff"},
+      {kXdp, "xdp_md"},
+      {kPerfEvent, "bpf_perf_event_data"},
+      {kCgroupSkb, "__sk_buff"},
+      {kCgroupSock, "bpf_sock"},
+      {kLwtIn, "__sk_buff"},
+      {kLwtOut, "__sk_buff"},
+      {kLwtXmit, "__sk_buff"},
+      {kSockOps, "bpf_sock_ops"},
+      {kSkSkb, "__sk_buff"},
+      {kCgroupDevice, "bpf_cgroup_dev_ctx"},
+      {kSkMsg, "sk_msg_md"},
+      {kRawTracepoint, "bpf_raw_tracepoint_args"},
+      {kCgroupSockAddr, "bpf_sock_addr"},
+      {kLwtSeg6local, "__sk_buff"},
+      {kSkReuseport, "sk_reuseport_md"},
+      {kFlowDissector, "__sk_buff"},
+      {kCgroupSysctl, "bpf_sysctl"},
+      {kRawTracepointWritable, "bpf_raw_tracepoint_args"},
+      {kCgroupSockopt, "bpf_sockopt"},
+      {kSkLookup, "bpf_sk_lookup"},
+      {kNetfilter, "bpf_nf_ctx"},
+  };
+  return std::any_of(std::begin(kRows), std::end(kRows),
+                     [&](const Row& row) { return row.program == program && row.name == name; });
 }
 
 enum class ArgumentKind : std::uint8_t { kNumber, kContext, kMemory, kUnknown };
@@ -324,7 +342,12 @@ Result<void> Walk::leave_program() {
                     name_of(result.type));
     return {};
   }
-  const ReturnRange range = return_range(program_.type, program_.expected_attach_type);
+  ReturnRange range = return_range(program_.type, program_.expected_attach_type);
+  if (program_.type == abi::ProgType::kLsm) {
+    const auto of_hook = lsm_return_range(program_, target_);
+    if (!of_hook) return {};
+    range = *of_hook;
+  }
   if (range.any) return {};
   if (!result.is_scalar())
     return refuse(EINVAL, "At program exit the register R0 is not a known value ({})", name_of(result.type));

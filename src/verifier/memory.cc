@@ -13,19 +13,6 @@ using isa::Mode;
 
 constexpr std::uint64_t kMostVariable = std::uint64_t{1} << 29;
 
-// A number of so many bytes, as a register holds it.
-RegState number_of(std::uint32_t size, bool is_signed) {
-  RegState reg = RegState::unknown();
-  if (is_signed) {
-    Bounds any;
-    sign_extend(reg.bounds, any, size * 8, true);
-  } else if (size < 8) {
-    reg.bounds.bits = Tnum::unknown().low(size);
-    reg.bounds.sync();
-  }
-  return reg;
-}
-
 // As the kernel names fields that programs must not touch.
 const char* name_of(map::FieldKind kind) {
   switch (kind) {
@@ -58,6 +45,18 @@ const char* name_of(map::FieldKind kind) {
 }
 
 }  // namespace
+
+RegState Walk::number_of(std::uint32_t size, bool is_signed) {
+  RegState reg = RegState::unknown();
+  if (is_signed) {
+    Bounds any;
+    sign_extend(reg.bounds, any, size * 8, true);
+  } else if (size < 8) {
+    reg.bounds.bits = Tnum::unknown().low(size);
+    reg.bounds.sync();
+  }
+  return reg;
+}
 
 Result<void> Walk::check_fixed(const RegState& reg, unsigned number) {
   if (reg.off < 0)
@@ -145,11 +144,16 @@ Result<void> Walk::check_packet(unsigned number, const RegState& reg, std::int32
 Result<RegState> Walk::context_value(const RegState& reg, unsigned number, std::int32_t offset,
                                      std::uint32_t size, Access kind) {
   TRY(check_fixed(reg, number));
+  if (target_.types != nullptr) {
+    RegState value = TRY(attached_value(offset, size, kind));
+    touch_context(offset, size);
+    return value;
+  }
   const ContextAccess access = check_context_access(program_.type, program_.expected_attach_type, offset,
                                                     size, kind == Access::kWrite, program_.gpl_compatible);
   if (offset < 0 || !access.allowed)
     return refuse(EACCES, "invalid bpf_context access off={} size={}", offset, size);
-  facts_.max_context_offset = std::max(facts_.max_context_offset, static_cast<std::uint32_t>(offset) + size);
+  touch_context(offset, size);
   switch (access.value) {
     case ContextValue::kPacket:
       return RegState::pointer(RegType::kPacket);
@@ -157,8 +161,20 @@ Result<RegState> Walk::context_value(const RegState& reg, unsigned number, std::
       return RegState::pointer(RegType::kPacketMeta);
     case ContextValue::kPacketEnd:
       return RegState::pointer(RegType::kPacketEnd);
+    case ContextValue::kFlowKeys:
+      return RegState::pointer(RegType::kFlowKeys);
+    case ContextValue::kTracepointBuffer:
+      return RegState::pointer(RegType::kTracepointBuffer);
+    case ContextValue::kSkBuff:
+      return kernel_object("sk_buff");
+    case ContextValue::kHookState:
+      return kernel_object("nf_hook_state");
+    case ContextValue::kSocket:
+      return RegState::pointer(RegType::kSocket);
+    case ContextValue::kSocketOrNull:
     case ContextValue::kSockCommonOrNull: {
-      RegState sock = RegState::pointer(RegType::kSockCommon);
+      RegState sock = RegState::pointer(access.value == ContextValue::kSocketOrNull ? RegType::kSocket
+                                                                                    : RegType::kSockCommon);
       sock.maybe_null = true;
       sock.id = new_id();
       return sock;
@@ -278,6 +294,18 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       if (kind == Access::kWrite && !may_write_packet(program_.type))
         return refuse(EACCES, "cannot write into packet");
       TRY(check_packet(base, reg, offset, size, false));
+      break;
+    case RegType::kFlowKeys:
+      TRY(check_flow_keys(reg, offset, size));
+      break;
+    case RegType::kTracepointBuffer:
+      TRY(check_tracepoint_buffer(reg, base, offset, size));
+      facts.may_fault = true;
+      break;
+    case RegType::kKernelObject:
+      loaded = TRY(load_kernel_object(reg, base, offset, size, kind));
+      if (is_signed && loaded.is_scalar()) loaded = number_of(size, true);
+      facts.may_fault = true;
       break;
     default:
       return refuse(EACCES, "R{} invalid mem access '{}'", base, type_text(reg));

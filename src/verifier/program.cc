@@ -30,7 +30,7 @@ struct Program::Stored {
 
 namespace {
 
-constexpr std::uint64_t kProgramMagic = 0x32'4752'504c'5450ull;  // "PTLPRG2"
+constexpr std::uint64_t kProgramMagic = 0x33'4752'504c'5450ull;  // "PTLPRG3"
 constexpr std::uint32_t kMaxEdges = 1024;                        // maps, bound ones included, and BTF
 
 // Hands out the rows one after the other.
@@ -162,6 +162,7 @@ Result<VerifiedProgram> Program::verify_again() {
   UnverifiedProgram source;
   source.type = static_cast<abi::ProgType>(attributes_.type);
   source.expected_attach_type = attributes_.expected_attach_type;
+  source.attach_btf_id = attributes_.attach_btf_id;
   source.flags = attributes_.flags;
   source.gpl_compatible = attributes_.gpl_compatible != 0;
   source.name.assign(attributes_.name, ::strnlen(attributes_.name, sizeof attributes_.name));
@@ -204,6 +205,7 @@ Result<object::Draft> draft_program(object::Runtime& runtime, const VerifiedProg
   attributes.type = static_cast<std::uint32_t>(source.type);
   attributes.flags = source.flags;
   attributes.expected_attach_type = source.expected_attach_type;
+  attributes.attach_btf_id = source.attach_btf_id;
   attributes.gpl_compatible = source.gpl_compatible ? 1 : 0;
   attributes.verified_insns = program.verified_insns();
   attributes.max_context_offset = program.max_context_offset();

@@ -22,6 +22,8 @@ struct ProgramAttributes {
   std::uint64_t load_time_ns = 0;  // since boot
   std::uint32_t btf_id = 0;        // 0: none
   std::uint32_t max_context_offset = 0;
+  std::uint32_t attach_btf_id = 0;  // 0: none
+  std::uint32_t padding = 0;
   Tag tag = {};
   char name[abi::kObjNameLen] = {};
 };

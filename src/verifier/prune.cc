@@ -61,8 +61,8 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
       return old.off == now.off && old.bounds.includes(now.bounds) && ids.match(old.id, now.id);
     default:
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
-             old.frame == now.frame && old.bounds == now.bounds && ids.match(old.id, now.id) &&
-             ids.match(old.reference, now.reference);
+             old.trust == now.trust && old.frame == now.frame && old.bounds == now.bounds &&
+             ids.match(old.id, now.id) && ids.match(old.reference, now.reference);
   }
 }
 
@@ -171,6 +171,10 @@ Result<bool> Walk::was_seen() {
     return true;
   };
 
+  const bool is_forced = calls_back || may_go;
+  const std::uint32_t jumps = jumps_walked_ - jumps_at_checkpoint_,
+                      insns = insns_walked_ - insns_at_checkpoint_;
+  bool is_kept = is_forced || (jumps >= 2 && insns >= 8);
   auto& list = checkpoints_[at_];
   for (std::size_t i = 0; i < list.size(); ++i) {
     Checkpoint& old = *list[i];
@@ -189,14 +193,16 @@ Result<bool> Walk::was_seen() {
       if (is_same(old.state, state_, live_in(state_, state_.frames.size() - 1)))
         return refuse(EINVAL, "infinite loop detected at insn {}\ncur state:{}\nold state:{}", at_,
                       text_of(state_, {}), text_of(old.state, old.precise));
+      // The rounds of a loop differ: few of them are worth keeping.
+      if (!is_forced && jumps < 20 && insns < 100) is_kept = false;
     } else if (covers_now(old.state, old.read, {false, old.precise})) {
       ++old.hits;
       depend_on_what_mattered(old, false);
       return true;
     }
     // What never helps only costs time.
-    ++old.misses;
-    const std::uint32_t patience = old.branches != 0 ? 64 : 3;
+    if (is_kept) ++old.misses;
+    const std::uint32_t patience = is_forced && old.branches != 0 ? 64 : 3;
     if (old.misses > old.hits * patience + patience) {
       old.is_listed = false;
       if (old.branches != 0) retired_.emplace(&old, std::move(list[i]));
@@ -206,9 +212,7 @@ Result<bool> Walk::was_seen() {
     }
   }
 
-  const bool is_forced = calls_back || may_go;
-  if (!is_forced && (jumps_walked_ - jumps_at_checkpoint_ < 2 || insns_walked_ - insns_at_checkpoint_ < 8))
-    return false;
+  if (!is_kept) return false;
   jumps_at_checkpoint_ = jumps_walked_;
   insns_at_checkpoint_ = insns_walked_;
   auto checkpoint = std::make_unique<Checkpoint>();

@@ -39,6 +39,12 @@ const char* name_of(RegType type) {
       return "func";
     case RegType::kDynptr:
       return "dynptr_ptr";
+    case RegType::kFlowKeys:
+      return "flow_keys";
+    case RegType::kTracepointBuffer:
+      return "tp_buffer";
+    case RegType::kKernelObject:
+      return "ptr_";
   }
   return "";
 }
@@ -75,6 +81,11 @@ std::string to_text(const RegState& reg, std::size_t frame) {
 
 // With what the type's name does not say.
 std::string type_text(const RegState& reg) {
+  if (reg.type == RegType::kKernelObject) {
+    constexpr const char* kTrust[] = {"", "trusted_", "untrusted_", "user_", "percpu_"};
+    return fmt::format("{}{}{}", kTrust[static_cast<unsigned>(reg.trust)], name_of(reg.type),
+                       reg.maybe_null ? "or_null_" : "");
+  }
   const char* name = name_of(reg.type);
   if (reg.type == RegType::kMem && reg.is_record) name = "ringbuf_mem";
   if (reg.type == RegType::kMap && reg.maybe_null) name = "map_value";  // of a map that holds maps

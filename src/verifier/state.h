@@ -27,11 +27,18 @@ enum class RegType : std::uint8_t {
   kSockCommon,
   kSocket,
   kTcpSock,
-  kMem,     // mem_size bytes
-  kFunc,    // a function of the program, for callbacks
-  kDynptr,  // a dynptr that a callback was given; and what is known of one on the stack
+  kMem,               // mem_size bytes
+  kFunc,              // a function of the program, for callbacks
+  kDynptr,            // a dynptr that a callback was given; and what is known of one on the stack
+  kFlowKeys,          // struct bpf_flow_keys
+  kTracepointBuffer,  // what a writable raw tracepoint hands out
+  kKernelObject,      // a struct of the kernel's, by BTF
 };
 const char* name_of(RegType type);  // as the kernel's log has it
+
+// How far an object of the kernel is what its type says: it is there for as long as the program runs; or it
+// was reached by a pointer in another one; or only where the bytes may be something else.
+enum class Trust : std::uint8_t { kNone, kTrusted, kUntrusted, kUser, kPercpu };
 
 // A pointer into the packet was found to be at its end or beyond, or beyond it.
 inline constexpr std::int32_t kAtEnd = -1, kBeyondEnd = -2;
@@ -44,15 +51,17 @@ struct RegState {
   bool is_direct = false;     // a map value of which the program was given the address
   bool is_read_only = false;  // kMem
   bool is_record = false;     // kMem, that was reserved in a ring buffer
+  Trust trust{};              // kKernelObject
   bool is_sum = false;        // kScalar: the number that those of this id are, plus `off`
   std::uint8_t frame = 0;     // kStack: whose
   // kPacket…: bytes from the base (with its variable part) that are there; kAtEnd, kBeyondEnd: none are.
   std::int32_t range = 0;
   std::uint32_t id = 0;  // the same number, pointer-or-NULL, or variable part as other registers of this id
   std::int32_t off = 0;  // kScalar: see is_sum
-  std::uint32_t reference = 0;        // of what must be given back: Reference::id
-  std::uint32_t dynptr = 0;           // kMem: the id of the dynptr whose bytes these are
-  std::uint32_t mem_size = 0;         // kMem: bytes; kFunc: the subprogram; kDynptr: DynptrKind
+  std::uint32_t reference = 0;  // of what must be given back: Reference::id
+  std::uint32_t dynptr = 0;     // kMem: the id of the dynptr whose bytes these are
+  // kMem: bytes; kFunc: the subprogram; kDynptr: DynptrKind; kKernelObject: its type's id, 0 for just bytes
+  std::uint32_t mem_size = 0;
   const map::MapSpec* map = nullptr;  // kMap, kMapKey, kMapValue; by address, as inner maps have none yet
   Bounds bounds = Bounds::constant(0);
   Dependencies from;  // of numbers

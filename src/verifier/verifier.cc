@@ -6,23 +6,14 @@
 #include <chrono>
 #include <new>
 
+#include "verifier/attach_target.h"
 #include "verifier/encoding.h"
+#include "verifier/kernel_symbols.h"
 #include "verifier/map_references.h"
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
 namespace {
-
-Result<void> check_type(const UnverifiedProgram& program, btf::Log* log) {
-  const bool is_sleepable = (program.flags & abi::prog_flag::kSleepable) != 0;
-  if (program.type == abi::ProgType::kSyscall) {
-    if (!is_sleepable) return refuse(log, EINVAL, "Syscall programs can only be sleepable");
-  } else if (is_sleepable && program.type != abi::ProgType::kKprobe) {
-    return refuse(log, EINVAL,
-                  "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable");
-  }
-  return {};
-}
 
 std::vector<SubprogramShape> shapes_of(const Structure& structure) {
   std::vector<SubprogramShape> shapes;
@@ -70,12 +61,13 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
   Facts facts;
   facts.insns.resize(program.insns.size());
   TRY(resolve_maps(program, maps, facts, log));
+  TRY(resolve_kernel_symbols(program, log));
   program.sha256 = nullptr;  // it was for the maps, and may not live as long as the program
   TRY(check_flow(program, structure, log));
-  TRY(check_type(program, log));
+  const AttachTarget target = TRY(find_attach_target(program, log));
   find_live_registers(program, structure);
 
-  Walk walk(program, structure, facts, log);
+  Walk walk(program, target, structure, facts, log);
   Result<void> walked = walk_all(structure, walk, log);
   if (walked) walked = check_stack_depth(program, structure, log);
   if (walked) walked = check_no_kfuncs(program, facts, log);

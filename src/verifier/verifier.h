@@ -20,7 +20,8 @@ namespace portolan::verifier {
 struct UnverifiedProgram {
   abi::ProgType type{};
   std::uint32_t expected_attach_type = 0;
-  std::uint32_t flags = 0;  // abi::prog_flag
+  std::uint32_t attach_btf_id = 0;  // a type of the kernel's; 0: none
+  std::uint32_t flags = 0;          // abi::prog_flag
   bool gpl_compatible = false;
   std::string name;
   std::vector<abi::Insn> insns;

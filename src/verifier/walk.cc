@@ -10,8 +10,10 @@ using isa::Class;
 
 constexpr std::uint32_t kMostInsns = 1'000'000;
 
-Walk::Walk(const UnverifiedProgram& program, Structure& structure, Facts& facts, btf::Log* log)
+Walk::Walk(const UnverifiedProgram& program, const AttachTarget& target, Structure& structure, Facts& facts,
+           btf::Log* log)
     : program_(program),
+      target_(target),
       structure_(structure),
       facts_(facts),
       log_(log),

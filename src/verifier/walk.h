@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "helper/helper.h"
+#include "verifier/attach_target.h"
 #include "verifier/context.h"
 #include "verifier/facts.h"
 #include "verifier/refuse.h"
@@ -32,7 +33,8 @@ enum class Access : std::uint8_t { kRead, kWrite };
 
 class Walk {
  public:
-  Walk(const UnverifiedProgram& program, Structure& structure, Facts& facts, btf::Log* log);
+  Walk(const UnverifiedProgram& program, const AttachTarget& target, Structure& structure, Facts& facts,
+       btf::Log* log);
 
   // The main program with all that it calls, or a global function by itself. EINVAL, EACCES …: see verify().
   Result<void> run(std::uint32_t function);
@@ -130,9 +132,24 @@ class Walk {
   Result<void> check_fixed(const RegState& reg, unsigned number);
   Result<RegState> context_value(const RegState& reg, unsigned number, std::int32_t offset,
                                  std::uint32_t size, Access kind);
+  void touch_context(std::int32_t offset, std::uint32_t size) {
+    facts_.max_context_offset =
+        std::max(facts_.max_context_offset, static_cast<std::uint32_t>(offset) + size);
+  }
+  // A number of so many bytes, as a register holds it.
+  static RegState number_of(std::uint32_t size, bool is_signed);
   const ReadOnlyCopy* read_only_copy(const RegState& reg) const;
   const map::MapSpec* inner_map(const map::MapSpec& spec) const;
   Result<RegState> map_constant(const RegState& reg, std::int32_t offset, std::uint32_t size) const;
+
+  // --- kernel_objects.cc
+  Result<RegState> kernel_object(const char* struct_name);
+  Result<RegState> attached_value(std::int32_t offset, std::uint32_t size, Access kind);
+  Result<RegState> load_kernel_object(const RegState& reg, unsigned number, std::int32_t offset,
+                                      std::uint32_t size, Access kind);
+  Result<void> check_tracepoint_buffer(const RegState& reg, unsigned number, std::int32_t offset,
+                                       std::uint32_t size);
+  Result<void> check_flow_keys(const RegState& reg, std::int32_t offset, std::uint32_t size);
 
   // --- stack.cc
   Result<void> check_stack_bounds(unsigned number, const RegState& reg, std::int32_t offset,
@@ -196,6 +213,7 @@ class Walk {
   static constexpr std::size_t kMostPending = 8192;  // paths that are put off
 
   const UnverifiedProgram& program_;
+  const AttachTarget& target_;
   Structure& structure_;
   Facts& facts_;
   btf::Log* log_;
@@ -215,6 +233,7 @@ class Walk {
   std::unordered_map<const Checkpoint*, std::unique_ptr<Checkpoint>>
       retired_;  // not listed, but on unfinished paths
   std::vector<bool> called_;
+  std::vector<std::pair<std::string_view, std::uint32_t>> kernel_structs_;  // that were asked for by name
   std::uint32_t insns_walked_ = 0, jumps_walked_ = 0;
   std::uint32_t insns_at_checkpoint_ = 0, jumps_at_checkpoint_ = 0;
   std::uint32_t total_states_ = 0, peak_states_ = 0, states_now_ = 0, most_states_of_insn_ = 0;

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/fault_copy.h"
 #include "base/sys.h"
 #include "helper/packet.h"
@@ -163,6 +166,24 @@ TEST_P(Engines, a_callback_runs_one_frame_deeper_and_sees_its_callers_stack) {
   std::uint64_t sum = 40;
   EXPECT_EQ(program.call_back(function, reinterpret_cast<std::uintptr_t>(&sum), 2, 0, 0, 0), 1u);
   EXPECT_EQ(sum, 42u);
+}
+
+TEST_F(Interpreter, blinded_code_does_not_hold_the_constants_of_the_program) {
+  const std::array<std::uint8_t, 4> constant = {0x78, 0x56, 0x34, 0x12};
+  for (const std::uint64_t blinding : {0, 77}) {
+    auto made = Executable::for_test({abi::ProgType::kSyscall,
+                                      {set(0, 0x12345678), {0x07, regs(0), 0, 0x12345678}, kExit},
+                                      {},
+                                      {},
+                                      {},
+                                      {{0, 0, ""}}},
+                                     native_handlers());
+    ASSERT_TRUE(made && (*made)->compile(blinding));
+    const auto code = (*made)->native()->bytes();
+    EXPECT_EQ(std::ranges::search(code, constant).empty(), blinding != 0);
+    helper::Run state = new_run(nullptr);
+    EXPECT_EQ(jit::NativeRun(state).run(*(*made)->native()), 0x2468acf0u);
+  }
 }
 
 TEST_F(Interpreter, every_access_can_be_questioned) {

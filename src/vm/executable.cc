@@ -46,12 +46,12 @@ Result<std::unique_ptr<Executable>> Executable::for_test(Parts parts, const void
   return executable;
 }
 
-Result<void> Executable::compile() {
+Result<void> Executable::compile(std::uint64_t blinding) {
   std::vector<std::uint64_t> wide(parts_.insns.size());
   for (std::size_t at = 0; at < wide.size(); ++at)
     if (isa::is_wide(parts_.insns[at])) wide[at] = code_[at].wide;
-  native_ = TRY(jit::Code::create(
-      {parts_.insns, parts_.notes, parts_.subprograms, wide, parts_.maps, native_tail_call}));
+  native_ = TRY(jit::Code::create({parts_.type, parts_.insns, parts_.notes, parts_.subprograms, wide,
+                                   parts_.maps, native_tail_call, blinding}));
   return {};
 }
 

@@ -44,8 +44,8 @@ class Executable final : public verifier::Prepared {
   // `handlers`: of the interpreter that is to run it (interpreter.h).
   static Result<std::unique_ptr<Executable>> for_test(Parts parts, const void* const* handlers);
 
-  // Makes machine code of it: what jit::Code::create() says.
-  Result<void> compile();
+  // Makes machine code of it: what jit::Code::create() says. `blinding`: as jit::Source has it.
+  Result<void> compile(std::uint64_t blinding = 0);
   const jit::Code* native() const { return native_.get(); }  // nullptr: it is interpreted
 
   abi::ProgType type() const { return parts_.type; }

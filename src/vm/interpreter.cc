@@ -298,7 +298,7 @@ call_helper:
   NEXT;
 
 tail_call: {
-  const Executable* const next = tail_target(self->run_, r[2], static_cast<u32>(r[3]));
+  const Executable* const next = tail_target(self->run_, r[2], static_cast<u32>(r[3])).executable;
   if (next == nullptr) NEXT;
   if (self->depth_ == 1) {
     // Nothing is to come back to: the program is left for the other one.

@@ -8,7 +8,8 @@ namespace portolan::vm {
 // did not load it. What verify() says; EINVAL, ENOMEM. Call it inside a CallEpoch.
 Result<const Executable*> executable_of(verifier::Program& program);
 // Whether programs that are made ready become machine code, where that can be had: PORTOLAN_JIT=0 in the
-// environment says no.
+// environment says no. PORTOLAN_JIT_HARDEN=1: with constant blinding. PORTOLAN_PERF_MAP=1: perf(1) is told
+// its names.
 bool jit_is_on();
 void set_jit_for_test(bool on);
 // For the one that has just verified it, to be adopted. What Executable::create() says.

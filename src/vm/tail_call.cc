@@ -7,22 +7,27 @@
 
 namespace portolan::vm {
 
-const Executable* tail_target(helper::Run& run, std::uint64_t map, std::uint32_t index) {
-  if (run.tail_calls >= abi::kMaxTailCalls) return nullptr;
+TailTarget tail_target(helper::Run& run, std::uint64_t map, std::uint32_t index) {
+  if (run.tail_calls >= abi::kMaxTailCalls) return {};
   map::ProgramView* const view = reinterpret_cast<map::Map*>(map)->program_at(index);
-  if (view == nullptr) return nullptr;
+  if (view == nullptr) return {};
   const auto target = executable_of(static_cast<verifier::Program&>(*view));
   // The map's region is outside data: whatever it says, contexts must be of one kind.
-  if (!target || static_cast<std::uint32_t>((*target)->type()) != run.program_type) return nullptr;
+  if (!target || static_cast<std::uint32_t>((*target)->type()) != run.program_type) return {};
   ++run.tail_calls;
-  return *target;
+  return {view, *target};
 }
 
 jit::TailTarget native_tail_call(helper::Run& run, std::uint64_t context, std::uint64_t map,
                                  std::uint64_t index) {
-  const Executable* const target = tail_target(run, map, static_cast<std::uint32_t>(index));
+  const auto place = static_cast<std::uint32_t>(index);
+  const auto [view, target] = tail_target(run, map, place);
   if (target == nullptr) return {nullptr, 0};
-  if (target->native() != nullptr) return {target->native()->entry(), context};
+  if (target->native() != nullptr) {
+    const void* const code = target->native()->entry();
+    reinterpret_cast<map::Map*>(map)->note_code(place, *view, run.program_type, code);
+    return {code, context};
+  }
   map::ProgramInvoker* const caller = run.program;
   Execution<NativeMemory> execution(*target, run, {});
   const std::uint64_t result = execution.run_on(context);

@@ -31,5 +31,7 @@ Outcome run_random(Backend* kernel, Backend* portolan, const RunOptions& options
 
 // Whether programs of each type may touch the same parts of their contexts; how many accesses differ.
 std::size_t compare_contexts(Backend& kernel, Backend& portolan);
+// Whether they may call the same helpers; how many calls differ.
+std::size_t compare_helper_sets(Backend& kernel, Backend& portolan);
 
 }  // namespace portolan::conformance

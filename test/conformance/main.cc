@@ -22,7 +22,7 @@ struct CommandLine {
   std::string backend = "both";
   bool random = false;
   bool programs = false;
-  bool contexts = false;
+  bool contexts = false, helper_sets = false;
   VerdictRun verdicts{0, 0, false};
   bool tally = false;
 };
@@ -36,6 +36,7 @@ struct CommandLine {
              "  --ops N            operations for each seed (10000)\n"
              "  --programs         random sequences of helper calls, inside programs\n"
              "  --contexts         every access to the context of each type of program\n"
+             "  --helper-sets      every helper from each type of program\n"
              "  --verdicts N       N random programs, valid and nearly so, from the first of --seeds on\n"
              "  --verbose          with --verdicts: what only the kernel lets pass, too\n"
              "  --backend both|kernel|portolan (both)\n"
@@ -97,6 +98,8 @@ CommandLine parse(int argc, char** argv) {
       line.verdicts.verbose = true;
     } else if (option == "--contexts") {
       line.contexts = true;
+    } else if (option == "--helper-sets") {
+      line.helper_sets = true;
     } else if (option == "--tally") {
       line.tally = true;
     } else if (option == "--no-shrink") {
@@ -175,8 +178,9 @@ int main(int argc, char** argv) {
     fmt::print("nothing to compare with\n");
     return 0;
   }
-  if (line.contexts) {
-    if (kernel != nullptr) return compare_contexts(*kernel, *portolan) == 0 ? 0 : 1;
+  if (line.contexts || line.helper_sets) {
+    const auto compare = line.contexts ? compare_contexts : compare_helper_sets;
+    if (kernel != nullptr) return compare(*kernel, *portolan) == 0 ? 0 : 1;
     fmt::print("nothing to compare with\n");
     return 0;
   }

@@ -31,19 +31,36 @@ struct Trie {
           LpmTrie::format(*region, 0, shape);
           return *LpmTrie::attach(*region, 0);
         }()) {}
+  // What there is but for the crowd, which must be as it was.
   Model walk() const {
     Model all;
     Key at{}, next{};
     std::uint64_t value = 0;
+    std::uint32_t others = 0;
     const std::byte* from = nullptr;
     while (trie.next(from, reinterpret_cast<std::byte*>(&next)) && all.size() <= 10'000) {
       EXPECT_TRUE(trie.lookup(next.bytes(), &value));
-      EXPECT_TRUE(all.emplace(next, value).second);
+      if (next.data[0] == kCrowd)
+        EXPECT_EQ(value, ++others);
+      else
+        EXPECT_TRUE(all.emplace(next, value).second);
       at = next;
       from = at.bytes();
     }
+    EXPECT_EQ(others, crowd);
     return all;
   }
+  // Many more, elsewhere, so that the first bits have a table.
+  void add_crowd(const sync::Actor& actor, std::uint32_t count) {
+    for (std::uint64_t n = 0; n < count; ++n) {
+      const Key key{32, {kCrowd, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n), 0}};
+      const std::uint64_t value = n + 1;
+      ASSERT_TRUE(trie.update(actor, key.bytes(), &value, Insert::kNoExist));
+    }
+    crowd = count;
+  }
+  static constexpr std::uint8_t kCrowd = 100;
+  std::uint32_t crowd = 0;
   void expect_whole() const {
     shm::Findings findings;
     trie.check("trie", findings);
@@ -53,10 +70,10 @@ struct Trie {
 };
 
 #ifdef PORTOLAN_SEAMS  // presets debug and asan; elsewhere no kill can be planted
-constexpr std::uint32_t kMost = 12;
+constexpr std::uint32_t kMost = 14;
 const std::vector<Key> kStart = {{8, {10, 0, 0, 0}},  {16, {10, 1, 0, 0}},  {24, {10, 1, 2, 0}},
                                  {24, {10, 1, 3, 0}}, {32, {10, 1, 2, 77}}, {24, {192, 0, 2, 0}},
-                                 {9, {10, 0, 0, 0}}};
+                                 {9, {10, 0, 0, 0}},  {24, {200, 1, 0, 0}}, {9, {200, 0, 0, 0}}};
 
 struct Change {
   const char* name;
@@ -71,40 +88,48 @@ const Change kChanges[] = {
     {"erase_an_inner_one", {16, {10, 1, 0, 0}}, true},
     {"erase_a_leaf", {32, {10, 1, 2, 77}}, true},
     {"erase_one_beside_one", {24, {192, 0, 2, 0}}, true},
+    {"below_the_first_bits", {24, {10, 40, 1, 0}}, false},
+    {"at_the_end_of_the_first_bits", {12, {10, 0, 0, 0}}, false},
+    {"erase_all_below_the_first_bits", {24, {200, 1, 0, 0}}, true},
 };
+constexpr std::uint32_t kNoTable = 0, kTable = 8192;
 
-class TrieKilledAtEachStore : public testing::TestWithParam<std::size_t> {};
+class TrieKilledAtEachStore : public testing::TestWithParam<std::tuple<std::size_t, std::uint32_t>> {};
 
 TEST_P(TrieKilledAtEachStore, the_trie_is_whole_and_goes_on) {
-  const Change& change = kChanges[GetParam()];
+  const auto& [number, crowd] = GetParam();
+  const Change& change = kChanges[number];
+  stress::Roll roll;
+  const auto actor = roll.actor(0, 1, 1);
+  Trie test({4, 8, kMost + crowd});
+  test.add_crowd(actor, crowd);
+  Model before;
+  for (const Key& key : kStart) {
+    before[key] = key.length;
+    ASSERT_TRUE(test.trie.update(actor, key.bytes(), &before[key], Insert::kNoExist));
+  }
+  Model after = before;
+  change.erases ? (void)after.erase(change.key) : (void)(after[change.key] = 99);
+  const std::vector<std::byte> start(test.region->base(), test.region->base() + test.region->size());
   bool survived = false;
-  for (std::uint64_t seam = 1; !survived; ++seam) {
+  for (std::uint32_t seam = 1; !survived; ++seam) {
     SCOPED_TRACE(testing::Message() << change.name << ", killed at seam " << seam);
     ASSERT_LT(seam, 1000u);
-    stress::Roll roll;
-    Trie test({4, 8, kMost});
-    const auto actor = roll.actor(0, 1, 1);
-    Model before;
-    for (const Key& key : kStart) {
-      before[key] = key.length;
-      ASSERT_TRUE(test.trie.update(actor, key.bytes(), &before[key], Insert::kNoExist));
-    }
-    Model after = before;
-    change.erases ? (void)after.erase(change.key) : (void)(after[change.key] = 99);
+    std::memcpy(test.region->base(), start.data(), start.size());
     const pid_t child = ::fork();
     if (child == 0) {
       sync::kill_at_seam(seam);
       const std::uint64_t value = 99;
       if (change.erases)
-        (void)test.trie.erase(roll.actor(2, 1, 1), change.key.bytes());
+        (void)test.trie.erase(roll.actor(2, seam, 1), change.key.bytes());
       else
-        (void)test.trie.update(roll.actor(2, 1, 1), change.key.bytes(), &value, Insert::kAny);
+        (void)test.trie.update(roll.actor(2, seam, 1), change.key.bytes(), &value, Insert::kAny);
       ::_exit(0);
     }
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     survived = WIFEXITED(status);
-    roll.bury(2, 1);
+    roll.bury(2, seam);
     test.expect_whole();
     const Model seen = test.walk();
     EXPECT_TRUE(seen == before || seen == after);
@@ -126,8 +151,51 @@ TEST_P(TrieKilledAtEachStore, the_trie_is_whole_and_goes_on) {
     if (testing::Test::HasFailure()) break;
   }
 }
-INSTANTIATE_TEST_SUITE_P(LpmTrie, TrieKilledAtEachStore, testing::Range<std::size_t>(0, std::size(kChanges)),
-                         [](const auto& at) { return kChanges[at.param].name; });
+INSTANTIATE_TEST_SUITE_P(LpmTrie, TrieKilledAtEachStore,
+                         testing::Combine(testing::Range<std::size_t>(0, std::size(kChanges)),
+                                          testing::Values(kNoTable, kTable)),
+                         [](const auto& at) {
+                           return kChanges[std::get<0>(at.param)].name +
+                                  std::string(std::get<1>(at.param) == kTable ? "_with_a_table" : "");
+                         });
+
+// Too many stores to be killed before each of them.
+TEST(TrieKilled, while_the_first_bits_get_a_table) {
+  stress::Roll roll;
+  const auto actor = roll.actor(0, 1, 1);
+  Trie test({4, 8, kTable + 30});
+  test.add_crowd(actor, kTable - 1);
+  const std::vector<std::byte> start(test.region->base(), test.region->base() + test.region->size());
+  const Key last{24, {10, 1, 2, 0}};
+  bool survived = false;
+  std::uint32_t round = 0;
+  for (std::uint32_t seam = 1; !survived; seam += seam < 40 ? 1 : seam / 8) {
+    SCOPED_TRACE(testing::Message() << "killed at seam " << seam);
+    std::memcpy(test.region->base(), start.data(), start.size());
+    ++round;
+    const pid_t child = ::fork();
+    if (child == 0) {
+      sync::kill_at_seam(seam);
+      const std::uint64_t value = 99;
+      (void)test.trie.update(roll.actor(2, round, 1), last.bytes(), &value, Insert::kAny);
+      ::_exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    survived = WIFEXITED(status);
+    roll.bury(2, round);
+    const std::uint64_t value = 100;
+    const Key other{28, {10, 1, 2, 16}};
+    ASSERT_TRUE(test.trie.update(actor, other.bytes(), &value, Insert::kNoExist));
+    test.expect_whole();
+    const Model seen = test.walk();
+    EXPECT_EQ(seen.at(other), 100u);
+    EXPECT_EQ(seen.size(), seen.contains(last) ? 2u : 1u);
+    EXPECT_TRUE(seen.contains(last) || !survived);
+    if (testing::Test::HasFailure()) break;
+  }
+  EXPECT_GT(round, 60u);  // it got one
+}
 #endif
 
 // Each writer has prefixes of its own, below one that is never touched.

@@ -114,6 +114,35 @@ static void run_on_contexts(struct bpf_program* program) {
   }
 }
 
+static void run_on_lookups(struct bpf_program* program) {
+  static const unsigned ports[] = {22, 80, 443, 65535, 65536};
+  for (unsigned i = 0; i < 10; i++) {
+    struct bpf_sk_lookup context = {.family = i % 2 ? 10 : 2, .protocol = 6 + i, .local_port = ports[i / 2]},
+                         out;
+    context.remote_ip4 = 0x0a00000a + i;
+    context.remote_ip6[3] = 77 + i;
+    context.remote_port = (unsigned short)(0x1234 + i);
+    LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &context, .ctx_size_in = sizeof context,
+                .ctx_out = &out, .ctx_size_out = sizeof out, .repeat = (int)i);
+    run(program, "a lookup", &options);
+  }
+}
+
+static void run_on_flows(struct bpf_program* program) {
+  struct bpf_flow_keys keys = {.flags = 2}, out;
+  for (int i = 0; i < packet_count; i++) {
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packets[i].bytes, .data_size_in = packets[i].size);
+    if (i % 2) {
+      options.ctx_in = &keys;
+      options.ctx_size_in = sizeof keys;
+      options.ctx_out = &out;
+      options.ctx_size_out = sizeof out;
+      options.repeat = i;
+    }
+    run(program, packets[i].name, &options);
+  }
+}
+
 static int by_bytes(const void* a, const void* b, void* size) { return memcmp(a, b, *(size_t*)size); }
 
 static void print_map(struct bpf_map* map) {
@@ -171,6 +200,10 @@ static void run_object(const char* path) {
     const enum bpf_prog_type type = bpf_program__type(program);
     if (type == BPF_PROG_TYPE_SYSCALL || type == BPF_PROG_TYPE_RAW_TRACEPOINT)
       run_on_contexts(program);
+    else if (type == BPF_PROG_TYPE_SK_LOOKUP)
+      run_on_lookups(program);
+    else if (type == BPF_PROG_TYPE_FLOW_DISSECTOR)
+      run_on_flows(program);
     else
       run_on_packets(program);
   }

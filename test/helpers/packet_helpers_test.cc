@@ -283,7 +283,7 @@ TEST_P(SkbHelpers, of_the_network_stack) {
     std::vector<Call> calls;
     for (std::uint64_t n = 1 + dice.below(8); n-- > 0;) {
       Call call = skb_call(dice, packet);
-      while (!is_available(*find(call.helper), type, false)) call = skb_call(dice, packet);
+      while (!is_available(*find(call.helper), type, 0)) call = skb_call(dice, packet);
       calls.push_back(call);
       // When the kernel makes room at the head, it moves a transport header that nobody has set, and takes
       // that for the least length afterwards.

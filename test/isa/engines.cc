@@ -52,7 +52,8 @@ class Comparison {
     auto made = vm::Executable::for_test(
         {abi::ProgType::kSyscall, program.insns, program.notes, {}, {}, program.subprograms},
         vm::native_handlers());
-    if (!made || !(*made)->compile()) {
+    const bool is_blinded = random.one_in(4);
+    if (!made || !(*made)->compile(is_blinded ? seed | 1 : 0)) {
       fmt::print("seed {}: not compiled\n", seed);
       return false;
     }
@@ -63,7 +64,10 @@ class Comparison {
       vm::Execution<vm::NativeMemory>(**made, interpreted, {}).run();
       jit::NativeRun(native).run(*(*made)->native());
       if (expected == got) continue;
-      show(seed, "machine code does not do what the interpreter does", program, input, expected, got);
+      show(seed,
+           is_blinded ? "blinded code does not do what the interpreter does"
+                      : "machine code does not do what the interpreter does",
+           program, input, expected, got);
       return false;
     }
     return true;

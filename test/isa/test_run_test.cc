@@ -409,16 +409,145 @@ TEST_F(TestRunOnBoth, raw_tracepoint_programs) {
   compare(ProgType::kRawTracepoint, {{0x85, 0, 0, 8}, kExit}, on_cpus);
 }
 
+TEST_F(TestRunOnBoth, programs_that_choose_a_socket) {
+  constexpr auto kAttach = static_cast<std::uint32_t>(abi::AttachType::kSkLookup);
+  abi::SkLookup context{};
+  context.family = 2;
+  context.protocol = 0x1'0006;
+  context.remote_ip4 = 0x0100'007f;
+  context.local_ip4 = 0x0200'007f;
+  context.remote_ip6[1] = 7;
+  context.remote_port = 0x3412;
+  context.padding = 0x77;
+  context.local_port = 80;
+  std::vector<Call> calls;
+  const auto add = [&](const std::string& what, auto&& change) {
+    Call call;
+    call.what = what;
+    call.gives_data = call.takes_data = false;
+    abi::SkLookup changed = context;
+    change(call, changed);
+    if (call.context.empty()) call.context = bytes_from(changed);
+    calls.push_back(std::move(call));
+  };
+  using C = Call&;
+  using X = abi::SkLookup&;
+  add("plain", [](C, X) {});
+  add("context out", [](C call, X) { call.takes_context = true; });
+  add("little room", [](C call, X) { call.takes_context = true, call.context_room = 20; });
+  add("short context", [](C call, X x) { call.context = bytes_from(x), call.context.resize(24); });
+  add("long context", [](C call, X x) { call.context = bytes_from(x), call.context.resize(80); });
+  add("long context, not zeros",
+      [](C call, X x) { call.context = bytes_from(x), call.context.resize(80, 1); });
+  add("data", [](C call, X) { call.gives_data = true; });
+  add("data out", [](C call, X) { call.takes_data = true; });
+  add("flags", [](C call, X) { call.attr.flags = 1; });
+  add("cpu", [](C call, X) { call.attr.cpu = 1; });
+  add("repeat", [](C call, X) { call.attr.repeat = 3; });
+  add("IPv6", [](C, X x) { x.family = 10; });
+  add("another family", [](C, X x) { x.family = 3; });
+  add("a family of more bits", [](C, X x) { x.family = 0x1'0002; });
+  add("socket", [](C, X x) { x.sk = 1; });
+  add("device", [](C, X x) { x.ingress_ifindex = 1; });
+  add("bytes behind all fields", [](C, X x) { x.padding_at_end = 1; });
+  add("large port", [](C, X x) { x.local_port = 0x1'0000; });
+  for (const bool takes : {false, true}) {
+    Call call;
+    call.what = takes ? "context out alone" : "no context";
+    call.gives_data = call.takes_data = false;
+    call.takes_context = takes;
+    calls.push_back(std::move(call));
+  }
+  compare(ProgType::kSkLookup, {set(0, 1), kExit}, calls, kAttach);
+  compare(ProgType::kSkLookup, {set(0, 0), kExit}, calls, kAttach);
+  // One bit of each field, as far as a program may return it.
+  for (std::int16_t offset = 8; offset < 68; offset += 4)
+    for (int bit = 0; bit < 32; bit += 3)
+      compare(ProgType::kSkLookup,
+              {load(0, 1, offset), {0x77, regs(0), 0, bit}, {0x57, regs(0), 0, 1}, kExit},
+              {calls[0], calls[11], calls[13]}, kAttach);
+}
+
+TEST_F(TestRunOnBoth, programs_that_dissect_flows) {
+  std::vector<Call> calls;
+  const auto add = [&](const std::string& what, auto&& change) {
+    Call call;
+    call.what = what;
+    call.data = counting(60);
+    change(call);
+    calls.push_back(std::move(call));
+  };
+  const auto keys_with = [](auto&& change) {
+    abi::FlowKeys keys{};
+    change(keys);
+    return bytes_from(keys);
+  };
+  add("plain", [](Call&) {});
+  add("repeat", [](Call& call) { call.attr.repeat = 3; });
+  add("little room", [](Call& call) { call.data_room = 20; });
+  add("flags", [](Call& call) { call.attr.flags = 1; });
+  add("cpu", [](Call& call) { call.attr.cpu = 1; });
+  for (const std::size_t size : {0u, 13u, 14u, 15u, 4096u, 4097u})
+    add(fmt::format("{} bytes", size), [&](Call& call) { call.data = counting(size); });
+  add("keys", [&](Call& call) { call.context = keys_with([](abi::FlowKeys& keys) { keys.flags = 5; }); });
+  add("keys out", [&](Call& call) {
+    call.context = keys_with([](abi::FlowKeys& keys) { keys.flags = 2; });
+    call.takes_context = true;
+  });
+  add("keys that are not flags",
+      [&](Call& call) { call.context = keys_with([](abi::FlowKeys& keys) { keys.sport = 1; }); });
+  add("keys behind flags",
+      [&](Call& call) { call.context = keys_with([](abi::FlowKeys& keys) { keys.flow_label = 1; }); });
+  add("context out alone", [](Call& call) { call.takes_context = true; });
+  const Insn load_keys{0x79, regs(2, 1), 144, 0};
+  compare(ProgType::kFlowDissector, {set(0, 1), kExit}, calls);
+  compare(ProgType::kFlowDissector, {load_keys, {0x69, regs(0, 2), 0, 0}, kExit}, calls);
+  // Offsets before and behind the packet are brought back into it.
+  for (const std::int32_t offset : {0, 13, 14, 20, 60, 61, 5000, 65535})
+    compare(ProgType::kFlowDissector,
+            {load_keys,
+             {0x69, regs(0, 2), 10, 0},
+             {0x6a, regs(2), 0, offset},
+             {0x6a, regs(2), 2, offset / 2},
+             {0x62, regs(2), 48, 77},
+             kExit},
+            calls);
+  // bpf_skb_load_bytes
+  compare(ProgType::kFlowDissector,
+          {set(2, 12),
+           {0xbf, regs(3, 10), 0, 0},
+           {0x07, regs(3), 0, -8},
+           {0x7a, regs(10), -8, 0},
+           set(4, 4),
+           {0x85, 0, 0, 26},
+           {0x61, regs(0, 10), -8, 0},
+           kExit},
+          calls);
+  // Data, through its pointers.
+  compare(ProgType::kFlowDissector,
+          {load(2, 1, 76),
+           load(3, 1, 80),
+           {0xbf, regs(4, 2), 0, 0},
+           {0x07, regs(4), 0, 20},
+           set(0, 9),
+           {0x2d, regs(4, 3), 1, 0},
+           {0x69, regs(0, 2), 12, 0},
+           kExit},
+          calls);
+}
+
 TEST_F(TestRunOnBoth, types_that_cannot_be_tried) {
   Call call;
   call.what = "plain";
   for (const ProgType type :
        {ProgType::kKprobe, ProgType::kTracepoint, ProgType::kPerfEvent, ProgType::kCgroupSock,
-        ProgType::kSockOps, ProgType::kSkSkb, ProgType::kSkMsg, ProgType::kCgroupSockopt})
-    if (const long fd = ours_.load(type, kReturnOne); fd >= 0) {
-      (void)sys::close(static_cast<int>(fd));
-      compare(type, kReturnOne, {call});
-    }
+        ProgType::kSockOps, ProgType::kSkSkb, ProgType::kSkMsg, ProgType::kSkReuseport,
+        ProgType::kCgroupDevice, ProgType::kCgroupSysctl, ProgType::kRawTracepointWritable})
+    compare(type, kReturnOne, {call});
+  compare(ProgType::kCgroupSockopt, kReturnOne, {call},
+          static_cast<std::uint32_t>(abi::AttachType::kCgroupGetsockopt));
+  compare(ProgType::kCgroupSockAddr, kReturnOne, {call},
+          static_cast<std::uint32_t>(abi::AttachType::kCgroupInet4Bind));
 }
 
 }  // namespace

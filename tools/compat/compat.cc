@@ -10,11 +10,13 @@
 #include "abi/command.h"
 #include "abi/map_flags.h"
 #include "abi/map_type.h"
+#include "abi/prog_type.h"
 
 namespace {
 
 using portolan::abi::Command;
 using portolan::abi::MapType;
+using portolan::abi::ProgType;
 
 const char* flag_name(std::uint32_t flag) {
   using namespace portolan::abi::map_flag;
@@ -157,6 +159,34 @@ void print_commands() {
   fmt::print("\n{} of {} commands.\n", counts.here, counts.all);
 }
 
+void print_prog_type(Counts& counts, const char* name, ProgType type, int major, int minor, bool here,
+                     std::string_view test_run, const char* note) {
+  ++counts.all;
+  counts.here += here;
+  fmt::print("| {} | {} | {}.{} | {} | {} | {} |\n", static_cast<std::uint32_t>(type), name, major, minor,
+             here ? "✓" : "", test_run == "not_run" ? "" : "✓", note);
+}
+
+void print_prog_types() {
+  Counts counts;
+  fmt::print(
+      "\n## Types of programs\n\n"
+      "They load with the rules of their type: fields of the context, helpers, results, "
+      "expected_attach_type. "
+      "Those that BPF_PROG_TEST_RUN\ndoes not run are ENOTSUPP (524) there, as in Linux. None is attached to "
+      "anything yet.\n\n"
+      "| number | name | Linux since | loads | test run | note |\n"
+      "|---|---|---|---|---|---|\n");
+#define PROG_TYPE(name, type, major, minor, test_run, note) \
+  print_prog_type(counts, #name, ProgType::type, major, minor, true, #test_run, note);
+#define PROG_TYPE_NOT_HERE(name, type, major, minor, note) \
+  print_prog_type(counts, #name, ProgType::type, major, minor, false, "not_run", note);
+#include "syscall/prog_types.def"
+#undef PROG_TYPE
+#undef PROG_TYPE_NOT_HERE
+  fmt::print("\n{} of {} types.\n", counts.here, counts.all);
+}
+
 void print_helper(Counts& counts, std::uint32_t id, const char* name, int major, int minor, bool here,
                   const char* note) {
   ++counts.all;
@@ -198,7 +228,8 @@ void print_differences() {
 int main() {
   fmt::print(
       "# Compatibility with Linux\n\n"
-      "<!-- Printed by portolan-compat from map_types.def, commands.def, helpers.def, docs/map_ops.def and "
+      "<!-- Printed by portolan-compat from map_types.def, commands.def, prog_types.def, helpers.def, "
+      "docs/map_ops.def and "
       "docs/differences.def; ./dev fmt "
       "rewrites it. "
       "-->\n\n"
@@ -208,6 +239,7 @@ int main() {
   print_map_types();
   print_map_ops();
   print_commands();
+  print_prog_types();
   print_helpers();
   print_differences();
   return 0;

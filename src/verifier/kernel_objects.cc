@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pointers to the kernel's own objects, which programs that are attached by BTF are given: loads that their
+// types allow. There is no kernel here that the objects could be of: an address is whatever the program's
+// caller says, and each load from one is carried out as the kernel's probe reads are (InsnNotes::may_fault).
+#include "abi/context.h"
+#include "map/kernel_btf.h"
+#include "verifier/kernel_struct.h"
+#include "verifier/walk.h"
+
+namespace portolan::verifier {
+
+// A pointer to a struct of the kernel that a type of program is given by name. ENOENT …: there is no BTF.
+Result<RegState> Walk::kernel_object(const char* struct_name) {
+  const btf::Btf* const types = TRY(map::kernel_btf());
+  RegState object = RegState::pointer(RegType::kKernelObject);
+  object.trust = Trust::kTrusted;
+  for (const auto& [name, id] : kernel_structs_)
+    if (name == struct_name) object.mem_size = id;
+  if (object.mem_size == 0) {  // there are a hundred thousand types to look through
+    object.mem_size = TRY(types->find_by_name(struct_name, btf::Kind::kStruct));
+    kernel_structs_.emplace_back(struct_name, object.mem_size);
+  }
+  return object;
+}
+
+Result<RegState> Walk::attached_value(std::int32_t offset, std::uint32_t size, Access kind) {
+  const AttachedAccess access =
+      check_attached_access(program_, target_, offset, size, kind == Access::kWrite, log_);
+  if (!access.is_allowed) return refuse(EACCES, "invalid bpf_context access off={} size={}", offset, size);
+  if (access.kernel_type == 0) return number_of(size, false);
+  RegState object = RegState::pointer(RegType::kKernelObject);
+  object.mem_size = access.kernel_type;
+  object.trust = access.trust;
+  object.maybe_null = access.maybe_null;
+  if (access.maybe_null) object.id = new_id();
+  return object;
+}
+
+// As check_ptr_to_btf_access: what the load gives.
+Result<RegState> Walk::load_kernel_object(const RegState& reg, unsigned number, std::int32_t offset,
+                                          std::uint32_t size, Access kind) {
+  const std::int64_t at = std::int64_t{reg.off} + offset;
+  if (reg.mem_size == 0) {  // bytes of no known kind
+    if (kind == Access::kWrite) return refuse(EACCES, "R{} cannot write into rdonly_untrusted_mem", number);
+    return number_of(size, false);
+  }
+  const btf::Btf& types = *TRY(map::kernel_btf());
+  const char* const name = types.name(*types.type(reg.mem_size));
+  if (!program_.gpl_compatible)
+    return refuse(EINVAL, "Cannot access kernel 'struct {}' from non-GPL compatible program", name);
+  if (at < 0) return refuse(EACCES, "R{} is ptr_{} invalid negative access: off={}", number, name, at);
+  if (!reg.bounds.is_constant() || reg.bounds.value() != 0)
+    return refuse(EACCES, "R{} is ptr_{} invalid variable offset: off={}, var_off=({:#x}; {:#x})", number,
+                  name, at, reg.bounds.bits.value, reg.bounds.bits.mask);
+  if (reg.trust == Trust::kUser)
+    return refuse(EACCES, "R{} is ptr_{} access user memory: off={}", number, name, at);
+  if (reg.trust == Trust::kPercpu)
+    return refuse(EACCES, "R{} is ptr_{} access percpu memory: off={}", number, name, at);
+  if (kind == Access::kWrite) return refuse(EACCES, "only read is supported");
+  const bool is_untrusted = reg.trust == Trust::kUntrusted;
+  const StructField field =
+      TRY(find_struct_field(types, reg.mem_size, static_cast<std::uint32_t>(at), size, is_untrusted, log_));
+  if (!field.is_pointer) return number_of(size, false);
+  RegState object = RegState::pointer(RegType::kKernelObject);
+  object.mem_size = field.target;
+  object.trust = is_untrusted ? Trust::kUntrusted : field.trust;
+  return object;
+}
+
+// As check_tp_buffer_access and check_flow_keys_access.
+Result<void> Walk::check_tracepoint_buffer(const RegState& reg, unsigned number, std::int32_t offset,
+                                           std::uint32_t size) {
+  if (offset < 0)
+    return refuse(EACCES, "R{} invalid tracepoint buffer access: off={}, size={}", number, offset, size);
+  if (!reg.bounds.is_constant() || reg.bounds.value() != 0 || reg.off < 0)
+    return refuse(EACCES, "R{} invalid variable buffer offset: off={}, var_off=({:#x}; {:#x})", number,
+                  reg.off, reg.bounds.bits.value, reg.bounds.bits.mask);
+  return {};
+}
+Result<void> Walk::check_flow_keys(const RegState& reg, std::int32_t offset, std::uint32_t size) {
+  const std::int64_t at = std::int64_t{reg.off} + offset;
+  if (size == 0 || at < 0 || at + size > static_cast<std::int64_t>(sizeof(abi::FlowKeys)))
+    return refuse(EACCES, "invalid access to flow keys off={} size={}", at, size);
+  return {};
+}
+
+}  // namespace portolan::verifier
