@@ -74,8 +74,12 @@ TEST_P(RingKilledAtEachStore, producers_that_die_right_after_their_commit_use_up
   };
   std::uint64_t seam = 1;
   while (!dies_with_its_record_there(seam) && !HasFailure()) ++seam;
-  for (std::uint32_t n = 0; n < ds::RecordRing::kMostReserved + kWriters && !HasFailure(); ++n)
-    EXPECT_TRUE(dies_with_its_record_there(seam)) << "death " << n << " at seam " << seam;
+  // Now and then a reservation takes a store more, and that seam comes before the commit.
+  constexpr std::uint32_t kDeaths = ds::RecordRing::kMostReserved + kWriters;
+  for (std::uint32_t left = kDeaths, deaths = 0; left != 0 && !HasFailure(); ++deaths) {
+    ASSERT_LT(deaths, 2 * kDeaths) << left << " to come";
+    left -= dies_with_its_record_there(seam);
+  }
   expect_whole();
 }
 INSTANTIATE_TEST_SUITE_P(Maps, RingKilledAtEachStore, testing::ValuesIn(ring_buffers()),
