@@ -216,7 +216,12 @@ void map_memory(World& world, const Operation& operation, Observation& observati
   observation.result = 0;
   world.mapped(operation.count) = {{reinterpret_cast<std::byte*>(at), wanted.length},
                                    (wanted.protection & PROT_READ) != 0,
-                                   (wanted.protection & PROT_WRITE) != 0};
+                                   (wanted.protection & PROT_WRITE) != 0,
+                                   wanted.length};
+  // The halves of a ring's data are not one memory here (COMPAT.md).
+  if (world.shape(operation.slot).type == kUserRingbuf)
+    world.mapped(operation.count).storable =
+        2 * kPageSize - std::min<std::size_t>(2 * kPageSize, wanted.offset);
 }
 
 void touch_memory(World& world, const Operation& operation, Observation& observation) {
@@ -229,8 +234,8 @@ void touch_memory(World& world, const Operation& operation, Observation& observa
     mapped.readable = (operation.mapping.protection & PROT_READ) != 0;
     mapped.writable = (operation.mapping.protection & PROT_WRITE) != 0;
   } else if (operation.verb == Verb::kStore && mapped.writable) {
-    mapped.bytes[operation.mapping.offset % mapped.bytes.size()] =
-        static_cast<std::byte>(operation.mapping.offset + 1);
+    const std::size_t at = operation.mapping.offset % mapped.bytes.size();
+    if (at < mapped.storable) mapped.bytes[at] = static_cast<std::byte>(operation.mapping.offset + 1);
   }
   if (mapped.readable) observation.parts.push_back({"=memory", {mapped.bytes.begin(), mapped.bytes.end()}});
 }

@@ -42,6 +42,7 @@ class World {
   struct Mapped {
     std::span<std::byte> bytes;
     bool readable = false, writable = false;
+    std::size_t storable = 0;  // bytes at its beginning that are the same memory on both backends
   };
   Mapped& mapped(std::uint32_t number) { return mappings_[number]; }
   void unmap(std::uint32_t number);
