@@ -80,7 +80,7 @@ void Emitter::function(std::size_t index) {
   for (at_ = begin; at_ < end; ++at_) {
     insn_ = source_.insns[at_];
     if (is_target_[at_]) L(labels_[at_]);
-    places_[at_] = static_cast<std::uint32_t>(getSize());
+    places_[at_] = at_ == begin ? starts_.back() : static_cast<std::uint32_t>(getSize());
     const std::size_t landings_before = landings_.size();
     instruction();
     for (std::size_t i = landings_before; i < landings_.size(); ++i) L(landings_[i].back);

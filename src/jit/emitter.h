@@ -36,7 +36,8 @@ class Emitter : private Xbyak::CodeGenerator {
   std::span<const std::uint8_t> code() const { return {getCode(), getSize()}; }
   // Where each function begins, in the order of source.subprograms.
   const std::vector<std::uint32_t>& starts() const { return starts_; }
-  // Where the code of each instruction begins; of the second half of a 64-bit load, 0.
+  // Where the code of each instruction begins; of the first of a function, with the frame. Of the second half
+  // of a 64-bit load, 0.
   std::vector<std::uint32_t> take_places() { return std::move(places_); }
   std::vector<Recovery> take_recoveries() { return std::move(recoveries_); }
 
