@@ -19,7 +19,8 @@ void install_fault_handler();
 bool fixup_fault(int signal, siginfo_t* info, void* context);
 
 // Other instructions that may fault: `find_landing` says where the run goes on after the one at an address;
-// 0: that is none of them. It is called in a signal handler. Once in a process.
+// 0: that is none of them. It is called in a signal handler. One for
+// the process.
 using FindLanding = std::uintptr_t (*)(std::uintptr_t instruction);
 void answer_faults_by(FindLanding find_landing);
 

@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // All code lies in one reserved range of addresses, page by page, so that the signal handler finds the block
-// of a faulting instruction by one look into an array. It takes no lock: a block's row is written before its
-// code can run, and the block outlives every run.
+// of a faulting instruction by one look into an array.
+//
+// Layout        rows[page]: nullptr, free; kTaken, somebody is about to use or to free it; else the block
+// whose code
+//               is there.
+// Invariants    a page is written, and its protection changed, by whoever took it only; a block's rows are
+// written
+//               before its code can run, and the block outlives every run.
+// Progress      lock-free: a taker that meets a taken page goes on behind it. No lock is held over fork(), or
+// by a
+//               signal handler's victim.
 #include "jit/code_memory.h"
 
-#include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <mutex>
 
 #include "base/assert.h"
 #include "base/bytes.h"
@@ -24,6 +31,10 @@ namespace {
 constexpr std::size_t kPageBytes = 4096;
 constexpr std::size_t kPages = 16 * 1024;
 
+// What stands in a row while it is nobody's yet, or no more.
+const char taken_mark = 0;
+const CodeBlock* const kTaken = reinterpret_cast<const CodeBlock*>(&taken_mark);
+
 class CodeMemory {
  public:
   // Lives as long as the process: a run may end after main().
@@ -33,25 +44,26 @@ class CodeMemory {
   }
 
   Result<std::size_t> take(std::size_t count) {
-    const std::lock_guard guard(mutex_);
     TRY(reserve());
-    std::size_t free = 0;
+    std::size_t first = 0;
     for (std::size_t page = 0; page < kPages; ++page) {
-      free = taken_[page] ? 0 : free + 1;
-      if (free < count) continue;
-      const std::size_t first = page + 1 - count;
-      std::fill_n(taken_.begin() + static_cast<std::ptrdiff_t>(first), count, true);
-      return first;
+      const CodeBlock* free = nullptr;
+      if (!rows_[page].cas_acq_rel(free, kTaken)) {  // pairs with release
+        release(first, page - first);
+        first = page + 1;
+      } else if (page + 1 - first == count) {
+        return first;
+      }
     }
+    release(first, kPages - first);
     return fail(ENOMEM);
   }
   void give_back(std::size_t first, std::size_t count) {
-    for (std::size_t page = first; page < first + count; ++page) blocks_[page].store_release(nullptr);
+    announce(kTaken, first, count);
     // What was there can no longer be run, and its memory is free.
     (void)::mmap(address_of(first), count * kPageBytes, PROT_NONE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-    const std::lock_guard guard(mutex_);
-    std::fill_n(taken_.begin() + static_cast<std::ptrdiff_t>(first), count, false);
+    release(first, count);
   }
   Result<void> fill(std::size_t first, std::span<const std::uint8_t> code) {
     const std::size_t bytes = round_up(code.size(), kPageBytes);
@@ -64,39 +76,35 @@ class CodeMemory {
   }
   void announce(const CodeBlock* block, std::size_t first, std::size_t count) {
     for (std::size_t page = first; page < first + count; ++page)
-      blocks_[page].store_release(block);  // pairs with landing_of
+      rows_[page].store_release(block);  // pairs with landing_of
   }
-  std::uint8_t* address_of(std::size_t page) const { return base_.load_relaxed() + page * kPageBytes; }
+  std::uint8_t* address_of(std::size_t page) const { return base_.load_acquire() + page * kPageBytes; }
 
  private:
-  CodeMemory() {
-    // A child of fork() gets the mutex free.
-    ::pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
-                     [] { instance().mutex_.unlock(); });
-  }
+  void release(std::size_t first, std::size_t count) { announce(nullptr, first, count); }
   Result<void> reserve() {
-    if (base_.load_relaxed() != nullptr) return {};
+    if (base_.load_acquire() != nullptr) return {};  // pairs with itself
+    constexpr std::size_t kBytes = kPages * kPageBytes;
     void* const found =
-        ::mmap(nullptr, kPages * kPageBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        ::mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (found == MAP_FAILED) return fail(errno);
-    base_.store_release(static_cast<std::uint8_t*>(found));  // pairs with landing_of
+    std::uint8_t* none = nullptr;
+    if (!base_.cas_acq_rel(none, static_cast<std::uint8_t*>(found))) (void)::munmap(found, kBytes);
     answer_faults_by(landing_of);
     return {};
   }
   // In a signal handler.
   static std::uintptr_t landing_of(std::uintptr_t instruction) {
     const CodeMemory& memory = instance();
-    const auto base = reinterpret_cast<std::uintptr_t>(memory.base_.load_acquire());
+    const auto base = reinterpret_cast<std::uintptr_t>(memory.base_.load_acquire());  // pairs with reserve
     const std::uintptr_t page = (instruction - base) / kPageBytes;
     if (base == 0 || page >= kPages) return 0;
-    const CodeBlock* const block = memory.blocks_[page].load_acquire();
-    return block == nullptr ? 0 : block->landing_of(instruction);
+    const CodeBlock* const block = memory.rows_[page].load_acquire();  // pairs with announce
+    return block == nullptr || block == kTaken ? 0 : block->landing_of(instruction);
   }
 
-  std::mutex mutex_;
   sync::Atomic<std::uint8_t*> base_;  // nullptr: nothing is reserved yet
-  std::vector<bool> taken_ = std::vector<bool>(kPages);
-  std::array<sync::Atomic<const CodeBlock*>, kPages> blocks_;
+  std::array<sync::Atomic<const CodeBlock*>, kPages> rows_;
 };
 
 std::size_t pages_of(std::span<const std::uint8_t> code) {
