@@ -78,7 +78,9 @@ class CodeMemory {
     for (std::size_t page = first; page < first + count; ++page)
       rows_[page].store_release(block);  // pairs with landing_of
   }
-  std::uint8_t* address_of(std::size_t page) const { return base_.load_acquire() + page * kPageBytes; }
+  std::uint8_t* address_of(std::size_t page) const {
+    return base_.load_acquire() + page * kPageBytes;  // pairs with reserve
+  }
 
  private:
   void release(std::size_t first, std::size_t count) { announce(nullptr, first, count); }
