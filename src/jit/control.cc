@@ -81,6 +81,13 @@ void Emitter::call_helper() {
   call_native(reinterpret_cast<const void*>(prototype->function));
 }
 
+void Emitter::call_kfunc() {
+  const helper::Kfunc* const kfunc = source_.notes[at_].kfunc;
+  if (kfunc == nullptr || kfunc->function == nullptr) throw Xbyak::Error(Xbyak::ERR_BAD_PARAMETER);
+  mov(rdi, r12);
+  call_native(reinterpret_cast<const void*>(kfunc->function));
+}
+
 void Emitter::call_function() { call(function_at(static_cast<std::int64_t>(at_) + 1 + insn_.imm)); }
 
 void Emitter::enter_frame() {

@@ -159,6 +159,8 @@ void Emitter::instruction() {
       return may_go_to();
     case Operation::call_helper:
       return call_helper();
+    case Operation::call_kfunc:
+      return call_kfunc();
     case Operation::call_function:
       return call_function();
     case Operation::exit_:

@@ -144,6 +144,7 @@ class Emitter : private Xbyak::CodeGenerator {
   void go_to(std::int64_t distance);
   void may_go_to();
   void call_helper();
+  void call_kfunc();
   void call_function();
   void enter_frame();
   void leave_frame();

@@ -4,7 +4,6 @@
 
 #include "isa/insn.h"
 #include "verifier/helper_ids.h"
-#include "verifier/kernel_symbols.h"
 #include "verifier/map_helpers.h"
 #include "verifier/walk.h"
 
@@ -14,6 +13,12 @@ namespace {
 using helper::Arg;
 using helper::Ret;
 namespace arg_flag = helper::arg_flag;
+
+// Iterators of numbers are all that may be called under a lock.
+bool counts_numbers(const helper::Kfunc* kfunc) {
+  return kfunc != nullptr && kfunc->args[0].kind == helper::KfuncArg::kIterator &&
+         kfunc->args[0].iterator == helper::IteratorKind::kNum;
+}
 
 constexpr std::uint64_t kMostVariable = std::uint64_t{1} << 29;
 
@@ -26,7 +31,8 @@ bool is_tc(abi::ProgType type) {
 Result<Walk::Next> Walk::call(const abi::Insn& insn) {
   const auto kind = static_cast<abi::PseudoCall>(insn.src());
   const bool unlocks = kind == abi::PseudoCall::kHelper && insn.imm == kSpinUnlock;
-  if (state_.lock.map != nullptr && kind != abi::PseudoCall::kSubprogram && !unlocks)
+  const bool may_be_locked = kind == abi::PseudoCall::kKfunc && counts_numbers(facts_.insns[at_].kfunc);
+  if (state_.lock.map != nullptr && kind != abi::PseudoCall::kSubprogram && !unlocks && !may_be_locked)
     return refuse(EINVAL, "function calls are not allowed while holding a lock");
   switch (kind) {
     case abi::PseudoCall::kSubprogram:
@@ -35,8 +41,9 @@ Result<Walk::Next> Walk::call(const abi::Insn& insn) {
       TRY(call_helper(insn));
       return Next::kFollow;
     case abi::PseudoCall::kKfunc:
-      if (insn.imm == 0) return Next::kFollow;  // see check_no_kfuncs
-      return refuse(EINVAL, "kernel function {} is not supported", kernel_function_name(insn));
+      if (insn.imm == 0) return Next::kFollow;  // see check_no_weak_kfuncs
+      TRY(call_kfunc(insn));
+      return Next::kFollow;
   }
   return refuse(EINVAL, "BPF_CALL uses reserved fields");
 }
@@ -278,6 +285,7 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
       const std::int64_t least = reg.bounds.wide.smin + reg.off;
       const std::int64_t end = reg.bounds.wide.smax + reg.off + static_cast<std::int64_t>(size);
       TRY(check_no_dynptr(reg, least, end, kind == Access::kWrite ? "write to" : "read from"));
+      if (kind == Access::kRead) TRY(check_no_iterator(reg, least, end, fmt::format("R{} ", number)));
       read_slots(reg, least, end);  // written ones, too: not all of them may be
       if (kind == Access::kWrite) TRY(forget_stack(reg, least, end, false));
       return {};

@@ -30,6 +30,7 @@ enum class RegType : std::uint8_t {
   kMem,               // mem_size bytes
   kFunc,              // a function of the program, for callbacks
   kDynptr,            // a dynptr that a callback was given; and what is known of one on the stack
+  kIterator,          // what is known of one on the stack; no register holds any
   kFlowKeys,          // struct bpf_flow_keys
   kTracepointBuffer,  // what a writable raw tracepoint hands out
   kKernelObject,      // a struct of the kernel's, by BTF
@@ -53,14 +54,17 @@ struct RegState {
   bool is_record = false;     // kMem, that was reserved in a ring buffer
   Trust trust{};              // kKernelObject
   bool is_sum = false;        // kScalar: the number that those of this id are, plus `off`
+  bool is_drained = false;    // kIterator: next has given NULL
   std::uint8_t frame = 0;     // kStack: whose
   // kPacket…: bytes from the base (with its variable part) that are there; kAtEnd, kBeyondEnd: none are.
+  // kIterator: how many elements next has given on this path.
   std::int32_t range = 0;
   std::uint32_t id = 0;  // the same number, pointer-or-NULL, or variable part as other registers of this id
   std::int32_t off = 0;  // kScalar: see is_sum
   std::uint32_t reference = 0;  // of what must be given back: Reference::id
   std::uint32_t dynptr = 0;     // kMem: the id of the dynptr whose bytes these are
-  // kMem: bytes; kFunc: the subprogram; kDynptr: DynptrKind; kKernelObject: its type's id, 0 for just bytes
+  // kMem: bytes; kFunc: the subprogram; kDynptr: DynptrKind; kIterator:
+  // helper::IteratorKind; kKernelObject: its type's id, 0 for just bytes
   std::uint32_t mem_size = 0;
   const map::MapSpec* map = nullptr;  // kMap, kMapKey, kMapValue; by address, as inner maps have none yet
   Bounds bounds = Bounds::constant(0);
@@ -106,14 +110,17 @@ std::string to_text(const RegState& reg, std::size_t frame);  // as seen from th
 
 enum class DynptrKind : std::uint8_t { kLocal = 1, kRingbuf };
 
-enum class Byte : std::uint8_t { kInvalid, kSpill, kMisc, kZero, kDynptr };
+enum class Byte : std::uint8_t { kInvalid, kSpill, kMisc, kZero, kDynptr, kIterator };
 struct StackSlot {
-  // Where bytes are kSpill: those from the first one on. Where they are kDynptr: a half of one, of type
-  // kDynptr, which `off` counts.
+  // Where bytes are kSpill: those from the first one on. Where they are kDynptr or kIterator: a word of one,
+  // of that type, which `off` counts in bytes.
   RegState spilled;
   std::array<Byte, 8> bytes{};
   bool is_spill() const { return bytes[0] == Byte::kSpill; }
   bool is_dynptr() const { return bytes[0] == Byte::kDynptr; }
+  bool is_iterator() const { return bytes[0] == Byte::kIterator; }
+  // It holds what programs may not look at.
+  bool is_opaque() const { return is_dynptr() || is_iterator(); }
   unsigned spilled_bytes() const {
     unsigned count = 0;
     while (count < 8 && bytes[count] == Byte::kSpill) ++count;

@@ -127,7 +127,8 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
   return structure;
 }
 
-Result<void> check_flow(const UnverifiedProgram& program, Structure& structure, btf::Log* log) {
+Result<void> check_flow(const UnverifiedProgram& program, const Facts& facts, Structure& structure,
+                        btf::Log* log) {
   const auto& insns = program.insns;
   std::vector<bool> reached(insns.size());
   structure.is_prune_point.assign(insns.size(), false);
@@ -158,7 +159,8 @@ Result<void> check_flow(const UnverifiedProgram& program, Structure& structure, 
     // Where a jump leads is a place to meet; what follows it otherwise is not: only this path comes there.
     if ((is_jump(insn) && !is_call(insn)) || calls_function(insn)) structure.is_prune_point[at] = true;
     if (calls_function(insn)) structure.is_prune_point[static_cast<std::size_t>(next)] = true;
-    if (is_callback_call(insn)) structure.is_prune_point[at] = true;
+    const helper::Kfunc* const kfunc = facts.insns[at].kfunc;
+    if (is_callback_call(insn) || (kfunc != nullptr && kfunc->is_next)) structure.is_prune_point[at] = true;
     reach(next);
   }
   for (std::size_t at = 0; at < insns.size(); ++at) {
@@ -217,7 +219,13 @@ Use use_of(const abi::Insn& insn) {
   return {0x7ff, 0};
 }
 
-std::uint16_t reads_of_call(const abi::Insn& insn, std::uint16_t reads) {
+std::uint16_t reads_of_call(const abi::Insn& insn, const helper::Kfunc* kfunc, std::uint16_t reads) {
+  if (kfunc != nullptr) {
+    std::uint16_t used = 0;
+    for (unsigned i = 0; i < 5; ++i)
+      if (kfunc->args[i].kind != helper::KfuncArg::kNone) used |= static_cast<std::uint16_t>(1u << (i + 1));
+    return used;
+  }
   if (!is_call(insn) || insn.src() != 0) return reads;
   const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
   if (prototype == nullptr) return reads;
@@ -229,7 +237,7 @@ std::uint16_t reads_of_call(const abi::Insn& insn, std::uint16_t reads) {
 
 }  // namespace
 
-void find_live_registers(const UnverifiedProgram& program, Structure& structure) {
+void find_live_registers(const UnverifiedProgram& program, const Facts& facts, Structure& structure) {
   const auto& insns = program.insns;
   auto& live = structure.live_before;
   live.assign(insns.size(), 0);
@@ -247,7 +255,8 @@ void find_live_registers(const UnverifiedProgram& program, Structure& structure)
           after |= live[static_cast<std::size_t>(target)];
       }
       const Use use = use_of(insn);
-      const auto before = static_cast<std::uint16_t>(reads_of_call(insn, use.reads) | (after & ~use.writes));
+      const std::uint16_t reads = reads_of_call(insn, facts.insns[at].kfunc, use.reads);
+      const auto before = static_cast<std::uint16_t>(reads | (after & ~use.writes));
       if (before != live[at]) {
         live[at] = before;
         changed = true;

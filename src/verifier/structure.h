@@ -32,8 +32,9 @@ bool is_callback_call(const abi::Insn& insn);
 // Functions, and that jumps stay inside of them. EINVAL.
 Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log);
 // That every instruction can be reached, by whatever path; marks where paths meet. EINVAL.
-Result<void> check_flow(const UnverifiedProgram& program, Structure& structure, btf::Log* log);
-void find_live_registers(const UnverifiedProgram& program, Structure& structure);
+Result<void> check_flow(const UnverifiedProgram& program, const Facts& facts, Structure& structure,
+                        btf::Log* log);
+void find_live_registers(const UnverifiedProgram& program, const Facts& facts, Structure& structure);
 // That no chain of calls needs more than 512 bytes of stack, or 8 frames. EACCES, E2BIG, EINVAL.
 Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure& structure, btf::Log* log);
 

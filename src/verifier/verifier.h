@@ -12,6 +12,7 @@
 #include "abi/prog_type.h"
 #include "base/result.h"
 #include "btf/btf.h"
+#include "helper/kfunc.h"
 #include "map/map.h"
 
 namespace portolan::verifier {
@@ -63,6 +64,7 @@ struct InsnNotes {
   bool may_fault = false;
   // The one map that a helper is called for, as an index into maps(); negative: none, or not always the same.
   std::int32_t map = -1;
+  const helper::Kfunc* kfunc = nullptr;  // of a call by BTF: what is called
 };
 
 // A program that cannot do harm. Only verify() makes one.

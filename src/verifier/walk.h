@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "helper/helper.h"
+#include "helper/kfunc.h"
 #include "verifier/attach_target.h"
 #include "verifier/context.h"
 #include "verifier/facts.h"
@@ -22,11 +23,13 @@ struct CallMeta {
   const map::MapSpec* map = nullptr;
   std::optional<std::uint64_t> key;  // where that is known
   std::uint32_t callback = 0;
-  std::uint64_t size = 0;        // of the memory that is returned
-  std::uint32_t given_back = 0;  // a reference
-  std::uint32_t reference = 0;   // of a socket that was given
-  RegState dynptr;               // that is read, or given back
-  std::int64_t most = 0;         // the largest size that was given
+  std::uint64_t size = 0;           // of the memory that is returned
+  std::uint32_t given_back = 0;     // a reference
+  std::uint32_t reference = 0;      // of a socket that was given
+  RegState dynptr;                  // that is read, or given back
+  std::int64_t most = 0;            // the largest size that was given
+  std::uint8_t iterator_frame = 0;  // of the iterator that was given: where its first word lies
+  std::size_t iterator_slot = 0;
 };
 
 enum class Access : std::uint8_t { kRead, kWrite };
@@ -160,6 +163,7 @@ class Walk {
   Result<void> forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros);
   Frame& frame_of(const RegState& reg) { return state_.frames[reg.frame]; }
   void need_stack(const RegState& reg, std::int64_t least);
+  Result<void> overwrite_opaque(Frame& frame, std::size_t number);
 
   // --- calls.cc
   Result<Next> call(const abi::Insn& insn);
@@ -196,6 +200,22 @@ class Walk {
   void drop_dynptr(Frame& frame, std::size_t slot);
   void drop_dynptrs_of(std::uint32_t reference);
   Result<void> check_no_dynptr(const RegState& reg, std::int64_t least, std::int64_t end, const char* what);
+
+  // --- kfunc_call.cc
+  Result<void> call_kfunc(const abi::Insn& insn);
+  Result<void> check_kfunc_arguments(const helper::Kfunc& kfunc, CallMeta& meta);
+  void set_kfunc_result(const helper::Kfunc& kfunc, const CallMeta& meta);
+
+  // --- iterator.cc
+  Result<void> check_iterator(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
+  Result<void> make_iterator(unsigned number, helper::IteratorKind kind);
+  Result<std::size_t> slot_of_object(unsigned number, const char* what, std::size_t words);
+  bool is_iterator_at(const RegState& reg, std::size_t slot, helper::IteratorKind kind) const;
+  bool gives_next(std::uint32_t insn) const;     // whether it calls next of an iterator
+  bool has_next_to_give(unsigned number) const;  // the iterator there
+  Result<void> give_next(const CallMeta& meta);
+  Result<void> check_no_iterator(const RegState& reg, std::int64_t least, std::int64_t end,
+                                 const std::string& through);
 
   // --- functions.cc
   Result<Next> call_function(const abi::Insn& insn);

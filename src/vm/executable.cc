@@ -132,6 +132,12 @@ Result<void> Executable::resolve_call(std::size_t at, Code& code) const {
     code.off = static_cast<std::int16_t>(callee->stack_bytes);
     return {};
   }
+  if (insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kKfunc)) {
+    const helper::Kfunc* const kfunc = parts_.notes[at].kfunc;
+    if (kfunc == nullptr || kfunc->function == nullptr) return fail(EINVAL);
+    code.function = kfunc->function;
+    return {};
+  }
   const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
   if (prototype == nullptr || prototype->function == nullptr) return fail(EINVAL);
   code.function = prototype->function;

@@ -294,6 +294,7 @@ may_goto: {
 }
 
 call_helper:
+call_kfunc:
   r[0] = at->function(self->run_, r[1], r[2], r[3], r[4], r[5]);
   NEXT;
 

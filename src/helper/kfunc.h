@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel functions that programs may call by BTF (kfuncs): what the verifier must know of each, and the
+// function that stands for it here. kfuncs.def names each once. Programs name them by an id of the kernel's
+// BTF; what counts here is the name that stands there.
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+#include "helper/helper.h"
+
+namespace portolan::helper {
+
+enum class KfuncId : std::uint16_t {
+#define KFUNC(name, returns, programs, flags, major, minor, args, note) name,
+#define KFUNC_NOT_HERE(name, programs, major, minor, note) name,
+#include "helper/kfuncs.def"
+#undef KFUNC
+#undef KFUNC_NOT_HERE
+  kEnd
+};
+
+// Open-coded iterators: a struct on the program's stack, and three functions.
+enum class IteratorKind : std::uint8_t { kNum, kBits };
+const char* name_of(IteratorKind kind);     // "num"
+std::uint32_t bytes_of(IteratorKind kind);  // of its struct; a multiple of 8
+
+// What a kfunc wants in a register.
+enum class KfuncArg : std::uint8_t {
+  kNone,      // not an argument
+  kScalar,    // a number
+  kIgnored,   // anything at all, even a register that was never written
+  kIterator,  // on the stack: new makes it, next and destroy want one
+};
+struct KfuncArgument {
+  KfuncArg kind = KfuncArg::kNone;
+  IteratorKind iterator{};  // kIterator
+};
+
+enum class KfuncRet : std::uint8_t {
+  kVoid,
+  kInteger,
+  kIntPointerOrNull,  // to four bytes that nobody writes, NULL at the end of an iteration
+};
+
+struct Kfunc {
+  KfuncId id{};
+  const char* name = nullptr;   // "bpf_iter_num_new"
+  Function function = nullptr;  // nullptr: not to be had here, `note` says why
+  KfuncRet ret = KfuncRet::kVoid;
+  KfuncArgument args[5] = {};
+  std::uint64_t programs = 0;                                // a set of program_sets.h
+  bool is_new = false, is_next = false, is_destroy = false;  // of an iterator
+  bool might_sleep = false;                                  // only for sleepable programs
+  const char* note = "";
+};
+
+// By its name in BTF. nullptr: Linux 6.18 has no such function for programs, or it is of no use outside of
+// it.
+const Kfunc* find_kfunc(std::string_view name);
+bool is_available(const Kfunc& kfunc, abi::ProgType type);
+
+}  // namespace portolan::helper
