@@ -29,6 +29,7 @@ enum class KfuncArg : std::uint8_t {
   kNone,      // not an argument
   kScalar,    // a number
   kIgnored,   // anything at all, even a register that was never written
+  kIrqFlags,  // a word on the stack: save makes it, restore takes it back
   kIterator,  // on the stack: new makes it, next and destroy want one
 };
 struct KfuncArgument {

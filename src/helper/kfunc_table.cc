@@ -21,6 +21,7 @@ constexpr unsigned kDestroy = 4;  // is_destroy
 // Arguments of a row.
 constexpr KfuncArgument number{KfuncArg::kScalar};
 constexpr KfuncArgument ignored{KfuncArg::kIgnored};
+constexpr KfuncArgument irq_flags{KfuncArg::kIrqFlags};
 constexpr KfuncArgument iter_num{KfuncArg::kIterator, IteratorKind::kNum};
 constexpr KfuncArgument iter_bits{KfuncArg::kIterator, IteratorKind::kBits};
 

@@ -52,17 +52,19 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
   const auto id = static_cast<std::uint32_t>(insn.imm);
   const helper::Prototype* prototype = helper::find(id);
   if (prototype == nullptr) return refuse(EINVAL, "invalid func unknown#{}", insn.imm);
-  const bool is_sleepable = (program_.flags & abi::prog_flag::kSleepable) != 0;
   if (!helper::is_available(*prototype, program_.type, program_.expected_attach_type))
     return refuse(EINVAL, "program of this type cannot use helper {}#{}", prototype->name, id);
   if (prototype->gpl_only && !program_.gpl_compatible)
     return refuse(EINVAL, "cannot call GPL-restricted function from non-GPL compatible program");
-  if (prototype->might_sleep && !is_sleepable)
+  if (prototype->might_sleep && !is_sleepable())
     return refuse(EINVAL, "helper call might sleep in a non-sleepable prog");
   if (prototype->function == nullptr)
     return refuse(EINVAL, "helper {}#{} is not supported: {}", prototype->name, id, prototype->note);
   if (!helper::takes_context_of(*prototype, program_.type))
     return refuse(EINVAL, "helper {}#{} is not supported in programs of this type", prototype->name, id);
+  if (prototype->might_sleep)
+    if (const char* section = open_section())
+      return refuse(EINVAL, "sleepable helper {}#{} in {} region", prototype->name, id, section);
 
   CallMeta meta;
   meta.prototype = prototype;
@@ -83,7 +85,7 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
       TRY(enter_callback(meta));
       break;
     case kTailCall:
-      TRY(check_given_back("tail_call"));
+      TRY(check_nothing_held("tail_call"));
       TRY(leave_by_tail_call());
       break;
     default:

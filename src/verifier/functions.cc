@@ -155,6 +155,11 @@ Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
     if (state_.lock.map != nullptr)
       return refuse(
           EINVAL, "global function calls are not allowed while holding a lock,\nuse static function instead");
+    if (callee.might_sleep && (open_section() != nullptr || !is_sleepable()))
+      return refuse(
+          EINVAL,
+          "global functions that may sleep are not allowed in non-sleepable context,\n"
+          "i.e., in a RCU/IRQ/preempt-disabled section, or in\na non-sleepable BPF program context");
     TRY(call_global(callee, number));
     return Next::kFollow;
   }
@@ -333,7 +338,7 @@ Result<void> Walk::leave_program() {
   if (state_.lock.map != nullptr)
     return refuse(EINVAL, "BPF_EXIT instruction in {} cannot be used inside bpf_spin_lock-ed region",
                   root_ == 0 ? "main prog" : "subprog");
-  TRY(check_given_back("BPF_EXIT instruction in main prog"));
+  TRY(check_nothing_held("BPF_EXIT instruction in main prog"));
   TRY(check_readable(0));
   const RegState& result = state_.reg(0);
   if (root_ != 0) {

@@ -18,11 +18,11 @@ Result<void> Walk::call_kfunc(const abi::Insn& insn) {
     (void)refuse(0, "kernel function {} is not here: {}", kfunc->name, kfunc->note);
   if (kfunc == nullptr || kfunc->function == nullptr || !helper::is_available(*kfunc, program_.type))
     return refuse(EACCES, "calling kernel function {} is not allowed", kernel_function_name(insn));
-  const bool is_sleepable = (program_.flags & abi::prog_flag::kSleepable) != 0;
-  if (kfunc->might_sleep && !is_sleepable)
+  if (kfunc->might_sleep && !is_sleepable())
     return refuse(EACCES, "program must be sleepable to call sleepable kfunc {}", kfunc->name);
   CallMeta meta;
   TRY(check_kfunc_arguments(*kfunc, meta));
+  TRY(check_sections(*kfunc));
   if (meta.given_back != 0) give_back(meta.given_back);
   clobber_caller_saved();
   set_kfunc_result(*kfunc, meta);
@@ -45,6 +45,9 @@ Result<void> Walk::check_kfunc_arguments(const Kfunc& kfunc, CallMeta& meta) {
     switch (argument.kind) {
       case KfuncArg::kIterator:
         TRY(check_iterator(number, kfunc, meta));
+        break;
+      case KfuncArg::kIrqFlags:
+        TRY(check_irq_flags(number, kfunc));
         break;
       case KfuncArg::kNone:
       case KfuncArg::kScalar:

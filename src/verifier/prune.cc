@@ -123,13 +123,19 @@ bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t
   return true;
 }
 
+bool covers(const Sections& old, const Sections& now, IdPairs& ids) {
+  const auto same_id = [&](const Reference& a, const Reference& b) { return ids.match(a.id, b.id); };
+  return old.rcu == now.rcu && old.preempt == now.preempt && std::ranges::equal(old.irqs, now.irqs, same_id);
+}
+
 bool is_same(const StackSlot& a, const StackSlot& b) {
   return a.bytes == b.bytes && (!(a.is_spill() || a.is_opaque()) || a.spilled == b.spilled);
 }
 // Exactly the same: nothing has changed since the last time.
 bool is_same(const State& a, const State& b, std::uint16_t live) {
   if (a.frames.size() != b.frames.size() || a.lock != b.lock || a.references != b.references ||
-      a.may_goto_depth != b.may_goto_depth || a.callback_rounds != b.callback_rounds)
+      a.sections != b.sections || a.may_goto_depth != b.may_goto_depth ||
+      a.callback_rounds != b.callback_rounds)
     return false;
   for (std::size_t i = 0; i < a.frames.size(); ++i) {
     const Frame &old = a.frames[i], &now = b.frames[i];
@@ -163,6 +169,7 @@ Result<bool> Walk::was_seen() {
     IdPairs ids;
     if (old.lock.map != state_.lock.map) return false;
     if (old.lock.map != nullptr && !ids.match(old.lock.id, state_.lock.id)) return false;
+    if (!covers(old.sections, state_.sections, ids)) return false;
     if (old.references.size() != state_.references.size()) return false;
     for (std::size_t i = 0; i < old.references.size(); ++i)
       if (!ids.match(old.references[i].id, state_.references[i].id) ||

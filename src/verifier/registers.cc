@@ -41,6 +41,8 @@ const char* name_of(RegType type) {
       return "dynptr_ptr";
     case RegType::kIterator:
       return "iter";
+    case RegType::kIrqFlags:
+      return "irq_flag";
     case RegType::kFlowKeys:
       return "flow_keys";
     case RegType::kTracepointBuffer:

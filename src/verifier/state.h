@@ -31,6 +31,7 @@ enum class RegType : std::uint8_t {
   kFunc,              // a function of the program, for callbacks
   kDynptr,            // a dynptr that a callback was given; and what is known of one on the stack
   kIterator,          // what is known of one on the stack; no register holds any
+  kIrqFlags,          // the same
   kFlowKeys,          // struct bpf_flow_keys
   kTracepointBuffer,  // what a writable raw tracepoint hands out
   kKernelObject,      // a struct of the kernel's, by BTF
@@ -110,17 +111,17 @@ std::string to_text(const RegState& reg, std::size_t frame);  // as seen from th
 
 enum class DynptrKind : std::uint8_t { kLocal = 1, kRingbuf };
 
-enum class Byte : std::uint8_t { kInvalid, kSpill, kMisc, kZero, kDynptr, kIterator };
+enum class Byte : std::uint8_t { kInvalid, kSpill, kMisc, kZero, kDynptr, kIterator, kIrqFlags };
 struct StackSlot {
-  // Where bytes are kSpill: those from the first one on. Where they are kDynptr or kIterator: a word of one,
-  // of that type, which `off` counts in bytes.
+  // Where bytes are kSpill: those from the first one on. Where they are opaque: a word of such an object,
+  // of its type, which `off` counts in bytes.
   RegState spilled;
   std::array<Byte, 8> bytes{};
   bool is_spill() const { return bytes[0] == Byte::kSpill; }
   bool is_dynptr() const { return bytes[0] == Byte::kDynptr; }
   bool is_iterator() const { return bytes[0] == Byte::kIterator; }
   // It holds what programs may not look at.
-  bool is_opaque() const { return is_dynptr() || is_iterator(); }
+  bool is_opaque() const { return is_dynptr() || is_iterator() || bytes[0] == Byte::kIrqFlags; }
   unsigned spilled_bytes() const {
     unsigned count = 0;
     while (count < 8 && bytes[count] == Byte::kSpill) ++count;
@@ -153,11 +154,20 @@ struct Reference {
   friend bool operator==(const Reference&, const Reference&) = default;
 };
 
+// In which nothing may sleep, and which must end before the program does.
+struct Sections {
+  bool rcu = false;
+  std::uint32_t preempt = 0;    // how often it has been disabled
+  std::vector<Reference> irqs;  // that were disabled, the outermost first
+  friend bool operator==(const Sections&, const Sections&) = default;
+};
+
 struct Checkpoint;
 
 struct State {
   std::vector<Frame> frames;
   Lock lock;
+  Sections sections;
   std::vector<Reference> references;
   std::uint32_t may_goto_depth = 0;
   std::uint32_t callback_rounds = 0;  // callbacks entered so far

@@ -55,7 +55,7 @@ std::int64_t Structure::function_that_starts_at(std::int64_t insn) const {
   return -1;
 }
 
-Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log) {
+Result<Structure> find_functions(const UnverifiedProgram& program, const Facts& facts, btf::Log* log) {
   constexpr std::size_t kMostFunctions = 256;
   const auto& insns = program.insns;
   const auto count = static_cast<std::int64_t>(insns.size());
@@ -90,7 +90,10 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
         function.has_tail_call |= insn.imm == kTailCall;
         const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
         function.changes_packet |= prototype != nullptr && prototype->changes_pkt_data;
+        function.might_sleep |= prototype != nullptr && prototype->might_sleep;
       }
+      const helper::Kfunc* const kfunc = facts.insns[at].kfunc;
+      function.might_sleep |= kfunc != nullptr && kfunc->might_sleep;
       const bool goes_on =
           is_jump(insn) && isa::jump_of(insn) != Jump::kCall && isa::jump_of(insn) != Jump::kExit;
       if (goes_on) {
@@ -103,17 +106,19 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
     if (!is_exit(last) && !is_unconditional(last))
       return refuse(log, EINVAL, "last insn is not an exit or jmp");
   }
-  // What a function calls may move the packet, too.
+  // What a function calls may move the packet or sleep, too.
   for (bool changed = true; changed;) {
     changed = false;
     for (Function& function : structure.functions)
-      for (std::uint32_t at = function.start; at < function.end && !function.changes_packet; ++at) {
+      for (std::uint32_t at = function.start; at < function.end; ++at) {
         const abi::Insn& insn = insns[at];
-        if (calls_function(insn) || loads_function(insn)) {
-          const auto callee = structure.function_that_starts_at(target_of(insn, at));
-          if (structure.functions[static_cast<std::size_t>(callee)].changes_packet)
-            function.changes_packet = changed = true;
-        }
+        if (!calls_function(insn) && !loads_function(insn)) continue;
+        const auto number = static_cast<std::size_t>(structure.function_that_starts_at(target_of(insn, at)));
+        const Function& callee = structure.functions[number];
+        changed |= (callee.changes_packet && !function.changes_packet) ||
+                   (callee.might_sleep && !function.might_sleep);
+        function.changes_packet |= callee.changes_packet;
+        function.might_sleep |= callee.might_sleep;
       }
   }
   for (Function& function : structure.functions)

@@ -12,6 +12,7 @@ struct Function {
   std::uint32_t start = 0, end = 0;
   bool has_ld_abs = false, has_tail_call = false;
   bool changes_packet = false;  // it, or what it calls, moves the packet
+  bool might_sleep = false;     // likewise
   bool is_global = false;       // by BTF: verified by itself, for any arguments of its types
   bool is_callback = false;     // some instruction takes its address
   std::uint32_t stack_bytes = 0;
@@ -30,7 +31,7 @@ struct Structure {
 bool is_callback_call(const abi::Insn& insn);
 
 // Functions, and that jumps stay inside of them. EINVAL.
-Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log);
+Result<Structure> find_functions(const UnverifiedProgram& program, const Facts& facts, btf::Log* log);
 // That every instruction can be reached, by whatever path; marks where paths meet. EINVAL.
 Result<void> check_flow(const UnverifiedProgram& program, const Facts& facts, Structure& structure,
                         btf::Log* log);

@@ -58,7 +58,7 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
   Facts facts;
   facts.insns.resize(program.insns.size());
   TRY(resolve_kfuncs(program, facts, log));
-  Structure structure = TRY(find_functions(program, log));
+  Structure structure = TRY(find_functions(program, facts, log));
   TRY(check_btf_info(program, shapes_of(structure), log));
   TRY(check_opcodes(program.insns, log));
   TRY(resolve_maps(program, maps, facts, log));

@@ -187,6 +187,14 @@ class Walk {
   Result<void> check_is_ours(std::uint32_t reference, CallMeta& meta);
   void give_back(std::uint32_t reference);
   Result<void> check_given_back(const char* what);
+  Result<void> check_nothing_held(const char* what);
+
+  // --- sections.cc
+  Result<void> check_sections(const helper::Kfunc& kfunc);
+  Result<void> check_irq_flags(unsigned number, const helper::Kfunc& kfunc);
+  Result<void> save_irq_flags(unsigned number, std::size_t slot);
+  const char* open_section() const;
+  bool is_sleepable() const { return (program_.flags & abi::prog_flag::kSleepable) != 0; }
 
   // --- sockets.cc
   Result<void> check_socket(unsigned number, const RegState& reg, std::int32_t offset, std::uint32_t size);

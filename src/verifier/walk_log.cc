@@ -47,6 +47,8 @@ char letter_of(Byte byte) {
       return 'd';
     case Byte::kIterator:
       return 'i';
+    case Byte::kIrqFlags:
+      return 'f';
   }
   return '?';
 }
