@@ -26,11 +26,19 @@ std::uint32_t bytes_of(IteratorKind kind);  // of its struct; a multiple of 8
 
 // What a kfunc wants in a register.
 enum class KfuncArg : std::uint8_t {
-  kNone,      // not an argument
-  kScalar,    // a number
-  kIgnored,   // anything at all, even a register that was never written
-  kIrqFlags,  // a word on the stack: save makes it, restore takes it back
-  kIterator,  // on the stack: new makes it, next and destroy want one
+  kNone,     // not an argument
+  kScalar,   // a number
+  kIgnored,  // anything at all, even a register that was never written
+  kCtx,      // the program's context
+  kMap,
+  kDynptr,     // one that holds something
+  kDynptrOut,  // room on the stack for one
+  kMem,        // bytes that may be read and written: as many as the next argument says
+  kMemOrNull,
+  kSize,       // of the memory before it
+  kConstSize,  // the same, known when the program is loaded
+  kIrqFlags,   // a word on the stack: save makes it, restore takes it back
+  kIterator,   // on the stack: new makes it, next and destroy want one
 };
 struct KfuncArgument {
   KfuncArg kind = KfuncArg::kNone;
@@ -40,6 +48,7 @@ struct KfuncArgument {
 enum class KfuncRet : std::uint8_t {
   kVoid,
   kInteger,
+  kSliceOrNull,       // bytes of a dynptr: as many as the constant size says
   kIntPointerOrNull,  // to four bytes that nobody writes, NULL at the end of an iteration
 };
 
@@ -51,7 +60,9 @@ struct Kfunc {
   KfuncArgument args[5] = {};
   std::uint64_t programs = 0;                                // a set of program_sets.h
   bool is_new = false, is_next = false, is_destroy = false;  // of an iterator
+  bool trusts = false;                                       // no pointer that it gets may be NULL
   bool might_sleep = false;                                  // only for sleepable programs
+  bool writes = false;                                       // kSliceOrNull: to what the program writes
   const char* note = "";
 };
 

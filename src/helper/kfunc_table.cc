@@ -12,14 +12,29 @@ namespace {
 using namespace programs;
 
 constexpr Set kAll = ~Set{0};
+// Those whose context is a socket buffer: of others that the kernel has among them, none has one here.
+constexpr Set kSkbPrograms =
+    set(Type::kSocketFilter, Type::kSchedCls, Type::kSchedAct, Type::kCgroupSkb, Type::kLwtIn, Type::kLwtOut,
+        Type::kLwtXmit, Type::kSkSkb, Type::kLwtSeg6local);
 
 // Flags of a row.
 constexpr unsigned kNew = 1;      // is_new
 constexpr unsigned kNext = 2;     // is_next
 constexpr unsigned kDestroy = 4;  // is_destroy
+constexpr unsigned kSleeps = 8;   // might_sleep
+constexpr unsigned kWrites = 16;  // writes
+constexpr unsigned kTrusts = 32;  // trusts
 
 // Arguments of a row.
 constexpr KfuncArgument number{KfuncArg::kScalar};
+constexpr KfuncArgument ctx{KfuncArg::kCtx};
+constexpr KfuncArgument map{KfuncArg::kMap};
+constexpr KfuncArgument dynptr{KfuncArg::kDynptr};
+constexpr KfuncArgument dynptr_out{KfuncArg::kDynptrOut};
+constexpr KfuncArgument buffer{KfuncArg::kMem};
+constexpr KfuncArgument buffer_or_null{KfuncArg::kMemOrNull};
+constexpr KfuncArgument size{KfuncArg::kSize};
+constexpr KfuncArgument const_size{KfuncArg::kConstSize};
 constexpr KfuncArgument ignored{KfuncArg::kIgnored};
 constexpr KfuncArgument irq_flags{KfuncArg::kIrqFlags};
 constexpr KfuncArgument iter_num{KfuncArg::kIterator, IteratorKind::kNum};
@@ -36,6 +51,9 @@ constexpr Kfunc row(KfuncId id, const char* name, Function function, KfuncRet re
   kfunc.is_new = (flags & kNew) != 0;
   kfunc.is_next = (flags & kNext) != 0;
   kfunc.is_destroy = (flags & kDestroy) != 0;
+  kfunc.might_sleep = (flags & kSleeps) != 0;
+  kfunc.writes = (flags & kWrites) != 0;
+  kfunc.trusts = (flags & kTrusts) != 0;
   kfunc.note = note;
   return kfunc;
 }

@@ -35,8 +35,13 @@ class Kfuncs : public Verdicts {
   }
 
  private:
-  std::uint32_t run_on(bool by_jit, const Code& code, std::vector<std::byte> context) {
+  std::uint32_t run_on(bool by_jit, Code code, std::vector<std::byte> context) {
     vm::set_jit_for_test(by_jit);
+    const long map = create({.type = abi::MapType::kHash, .key_size = 8, .value_size = 48});
+    const long array = create({.type = abi::MapType::kArray, .value_size = 48, .max_entries = 4});
+    for (abi::Insn& insn : code)
+      if (insn.code == 0x18 && insn.src() == 1)
+        insn.imm = static_cast<std::int32_t>(insn.imm == 0 ? map : array);
     std::string log(1 << 16, '\0');
     abi::Attr load{};
     load.prog_load.prog_type = kSyscall;

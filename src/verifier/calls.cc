@@ -95,7 +95,9 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
   clobber_caller_saved();
   set_result(meta);
   // A tail call that comes back has done nothing.
-  if (prototype->changes_pkt_data && id != kTailCall) forget_packet_pointers();
+  const bool writes_skb =
+      id == kDynptrWrite && meta.dynptr.mem_size == static_cast<unsigned>(DynptrKind::kSkb);
+  if ((prototype->changes_pkt_data && id != kTailCall) || writes_skb) forget_packet_pointers();
   return {};
 }
 
@@ -286,8 +288,10 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
       if (size == 0) return {};
       const std::int64_t least = reg.bounds.wide.smin + reg.off;
       const std::int64_t end = reg.bounds.wide.smax + reg.off + static_cast<std::int64_t>(size);
-      TRY(check_no_dynptr(reg, least, end, kind == Access::kWrite ? "write to" : "read from"));
-      if (kind == Access::kRead) TRY(check_no_iterator(reg, least, end, fmt::format("R{} ", number)));
+      if (kind == Access::kWrite)
+        TRY(check_no_dynptr(reg, least, end));
+      else
+        TRY(check_not_opaque(reg, least, end, fmt::format("R{} ", number)));
       read_slots(reg, least, end);  // written ones, too: not all of them may be
       if (kind == Access::kWrite) TRY(forget_stack(reg, least, end, false));
       return {};
@@ -427,7 +431,7 @@ void Walk::set_result(const CallMeta& meta) {
 
 void Walk::forget_packet_pointers() {
   state_.for_each_reg([](RegState& reg) {
-    if (reg.is_packet()) reg = RegState::unknown();
+    if (reg.is_packet() || reg.is_in_packet) reg = RegState::unknown();
   });
 }
 

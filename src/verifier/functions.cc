@@ -52,7 +52,7 @@ bool is_context_struct(const btf::Btf& btf, const btf::Type& type, abi::ProgType
                      [&](const Row& row) { return row.program == program && row.name == name; });
 }
 
-enum class ArgumentKind : std::uint8_t { kNumber, kContext, kMemory, kUnknown };
+enum class ArgumentKind : std::uint8_t { kNumber, kContext, kMemory, kDynptr, kUnknown };
 struct ArgumentType {
   ArgumentKind kind = ArgumentKind::kUnknown;
   std::uint32_t size = 0;  // kMemory: bytes
@@ -85,6 +85,8 @@ ArgumentType argument_type(const btf::Btf& btf, std::uint32_t function_id, const
       const std::uint32_t target_id = btf.resolve(type.type);
       const btf::Type& target = *btf.type(target_id);
       if (is_context_struct(btf, target, program)) return {ArgumentKind::kContext};
+      if (btf::is(target, btf::Kind::kStruct) && btf.name(target) == std::string_view("bpf_dynptr"))
+        return {ArgumentKind::kDynptr};
       const Result<std::uint32_t> size = btf.size_of(target_id);
       if (!size || *size == 0) return {};
       return {ArgumentKind::kMemory, *size, !is_nonnull};
@@ -134,6 +136,11 @@ Result<void> Walk::set_global_arguments(State& state, const Function& function) 
         reg.mem_size = type.size;
         reg.maybe_null = type.may_be_null;
         if (type.may_be_null) reg.id = new_id();
+        break;
+      case ArgumentKind::kDynptr:
+        reg = RegState::pointer(RegType::kDynptr);
+        reg.mem_size = static_cast<std::uint32_t>(DynptrKind::kSkb);  // of which the most must be minded
+        reg.id = new_id();
         break;
       case ArgumentKind::kUnknown:
         return refuse(EINVAL, "Arg#{} type {} in {}() is not supported yet.", i,
@@ -222,6 +229,12 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
           if (checked) checked = check_memory(reg_number, type.size, Access::kWrite, false, meta);
           break;
         }
+        case ArgumentKind::kDynptr:
+          if (reg.type == RegType::kStack || reg.type == RegType::kDynptr)
+            checked = check_dynptr(reg_number, {helper::Arg::kDynptr}, meta);
+          else
+            checked = refuse(EINVAL, "arg#{} expected pointer to stack or const struct bpf_dynptr", i);
+          break;
         case ArgumentKind::kUnknown:
           checked = refuse(EINVAL, "Arg#{} of {}() is of a type that is not supported", i, callee.name);
           break;

@@ -116,17 +116,4 @@ Result<void> Walk::give_next(const CallMeta& meta) {
   return {};
 }
 
-// No byte there may be looked at. `through`: the register, where the log names it.
-Result<void> Walk::check_no_iterator(const RegState& reg, std::int64_t least, std::int64_t end,
-                                     const std::string& through) {
-  const Frame& frame = frame_of(reg);
-  for (std::int64_t at = least; at < end && at < 0; ++at) {
-    const auto slot = static_cast<std::size_t>((-at - 1) / 8);
-    if (slot < frame.stack.size() && frame.stack[slot].is_opaque() && !frame.stack[slot].is_dynptr())
-      return refuse(EACCES, "invalid read from stack {}off {}+{} size {}", through, least, at - least,
-                    end - least);
-  }
-  return {};
-}
-
 }  // namespace portolan::verifier

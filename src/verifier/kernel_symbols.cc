@@ -23,7 +23,9 @@ Result<void> resolve_kernel_symbols(UnverifiedProgram& program, btf::Log* log) {
     if (!btf::is(*type, btf::Kind::kVar) && !btf::is(*type, btf::Kind::kFunc))
       return refuse(log, EINVAL, "pseudo btf_id {} in ldimm64 isn't KIND_VAR or KIND_FUNC", insn.imm);
     insn.registers = static_cast<std::uint8_t>(insn.dst());
-    insn.imm = 0;
+    // A program may ask whether a function is there; its number is as good as an address.
+    const helper::Kfunc* const kfunc = helper::find_kfunc((*types)->name(*type));
+    if (kfunc == nullptr || kfunc->function == nullptr) insn.imm = 0;
   }
   return {};
 }

@@ -10,6 +10,7 @@ namespace portolan::verifier {
 
 using helper::Kfunc;
 using helper::KfuncArg;
+using helper::KfuncId;
 using helper::KfuncRet;
 
 Result<void> Walk::call_kfunc(const abi::Insn& insn) {
@@ -24,6 +25,8 @@ Result<void> Walk::call_kfunc(const abi::Insn& insn) {
   TRY(check_kfunc_arguments(*kfunc, meta));
   TRY(check_sections(*kfunc));
   if (meta.given_back != 0) give_back(meta.given_back);
+  if (kfunc->ret == KfuncRet::kSliceOrNull && kfunc->writes && !may_write_packet(program_.type))
+    return refuse(EINVAL, "the prog does not allow writes to packet data");
   clobber_caller_saved();
   set_kfunc_result(*kfunc, meta);
   if (kfunc->is_next) return give_next(meta);
@@ -31,30 +34,78 @@ Result<void> Walk::call_kfunc(const abi::Insn& insn) {
 }
 
 Result<void> Walk::check_kfunc_arguments(const Kfunc& kfunc, CallMeta& meta) {
-  for (unsigned number = 1; number <= 5; ++number) {
-    const helper::KfuncArgument& argument = kfunc.args[number - 1];
-    if (argument.kind == KfuncArg::kNone) break;
-    if (argument.kind == KfuncArg::kIgnored) continue;
-    const RegState& reg = state_.reg(number);
-    if (argument.kind == KfuncArg::kScalar) {
+  for (unsigned number = 1; number <= 5 && kfunc.args[number - 1].kind != KfuncArg::kNone; ++number)
+    TRY(check_kfunc_argument(number, kfunc, meta));
+  return {};
+}
+
+Result<void> Walk::check_kfunc_argument(unsigned number, const Kfunc& kfunc, CallMeta& meta) {
+  const KfuncArg kind = kfunc.args[number - 1].kind;
+  const RegState& reg = state_.reg(number);
+  const bool is_number = kind == KfuncArg::kScalar || kind == KfuncArg::kSize || kind == KfuncArg::kConstSize;
+  if (kfunc.trusts && !is_number && (reg.is_null() || reg.maybe_null))
+    return refuse(EACCES, "Possibly NULL pointer passed to trusted arg{}", number - 1);
+  switch (kind) {
+    case KfuncArg::kNone:
+    case KfuncArg::kIgnored:
+    case KfuncArg::kSize:  // with the memory before it
+    case KfuncArg::kConstSize:
+      return {};
+    case KfuncArg::kScalar:
       if (!reg.is_scalar()) return refuse(EINVAL, "R{} is not a scalar", number);
-      continue;
-    }
-    if (reg.is_null() || reg.maybe_null)
-      return refuse(EACCES, "Possibly NULL pointer passed to trusted arg{}", number - 1);
-    switch (argument.kind) {
-      case KfuncArg::kIterator:
-        TRY(check_iterator(number, kfunc, meta));
-        break;
-      case KfuncArg::kIrqFlags:
-        TRY(check_irq_flags(number, kfunc));
-        break;
-      case KfuncArg::kNone:
-      case KfuncArg::kScalar:
-      case KfuncArg::kIgnored:
-        break;
+      return {};
+    case KfuncArg::kCtx:
+      if (reg.type != RegType::kCtx)
+        return refuse(EINVAL, "arg#{} expected pointer to ctx, but got {}", number - 1, type_text(reg));
+      return check_fixed(reg, number);
+    case KfuncArg::kMap:
+      if (reg.type != RegType::kMap)
+        return refuse(EINVAL, "arg#{} is {} expected pointer to map", number - 1, type_text(reg));
+      return {};
+    case KfuncArg::kDynptr:
+    case KfuncArg::kDynptrOut:
+      return check_kfunc_dynptr(number, kfunc, meta);
+    case KfuncArg::kMem:
+    case KfuncArg::kMemOrNull:
+      return check_kfunc_memory(number, kfunc, meta);
+    case KfuncArg::kIterator:
+      return check_iterator(number, kfunc, meta);
+    case KfuncArg::kIrqFlags:
+      return check_irq_flags(number, kfunc);
+  }
+  return {};
+}
+
+// As process_dynptr_func.
+Result<void> Walk::check_kfunc_dynptr(unsigned number, const Kfunc& kfunc, CallMeta& meta) {
+  const RegState& reg = state_.reg(number);
+  if (reg.type != RegType::kStack && reg.type != RegType::kDynptr)
+    return refuse(EINVAL, "arg#{} expected pointer to stack or const struct bpf_dynptr", number - 1);
+  if (kfunc.args[number - 1].kind == KfuncArg::kDynptr)
+    return check_dynptr(number, {helper::Arg::kDynptr}, meta);
+  if (reg.type != RegType::kStack || !dynptr_at(number))
+    return refuse(EINVAL, "Dynptr has to be an uninitialized dynptr");
+  if (kfunc.id == KfuncId::dynptr_clone)
+    return make_dynptr(number, static_cast<DynptrKind>(meta.dynptr.mem_size), meta.dynptr.reference);
+  return make_dynptr(number, kfunc.id == KfuncId::dynptr_from_skb ? DynptrKind::kSkb : DynptrKind::kXdp, 0);
+}
+
+// With its size, which the next register holds.
+Result<void> Walk::check_kfunc_memory(unsigned number, const Kfunc& kfunc, CallMeta& meta) {
+  const RegState size = state_.reg(number + 1);
+  if (!size.is_scalar()) return refuse(EINVAL, "R{} is not a scalar", number + 1);
+  if (kfunc.args[number - 1].kind == KfuncArg::kMem || !state_.reg(number).is_null()) {
+    Result<void> checked = check_sized_memory(number + 1, true, Access::kRead, meta);
+    if (checked) checked = check_sized_memory(number + 1, true, Access::kWrite, meta);
+    if (!checked) {
+      (void)refuse(0, "arg#{} arg#{} memory, len pair leads to invalid memory access", number - 1, number);
+      return checked;
     }
   }
+  if (kfunc.args[number].kind != KfuncArg::kConstSize) return {};
+  if (!size.bounds.is_constant()) return refuse(EINVAL, "R{} must be a known constant", number + 1);
+  depend_on(size);
+  meta.size = size.bounds.value();
   return {};
 }
 
@@ -66,6 +117,16 @@ void Walk::set_kfunc_result(const Kfunc& kfunc, const CallMeta& meta) {
       return;
     case KfuncRet::kInteger:
       result = RegState::unknown();
+      return;
+    case KfuncRet::kSliceOrNull:
+      result = RegState::pointer(RegType::kMem);
+      result.mem_size = static_cast<std::uint32_t>(meta.size);
+      result.is_read_only = !kfunc.writes;
+      result.is_in_packet = meta.dynptr.mem_size == static_cast<unsigned>(DynptrKind::kSkb) ||
+                            meta.dynptr.mem_size == static_cast<unsigned>(DynptrKind::kXdp);
+      result.dynptr = meta.dynptr.id;
+      result.maybe_null = true;
+      result.id = new_id();
       return;
     case KfuncRet::kIntPointerOrNull:
       result = RegState::pointer(RegType::kMem);

@@ -50,7 +50,8 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
     case RegType::kMem:
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
              old.is_direct == now.is_direct && old.is_read_only == now.is_read_only &&
-             old.is_record == now.is_record && old.bounds.includes(now.bounds) && ids.match(old.id, now.id) &&
+             old.is_record == now.is_record && old.is_in_packet == now.is_in_packet &&
+             old.bounds.includes(now.bounds) && ids.match(old.id, now.id) &&
              ids.match(old.reference, now.reference) && ids.match(old.dynptr, now.dynptr);
     case RegType::kDynptr:
       return old.off == now.off && old.mem_size == now.mem_size && old.is_read_only == now.is_read_only &&

@@ -53,6 +53,7 @@ struct RegState {
   bool is_direct = false;     // a map value of which the program was given the address
   bool is_read_only = false;  // kMem
   bool is_record = false;     // kMem, that was reserved in a ring buffer
+  bool is_in_packet = false;  // kMem: a slice of a packet's dynptr, gone when the packet changes
   Trust trust{};              // kKernelObject
   bool is_sum = false;        // kScalar: the number that those of this id are, plus `off`
   bool is_drained = false;    // kIterator: next has given NULL
@@ -109,7 +110,7 @@ struct RegState {
 std::string type_text(const RegState& reg);
 std::string to_text(const RegState& reg, std::size_t frame);  // as seen from that frame
 
-enum class DynptrKind : std::uint8_t { kLocal = 1, kRingbuf };
+enum class DynptrKind : std::uint8_t { kLocal = 1, kRingbuf, kSkb, kXdp };
 
 enum class Byte : std::uint8_t { kInvalid, kSpill, kMisc, kZero, kDynptr, kIterator, kIrqFlags };
 struct StackSlot {

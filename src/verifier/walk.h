@@ -163,6 +163,8 @@ class Walk {
   Result<void> forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros);
   Frame& frame_of(const RegState& reg) { return state_.frames[reg.frame]; }
   void need_stack(const RegState& reg, std::int64_t least);
+  Result<void> check_not_opaque(const RegState& reg, std::int64_t least, std::int64_t end,
+                                const std::string& through);
   Result<void> overwrite_opaque(Frame& frame, std::size_t number);
 
   // --- calls.cc
@@ -202,16 +204,19 @@ class Walk {
 
   // --- dynptr.cc
   Result<void> check_dynptr(unsigned number, const helper::Argument& argument, CallMeta& meta);
-  Result<void> make_dynptr(unsigned number, CallMeta& meta);
+  Result<void> make_dynptr(unsigned number, DynptrKind kind, std::uint32_t reference);
   Result<StackSlot*> dynptr_at(unsigned number);
   Result<void> destroy_dynptr(Frame& frame, std::size_t slot);
   void drop_dynptr(Frame& frame, std::size_t slot);
   void drop_dynptrs_of(std::uint32_t reference);
-  Result<void> check_no_dynptr(const RegState& reg, std::int64_t least, std::int64_t end, const char* what);
+  Result<void> check_no_dynptr(const RegState& reg, std::int64_t least, std::int64_t end);
 
   // --- kfunc_call.cc
   Result<void> call_kfunc(const abi::Insn& insn);
   Result<void> check_kfunc_arguments(const helper::Kfunc& kfunc, CallMeta& meta);
+  Result<void> check_kfunc_argument(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
+  Result<void> check_kfunc_dynptr(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
+  Result<void> check_kfunc_memory(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
   void set_kfunc_result(const helper::Kfunc& kfunc, const CallMeta& meta);
 
   // --- iterator.cc
@@ -222,8 +227,6 @@ class Walk {
   bool gives_next(std::uint32_t insn) const;     // whether it calls next of an iterator
   bool has_next_to_give(unsigned number) const;  // the iterator there
   Result<void> give_next(const CallMeta& meta);
-  Result<void> check_no_iterator(const RegState& reg, std::int64_t least, std::int64_t end,
-                                 const std::string& through);
 
   // --- functions.cc
   Result<Next> call_function(const abi::Insn& insn);
