@@ -54,7 +54,7 @@ enum class KfuncRet : std::uint8_t {
 
 struct Kfunc {
   KfuncId id{};
-  const char* name = nullptr;   // "bpf_iter_num_new"
+  std::string_view name = {};   // "bpf_iter_num_new"
   Function function = nullptr;  // nullptr: not to be had here, `note` says why
   KfuncRet ret = KfuncRet::kVoid;
   KfuncArgument args[5] = {};
@@ -69,6 +69,8 @@ struct Kfunc {
 // By its name in BTF. nullptr: Linux 6.18 has no such function for programs, or it is of no use outside of
 // it.
 const Kfunc* find_kfunc(std::string_view name);
+// Whether a call of it never comes back. nullptr: it is no kfunc.
+inline bool throws(const Kfunc* kfunc) { return kfunc != nullptr && kfunc->id == KfuncId::throw_; }
 bool is_available(const Kfunc& kfunc, abi::ProgType type);
 
 }  // namespace portolan::helper

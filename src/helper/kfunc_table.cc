@@ -12,6 +12,11 @@ namespace {
 using namespace programs;
 
 constexpr Set kAll = ~Set{0};
+constexpr Set kGeneric =
+    set(Type::kSchedCls, Type::kTracepoint, Type::kXdp, Type::kPerfEvent, Type::kCgroupSkb, Type::kCgroupSock,
+        Type::kSockOps, Type::kCgroupDevice, Type::kCgroupSockAddr, Type::kCgroupSysctl, Type::kCgroupSockopt,
+        Type::kSyscall) |
+    kByBtf;
 // Those whose context is a socket buffer: of others that the kernel has among them, none has one here.
 constexpr Set kSkbPrograms =
     set(Type::kSocketFilter, Type::kSchedCls, Type::kSchedAct, Type::kCgroupSkb, Type::kLwtIn, Type::kLwtOut,
@@ -40,11 +45,11 @@ constexpr KfuncArgument irq_flags{KfuncArg::kIrqFlags};
 constexpr KfuncArgument iter_num{KfuncArg::kIterator, IteratorKind::kNum};
 constexpr KfuncArgument iter_bits{KfuncArg::kIterator, IteratorKind::kBits};
 
-constexpr Kfunc row(KfuncId id, const char* name, Function function, KfuncRet ret, Set programs,
+constexpr Kfunc row(KfuncId id, std::string_view name, Function function, KfuncRet ret, Set programs,
                     unsigned flags, const Kfunc& arguments, const char* note) {
   Kfunc kfunc = arguments;
   kfunc.id = id;
-  kfunc.name = name;
+  kfunc.name = name.ends_with('_') ? name.substr(0, name.size() - 1) : name;
   kfunc.function = function;
   kfunc.ret = ret;
   kfunc.programs = programs;

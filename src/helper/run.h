@@ -40,7 +40,8 @@ struct Run {
     ds::RecordRing::Record record;
   };
   std::vector<Reserved> reserved = {};
-  const void* frame = nullptr;  // of the function that runs it: where user space begins on this stack
+  const void* thrown_to = nullptr;  // the frame of the program that is run, if it may throw (jit)
+  const void* frame = nullptr;      // of the function that runs it: where user space begins on this stack
 };
 
 }  // namespace portolan::helper

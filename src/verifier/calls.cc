@@ -42,8 +42,7 @@ Result<Walk::Next> Walk::call(const abi::Insn& insn) {
       return Next::kFollow;
     case abi::PseudoCall::kKfunc:
       if (insn.imm == 0) return Next::kFollow;  // see check_no_weak_kfuncs
-      TRY(call_kfunc(insn));
-      return Next::kFollow;
+      return call_kfunc(insn);
   }
   return refuse(EINVAL, "BPF_CALL uses reserved fields");
 }

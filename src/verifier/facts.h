@@ -25,6 +25,7 @@ struct SourceSubprogram {
   std::uint32_t start = 0, end = 0;  // instructions of the source
   std::uint32_t stack_bytes = 0;
   std::string name;
+  bool is_exception_callback = false;
 };
 
 struct Facts {

@@ -13,7 +13,7 @@ using helper::KfuncArg;
 using helper::KfuncId;
 using helper::KfuncRet;
 
-Result<void> Walk::call_kfunc(const abi::Insn& insn) {
+Result<Walk::Next> Walk::call_kfunc(const abi::Insn& insn) {
   const Kfunc* const kfunc = facts_.insns[at_].kfunc;
   if (kfunc != nullptr && kfunc->function == nullptr)
     (void)refuse(0, "kernel function {} is not here: {}", kfunc->name, kfunc->note);
@@ -23,14 +23,25 @@ Result<void> Walk::call_kfunc(const abi::Insn& insn) {
     return refuse(EACCES, "program must be sleepable to call sleepable kfunc {}", kfunc->name);
   CallMeta meta;
   TRY(check_kfunc_arguments(*kfunc, meta));
+  if (kfunc->id == KfuncId::throw_) {
+    TRY(throw_out());
+    return Next::kEnd;
+  }
   TRY(check_sections(*kfunc));
   if (meta.given_back != 0) give_back(meta.given_back);
   if (kfunc->ret == KfuncRet::kSliceOrNull && kfunc->writes && !may_write_packet(program_.type))
     return refuse(EINVAL, "the prog does not allow writes to packet data");
   clobber_caller_saved();
   set_kfunc_result(*kfunc, meta);
-  if (kfunc->is_next) return give_next(meta);
-  return {};
+  if (kfunc->is_next) TRY(give_next(meta));
+  return Next::kFollow;
+}
+
+// The program ends, whatever functions are active: with what its exception callback returns for the number,
+// or with the number itself.
+Result<void> Walk::throw_out() {
+  if (!structure_.has_exception_callback) TRY(check_result_of_program(1));
+  return check_nothing_held("bpf_throw");
 }
 
 Result<void> Walk::check_kfunc_arguments(const Kfunc& kfunc, CallMeta& meta) {

@@ -13,14 +13,17 @@ struct Function {
   bool has_ld_abs = false, has_tail_call = false;
   bool changes_packet = false;  // it, or what it calls, moves the packet
   bool might_sleep = false;     // likewise
-  bool is_global = false;       // by BTF: verified by itself, for any arguments of its types
-  bool is_callback = false;     // some instruction takes its address
+  bool might_throw = false;
+  bool is_exception_callback = false;
+  bool is_global = false;    // by BTF: verified by itself, for any arguments of its types
+  bool is_callback = false;  // some instruction takes its address
   std::uint32_t stack_bytes = 0;
   std::string name;
 };
 
 struct Structure {
   std::vector<Function> functions;         // by rising start
+  bool has_exception_callback = false;     // one of them
   std::vector<bool> is_prune_point;        // by instruction
   std::vector<std::uint16_t> live_before;  // registers that may be read before they are written, as bits
   std::uint32_t function_at(std::uint32_t insn) const;
@@ -36,7 +39,9 @@ Result<Structure> find_functions(const UnverifiedProgram& program, const Facts& 
 Result<void> check_flow(const UnverifiedProgram& program, const Facts& facts, Structure& structure,
                         btf::Log* log);
 void find_live_registers(const UnverifiedProgram& program, const Facts& facts, Structure& structure);
-// That no chain of calls needs more than 512 bytes of stack, or 8 frames. EACCES, E2BIG, EINVAL.
-Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure& structure, btf::Log* log);
+// That no chain of calls needs more than 512 bytes of stack, or 8 frames, and nothing is thrown where a
+// helper would have to be left. EACCES, E2BIG, EINVAL.
+Result<void> check_stack_depth(const UnverifiedProgram& program, const Facts& facts,
+                               const Structure& structure, btf::Log* log);
 
 }  // namespace portolan::verifier

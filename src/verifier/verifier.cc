@@ -28,7 +28,8 @@ Result<void> walk_all(const Structure& structure, Walk& walk, btf::Log* log) {
   for (bool found = true; found;) {
     found = false;
     for (std::uint32_t i = 0; i < structure.functions.size(); ++i) {
-      if (done[i] || (i != 0 && !walk.is_called(i))) continue;
+      if (done[i] || (i != 0 && !walk.is_called(i) && !structure.functions[i].is_exception_callback))
+        continue;
       done[i] = found = true;
       if (i != 0 && log != nullptr)
         log->print("Validating {}() func#{}...\n", structure.functions[i].name, i);
@@ -70,7 +71,7 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
 
   Walk walk(program, target, structure, facts, log);
   Result<void> walked = walk_all(structure, walk, log);
-  if (walked) walked = check_stack_depth(program, structure, log);
+  if (walked) walked = check_stack_depth(program, facts, structure, log);
   if (walked) walked = check_no_weak_kfuncs(program, facts, log);
   if (log != nullptr) {
     const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - began;
@@ -85,8 +86,8 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
   TRY(walked);
   facts.verified_insns = walk.insns_walked();
   for (const Function& one : structure.functions)
-    facts.subprograms.push_back(
-        {one.start, one.end, static_cast<std::uint32_t>(round_up(one.stack_bytes, 8)), one.name});
+    facts.subprograms.push_back({one.start, one.end, static_cast<std::uint32_t>(round_up(one.stack_bytes, 8)),
+                                 one.name, one.is_exception_callback});
   return build_program(std::move(program), std::move(facts));
 }
 

@@ -53,9 +53,10 @@ struct ReadOnlyCopy {
 };
 
 struct Subprogram {
-  std::uint32_t start;        // its first instruction
-  std::uint32_t stack_bytes;  // of its own frame, rounded up to 8; at most 512
-  std::string name;           // by BTF; may be empty
+  std::uint32_t start;                 // its first instruction
+  std::uint32_t stack_bytes;           // of its own frame, rounded up to 8; at most 512
+  std::string name;                    // by BTF; may be empty
+  bool is_exception_callback = false;  // what the program returns when it has thrown
 };
 
 // What the checks found out about one instruction of insns() that its bytes do not say.

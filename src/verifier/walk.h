@@ -212,7 +212,8 @@ class Walk {
   Result<void> check_no_dynptr(const RegState& reg, std::int64_t least, std::int64_t end);
 
   // --- kfunc_call.cc
-  Result<void> call_kfunc(const abi::Insn& insn);
+  Result<Next> call_kfunc(const abi::Insn& insn);
+  Result<void> throw_out();
   Result<void> check_kfunc_arguments(const helper::Kfunc& kfunc, CallMeta& meta);
   Result<void> check_kfunc_argument(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
   Result<void> check_kfunc_dynptr(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
@@ -230,14 +231,15 @@ class Walk {
 
   // --- functions.cc
   Result<Next> call_function(const abi::Insn& insn);
+  Result<void> check_returns_number(const Function& function, std::uint32_t id);
   Result<void> call_global(const Function& callee, std::uint32_t number);
   Result<void> enter_callback(const CallMeta& meta);
   Result<Next> leave_function();
   Result<void> leave_early(const RegState& result, bool forgets_packet);
   Result<void> leave_by_tail_call();
   Result<void> leave_program();
-  Result<void> check_result_range(const char* when, const RegState& result, std::int64_t least,
-                                  std::int64_t most);
+  Result<void> check_result_of_program(unsigned number);
+  Result<void> check_result_range(const char* when, unsigned number, std::int64_t least, std::int64_t most);
   Result<void> set_global_arguments(State& state, const Function& function);
   void enter(State& state, std::uint32_t function, bool is_callback);
 

@@ -61,6 +61,12 @@ Executable::Function Executable::function(std::uint64_t number) const {
   return {code_.data() + (*found)->start, (*found)->stack_bytes};
 }
 
+Executable::Function Executable::exception_callback() const {
+  for (const verifier::Subprogram& one : parts_.subprograms)
+    if (one.is_exception_callback) return {code_.data() + one.start, one.stack_bytes};
+  return {nullptr, 0};
+}
+
 Result<void> Executable::prepare(const void* const* handlers) {
   if (parts_.insns.empty() || parts_.subprograms.empty()) return fail(EINVAL);
   for (const verifier::Subprogram& one : parts_.subprograms)
@@ -73,8 +79,10 @@ Result<void> Executable::prepare(const void* const* handlers) {
       return fail(EINVAL);
     code_[at] = TRY(prepare_one(at));
     const bool is_tail_call = operation == Operation::call_helper && insn.imm == kTailCall;
-    code_[at].handler =
-        handlers[is_tail_call ? kTailCallHandler : handler_index(operation, parts_.notes[at].may_fault)];
+    code_[at].handler = handlers[is_tail_call ? kTailCallHandler
+                                 : helper::throws(parts_.notes[at].kfunc)
+                                     ? kThrowHandler
+                                     : handler_index(operation, parts_.notes[at].may_fault)];
     if (!isa::is_wide(insn)) continue;
     if (++at == code_.size()) return fail(EINVAL);
     code_[at].handler = handlers[handler_index(Operation::kNone, false)];

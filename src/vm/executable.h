@@ -12,7 +12,7 @@
 
 namespace portolan::vm {
 
-inline constexpr std::size_t kTailCallHandler = 2 * isa::kOperations;
+inline constexpr std::size_t kTailCallHandler = 2 * isa::kOperations, kThrowHandler = kTailCallHandler + 1;
 
 struct Code {
   const void* handler;  // where in the interpreter its operation is carried out
@@ -56,6 +56,8 @@ class Executable final : public verifier::Prepared {
     std::uint32_t stack_bytes;
   };
   Function main() const { return {code_.data(), parts_.subprograms.front().stack_bytes}; }
+  // What runs when the program has thrown; code nullptr: there is none.
+  Function exception_callback() const;
   // By the number that the program has for it: its first instruction's index, plus 1.
   Function function(std::uint64_t number) const;
 

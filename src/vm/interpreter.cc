@@ -141,8 +141,9 @@ template <class Memory>
 #define OTHER(name, ...) &&name,
 #include "isa/opcodes.def"
         &&tail_call,
+        &&throw_,
     };
-    static_assert(std::size(table) == kTailCallHandler + 1);
+    static_assert(std::size(table) == kThrowHandler + 1);
     *handlers = table;
     return 0;
   }
@@ -322,6 +323,16 @@ call_function: {
   std::memcpy(frame.kept.data(), &r[6], sizeof frame.kept);
   r[isa::kFramePointer] = frame_pointer;
   at = at->target;
+  goto * at->handler;
+}
+
+throw_: {
+  // Whatever functions are active are left; none of them was called by a helper.
+  const Executable::Function callback = self->executable_->exception_callback();
+  self->depth_ = 0;
+  if (callback.code == nullptr) return r[1];
+  r[isa::kFramePointer] = self->push_frame(callback.stack_bytes);
+  at = callback.code;
   goto * at->handler;
 }
 

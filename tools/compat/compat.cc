@@ -212,9 +212,10 @@ void print_helpers() {
   fmt::print("\n{} of {} helpers.\n", counts.here, counts.all);
 }
 
-void print_kfunc(Counts& counts, const char* name, int major, int minor, bool here, const char* note) {
+void print_kfunc(Counts& counts, std::string_view name, int major, int minor, bool here, const char* note) {
   ++counts.all;
   counts.here += here;
+  if (name.ends_with('_')) name.remove_suffix(1);
   fmt::print("| bpf_{} | {}.{} | {} | {} |\n", name, major, minor, here ? "✓" : "", note);
 }
 
