@@ -17,7 +17,7 @@ using U64 = std::uint64_t;
 #undef HELPER_NOT_HERE
 #define KFUNC(name, returns, programs, flags, major, minor, args, note) \
   U64 name(Run& run, U64 a, U64 b, U64 c, U64 d, U64 e);
-#define KFUNC_NOT_HERE(name, programs, major, minor, note)
+#define KFUNC_NOT_HERE(name, note)
 #include "helper/kfuncs.def"
 #undef KFUNC
 #undef KFUNC_NOT_HERE

@@ -12,7 +12,7 @@ namespace portolan::helper {
 
 enum class KfuncId : std::uint16_t {
 #define KFUNC(name, returns, programs, flags, major, minor, args, note) name,
-#define KFUNC_NOT_HERE(name, programs, major, minor, note) name,
+#define KFUNC_NOT_HERE(name, note) name,
 #include "helper/kfuncs.def"
 #undef KFUNC
 #undef KFUNC_NOT_HERE
@@ -26,10 +26,11 @@ std::uint32_t bytes_of(IteratorKind kind);  // of its struct; a multiple of 8
 
 // What a kfunc wants in a register.
 enum class KfuncArg : std::uint8_t {
-  kNone,     // not an argument
-  kScalar,   // a number
-  kIgnored,  // anything at all, even a register that was never written
-  kCtx,      // the program's context
+  kNone,      // not an argument
+  kScalar,    // a number
+  kConstant,  // a number that is known when the program is loaded
+  kIgnored,   // anything at all, even a register that was never written
+  kCtx,       // the program's context
   kMap,
   kDynptr,     // one that holds something
   kDynptrOut,  // room on the stack for one
@@ -48,6 +49,7 @@ struct KfuncArgument {
 enum class KfuncRet : std::uint8_t {
   kVoid,
   kInteger,
+  kUntrusted,         // an object of the kernel's by the id of its type, whatever may be there
   kSliceOrNull,       // bytes of a dynptr: as many as the constant size says
   kIntPointerOrNull,  // to four bytes that nobody writes, NULL at the end of an iteration
 };

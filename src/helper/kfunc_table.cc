@@ -32,6 +32,7 @@ constexpr unsigned kTrusts = 32;  // trusts
 
 // Arguments of a row.
 constexpr KfuncArgument number{KfuncArg::kScalar};
+constexpr KfuncArgument constant{KfuncArg::kConstant};
 constexpr KfuncArgument ctx{KfuncArg::kCtx};
 constexpr KfuncArgument map{KfuncArg::kMap};
 constexpr KfuncArgument dynptr{KfuncArg::kDynptr};
@@ -70,8 +71,8 @@ constexpr Kfunc kTable[] = {
   }
 #define KFUNC(name, returns, programs, flags, major, minor, args, note) \
   row(KfuncId::name, "bpf_" #name, functions::name, KfuncRet::returns, programs, flags, args, note),
-#define KFUNC_NOT_HERE(name, programs, major, minor, note) \
-  row(KfuncId::name, "bpf_" #name, nullptr, KfuncRet::kVoid, programs, 0, Kfunc{}, note),
+#define KFUNC_NOT_HERE(name, note) \
+  row(KfuncId::name, "bpf_" #name, nullptr, KfuncRet::kVoid, kAll, 0, Kfunc{}, note),
 #include "helper/kfuncs.def"
 #undef KFUNC
 #undef KFUNC_NOT_HERE

@@ -38,6 +38,8 @@ U64 probe_read_str(Run&, U64 to, U64 size, U64 from, U64, U64) { return read_str
 U64 probe_read_user_str(Run&, U64 to, U64 size, U64 from, U64, U64) { return read_string(to, size, from); }
 U64 probe_read_kernel_str(Run&, U64 to, U64 size, U64 from, U64, U64) { return read_string(to, size, from); }
 
+U64 rdonly_cast(Run&, U64 object, U64, U64, U64, U64) { return object; }
+
 U64 copy_from_user_str(Run&, U64 to, U64 size_arg, U64 from, U64 flags, U64) {
   constexpr U64 kPadZeros = 1;
   const auto size = static_cast<std::uint32_t>(size_arg);

@@ -3,6 +3,7 @@
 // says.
 #include "helper/kfunc.h"
 
+#include "map/kernel_btf.h"
 #include "verifier/kernel_symbols.h"
 #include "verifier/walk.h"
 
@@ -31,6 +32,7 @@ Result<Walk::Next> Walk::call_kfunc(const abi::Insn& insn) {
   if (meta.given_back != 0) give_back(meta.given_back);
   if (kfunc->ret == KfuncRet::kSliceOrNull && kfunc->writes && !may_write_packet(program_.type))
     return refuse(EINVAL, "the prog does not allow writes to packet data");
+  if (kfunc->ret == KfuncRet::kUntrusted) TRY(check_cast(meta.size));
   clobber_caller_saved();
   set_kfunc_result(*kfunc, meta);
   if (kfunc->is_next) TRY(give_next(meta));
@@ -53,7 +55,8 @@ Result<void> Walk::check_kfunc_arguments(const Kfunc& kfunc, CallMeta& meta) {
 Result<void> Walk::check_kfunc_argument(unsigned number, const Kfunc& kfunc, CallMeta& meta) {
   const KfuncArg kind = kfunc.args[number - 1].kind;
   const RegState& reg = state_.reg(number);
-  const bool is_number = kind == KfuncArg::kScalar || kind == KfuncArg::kSize || kind == KfuncArg::kConstSize;
+  const bool is_number = kind == KfuncArg::kScalar || kind == KfuncArg::kConstant ||
+                         kind == KfuncArg::kSize || kind == KfuncArg::kConstSize;
   if (kfunc.trusts && !is_number && (reg.is_null() || reg.maybe_null))
     return refuse(EACCES, "Possibly NULL pointer passed to trusted arg{}", number - 1);
   switch (kind) {
@@ -64,6 +67,12 @@ Result<void> Walk::check_kfunc_argument(unsigned number, const Kfunc& kfunc, Cal
       return {};
     case KfuncArg::kScalar:
       if (!reg.is_scalar()) return refuse(EINVAL, "R{} is not a scalar", number);
+      return {};
+    case KfuncArg::kConstant:
+      if (!reg.is_scalar()) return refuse(EINVAL, "R{} is not a scalar", number);
+      if (!reg.bounds.is_constant()) return refuse(EINVAL, "R{} must be a known constant", number);
+      depend_on(reg);
+      meta.size = reg.bounds.value();
       return {};
     case KfuncArg::kCtx:
       if (reg.type != RegType::kCtx)
@@ -120,6 +129,18 @@ Result<void> Walk::check_kfunc_memory(unsigned number, const Kfunc& kfunc, CallM
   return {};
 }
 
+// To a struct of the kernel's, or to bytes.
+Result<void> Walk::check_cast(std::uint64_t id) {
+  if (id == 0) return {};
+  const btf::Btf& types = *TRY(map::kernel_btf());
+  const btf::Type* const type =
+      id > abi::btf::kMaxType ? nullptr : types.type(static_cast<std::uint32_t>(id));
+  if (type == nullptr) return refuse(EINVAL, "Unknown type ID {} passed to kfunc bpf_rdonly_cast", id);
+  if (!btf::is(*type, btf::Kind::kStruct))
+    return refuse(EINVAL, "kfunc bpf_rdonly_cast type ID argument must be of a struct or void");
+  return {};
+}
+
 void Walk::set_kfunc_result(const Kfunc& kfunc, const CallMeta& meta) {
   RegState& result = state_.reg(0);
   switch (kfunc.ret) {
@@ -128,6 +149,11 @@ void Walk::set_kfunc_result(const Kfunc& kfunc, const CallMeta& meta) {
       return;
     case KfuncRet::kInteger:
       result = RegState::unknown();
+      return;
+    case KfuncRet::kUntrusted:
+      result = RegState::pointer(RegType::kKernelObject);
+      result.trust = Trust::kUntrusted;
+      result.mem_size = static_cast<std::uint32_t>(meta.size);
       return;
     case KfuncRet::kSliceOrNull:
       result = RegState::pointer(RegType::kMem);

@@ -218,6 +218,7 @@ class Walk {
   Result<void> check_kfunc_argument(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
   Result<void> check_kfunc_dynptr(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
   Result<void> check_kfunc_memory(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
+  Result<void> check_cast(std::uint64_t id);
   void set_kfunc_result(const helper::Kfunc& kfunc, const CallMeta& meta);
 
   // --- iterator.cc

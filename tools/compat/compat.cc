@@ -212,11 +212,11 @@ void print_helpers() {
   fmt::print("\n{} of {} helpers.\n", counts.here, counts.all);
 }
 
-void print_kfunc(Counts& counts, std::string_view name, int major, int minor, bool here, const char* note) {
+void print_kfunc(Counts& counts, std::string_view name, std::string_view since, const char* note) {
   ++counts.all;
-  counts.here += here;
+  counts.here += since.empty() ? 0 : 1;
   if (name.ends_with('_')) name.remove_suffix(1);
-  fmt::print("| bpf_{} | {}.{} | {} | {} |\n", name, major, minor, here ? "✓" : "", note);
+  fmt::print("| bpf_{} | {} | {} | {} |\n", name, since, since.empty() ? "" : "✓", note);
 }
 
 void print_kfuncs() {
@@ -229,9 +229,8 @@ void print_kfuncs() {
       "| name | Linux since | here | note |\n"
       "|---|---|---|---|\n");
 #define KFUNC(name, returns, programs, flags, major, minor, args, note) \
-  print_kfunc(counts, #name, major, minor, true, note);
-#define KFUNC_NOT_HERE(name, programs, major, minor, note) \
-  print_kfunc(counts, #name, major, minor, false, note);
+  print_kfunc(counts, #name, #major "." #minor, note);
+#define KFUNC_NOT_HERE(name, note) print_kfunc(counts, #name, "", note);
 #include "helper/kfuncs.def"
 #undef KFUNC
 #undef KFUNC_NOT_HERE
