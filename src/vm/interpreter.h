@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 
+#include "helper/loops.h"
 #include "vm/executable.h"
 
 namespace portolan::vm {
@@ -10,7 +11,7 @@ namespace portolan::vm {
 inline constexpr std::size_t kRegisters = 12;  // R11 is for what the library inserts
 // Of one function, with room below the program's own for what fixups keep there.
 inline constexpr std::uint32_t kFrameBytes = isa::kStackBytes + 64;
-using jit::kMaxLoops;
+using helper::kMaxLoops;
 
 // How a program's accesses reach memory. The verifier has allowed each: nothing is left to check.
 struct NativeMemory {
