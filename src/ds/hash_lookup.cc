@@ -4,7 +4,8 @@
 
 namespace portolan::ds {
 
-bool HashTable::lookup_words_again(std::uint64_t word, std::uint64_t hash, void* value) const {
+[[gnu::noinline]] bool HashTable::lookup_words_again(std::uint64_t word, std::uint64_t hash,
+                                                     void* value) const {
   Found found;
   return search<KeyKind::kWords>(word, hash, found, [value](Element* at) {
     const std::uint64_t read = reinterpret_cast<const sync::Atomic<std::uint64_t>*>(at + 2)->load_acquire();
@@ -82,11 +83,24 @@ std::byte* HashTable::find_and_keep(const void* key) const {
   return value_of(found.element);
 }
 
+template <unsigned kBytes>
+std::byte* HashTable::find_word_again(std::uint64_t key, std::uint64_t hash, bool keeps) const {
+  constexpr KeyKind kind = kBytes == 4 ? KeyKind::k4 : KeyKind::k8;
+  Found found;
+  if (!search<kind>(key, hash, found, [](Element*) {})) return nullptr;
+  if (keeps) order_.note_hit(found.index);
+  return value_of(found.element);
+}
+
 template <unsigned kBytes, bool keeps>
 std::byte* HashTable::find_word(std::uint64_t key) const {
   constexpr KeyKind kind = kBytes == 4 ? KeyKind::k4 : KeyKind::k8;
+  const std::uint64_t hash = hash_as<kind>(key);
   Found found;
-  if (!search<kind>(key, hash_as<kind>(key), found, [](Element*) {})) return nullptr;
+  const Verdict verdict = look_at_home<kind>(key, hash, found, [](Element*) {});
+  if (verdict == Verdict::kChanged) [[unlikely]]
+    return find_word_again<kBytes>(key, hash, keeps);
+  if (verdict == Verdict::kMiss) return nullptr;
   if constexpr (keeps) order_.note_hit(found.index);
   return value_of(found.element);
 }

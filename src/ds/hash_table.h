@@ -149,15 +149,19 @@ class HashTable {
   }
   template <KeyKind kind, class Wanted>
   bool has_key(Element* element, const Wanted& wanted) const;
-  template <KeyKind kind, class Wanted, class Take>
+  template <KeyKind kind, bool first_only, class Wanted, class Take>
   Verdict look_at(Bucket& bucket, const Wanted& wanted, std::uint16_t tag, Found& found, Take&& take) const;
   template <KeyKind kind, class Wanted, class Take>
   bool search(const Wanted& wanted, std::uint64_t hash, Found& found, Take&& take) const;
+  template <KeyKind kind, class Wanted, class Take>
+  Verdict look_at_home(const Wanted& wanted, std::uint64_t hash, Found& found, Take&& take) const;
   bool lookup_words(const void* key, void* value) const;
 
   // hash_lookup.cc
   bool lookup_other(const void* key, void* value, Found& found) const;
   bool lookup_words_again(std::uint64_t wanted, std::uint64_t hash, void* value) const;
+  template <unsigned kBytes>
+  [[gnu::noinline]] std::byte* find_word_again(std::uint64_t key, std::uint64_t hash, bool keeps) const;
   template <KeyKind kind>
   bool lookup_as(const void* key, void* value, Found& found) const;
   template <KeyKind kind>
