@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vm/executable.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <new>
 
@@ -53,6 +55,18 @@ Result<void> Executable::compile(std::uint64_t blinding) {
   native_ = TRY(jit::Code::create({parts_.type, parts_.insns, parts_.notes, parts_.subprograms, wide,
                                    parts_.maps, native_tail_call, blinding}));
   return {};
+}
+
+std::vector<jit::Symbol> Executable::symbols(std::string_view program) const {
+  std::vector<jit::Symbol> symbols;
+  const std::vector<std::uint32_t>& starts = native_->starts();
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const std::size_t end = i + 1 < starts.size() ? starts[i + 1] : native_->bytes().size();
+    const std::string& own = parts_.subprograms[i].name;
+    symbols.push_back({fmt::format("bpf_prog_{}", own.empty() ? program : own),
+                       native_->bytes().subspan(starts[i], end - starts[i])});
+  }
+  return symbols;
 }
 
 Executable::Function Executable::function(std::uint64_t number) const {

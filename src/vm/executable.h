@@ -8,6 +8,7 @@
 #include "helper/helper.h"
 #include "isa/operation.h"
 #include "jit/code.h"
+#include "jit/symbols.h"
 #include "verifier/program.h"
 
 namespace portolan::vm {
@@ -47,6 +48,9 @@ class Executable final : public verifier::Prepared {
   // Makes machine code of it: what jit::Code::create() says. `blinding`: as jit::Source has it.
   Result<void> compile(std::uint64_t blinding = 0);
   const jit::Code* native() const { return native_.get(); }  // nullptr: it is interpreted
+  // What it has been compiled to, with names; without a name of its own, a function has that of the program.
+  std::vector<jit::Symbol> symbols(std::string_view program) const;
+  void keep(std::unique_ptr<const jit::DebuggerSymbols> symbols) { debugger_symbols_ = std::move(symbols); }
 
   abi::ProgType type() const { return parts_.type; }
   const std::vector<map::Map*>& maps() const { return parts_.maps; }
@@ -71,6 +75,7 @@ class Executable final : public verifier::Prepared {
   Parts parts_;
   std::vector<Code> code_;
   std::unique_ptr<const jit::Code> native_;
+  std::unique_ptr<const jit::DebuggerSymbols> debugger_symbols_;
 };
 
 }  // namespace portolan::vm
