@@ -197,12 +197,15 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
         }
       }
     }
-  } else if (is_wide && left.maybe_null && right.is_null() && (op == Jump::kJeq || op == Jump::kJne)) {
+  } else if (is_wide && !by_register && left.maybe_null && right.is_null() &&
+             (op == Jump::kJeq || op == Jump::kJne)) {
     settle_null(jumped, left.id, op == Jump::kJeq);
     settle_null(fallen, left.id, op == Jump::kJne);
   } else if (is_wide && left.is_pointer() && right.is_pointer() && left.maybe_null != right.maybe_null &&
+             left.type != RegType::kKernelObject && right.type != RegType::kKernelObject &&
              (op == Jump::kJeq || op == Jump::kJne)) {
-    // What is the same as a pointer that is one is one.
+    // What is the same as a pointer that is one is one. (One to an object of the kernel may be NULL all the
+    // same.)
     settle_null(op == Jump::kJeq ? jumped : fallen, left.maybe_null ? left.id : right.id, false);
   } else if (is_wide) {
     learn_packet_ranges(insn, fallen, jumped);

@@ -70,8 +70,9 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
 bool covers(const StackSlot& old, const StackSlot& now, bool is_precise, IdPairs& ids) {
   if (old.is_dynptr() || now.is_dynptr())
     return old.is_dynptr() == now.is_dynptr() && covers(old.spilled, now.spilled, true, ids);
-  const bool is_any_number =
-      old.is_spill() && old.spilled.is_scalar() && (!is_precise || old.spilled.bounds == Bounds{});
+  const bool is_pointer_now = now.is_spill() && now.spilled.is_pointer();
+  const bool is_any_number = old.is_spill() && old.spilled.is_scalar() && !is_pointer_now &&
+                             (!is_precise || old.spilled.bounds == Bounds{});
   if (old.is_spill() && !is_any_number) {
     if (now.is_spill() && old.spilled_bytes() == now.spilled_bytes()) {
       if (!covers(old.spilled, now.spilled, is_precise, ids)) return false;
@@ -118,6 +119,20 @@ bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t
     if (!covers(one, other, precise.counts(Dependencies::of_slot(frame, slot)), ids)) return false;
   }
   return true;
+}
+
+// Where the old state had bytes of zero and this one a number that is zero, that number matters: the old one
+// has none there that anything could depend on.
+Dependencies numbers_behind_zeros(const State& old, const State& now) {
+  Dependencies from;
+  for (std::size_t i = 0; i < old.frames.size(); ++i) {
+    const std::vector<StackSlot>&was = old.frames[i].stack, &is = now.frames[i].stack;
+    for (std::size_t slot = 0; slot < std::min(was.size(), is.size()); ++slot)
+      if (is[slot].is_spill() && is[slot].spilled.is_scalar() &&
+          std::ranges::find(was[slot].bytes, Byte::kZero) != was[slot].bytes.end())
+        from |= is[slot].spilled.from;
+  }
+  return from;
 }
 
 bool is_same(const StackSlot& a, const StackSlot& b) {
@@ -246,6 +261,7 @@ void Walk::depend_on_what_mattered(const Checkpoint& old, bool on_everything) {
     if (on_everything || place.is_empty() || old.precise.includes(place)) precise |= reg.from;
     if (!place.is_empty() && old.used.includes(place)) used |= reg.from;
   });
+  precise |= numbers_behind_zeros(old.state, state_);
   depend_on(precise, &Checkpoint::precise);
   depend_on(used, &Checkpoint::used);
   for (std::size_t i = 0; i < state_.frames.size(); ++i)
