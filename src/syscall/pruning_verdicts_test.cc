@@ -44,5 +44,17 @@ TEST_F(PruningVerdicts, a_pointer_on_the_stack_is_not_any_number) {
            EACCES, "R1 pointer arithmetic with *= operator prohibited"}});
 }
 
+TEST_F(PruningVerdicts, an_unknown_number_on_the_stack_may_be_one_with_that_in_a_register) {
+  // R7 and the stack hold the same number on the path that is followed first.
+  const Code numbers =
+      looked_up() + Code{move(r8, r0), ask(kRandom), move(r7, r0), ask(kRandom), move(r6, r0)};
+  expect({{"on one path", kFilter,
+           numbers + one_of(r9, {store(8, r10, -16, r7)}, {mov(r9, 0), store(8, r10, -16, r6)}) +
+               Code{if_equal(r0, 1, 0), if_above(r7, 40, 3), load(8, r1, r10, -16), sum(r8, r1),
+                    load(1, r0, r8, 0)} +
+               kZero,
+           EINVAL, "math between map_value pointer and register with unbounded min value is not allowed"}});
+}
+
 }  // namespace
 }  // namespace portolan::syscall::verdicts

@@ -51,7 +51,7 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
              old.is_direct == now.is_direct && old.is_read_only == now.is_read_only &&
              old.is_record == now.is_record && old.bounds.includes(now.bounds) && ids.match(old.id, now.id) &&
-             ids.match(old.reference, now.reference) && ids.match(old.dynptr, now.dynptr);
+             ids.match(old.reference, now.reference) && old.dynptr == now.dynptr;
     case RegType::kDynptr:
       return old.off == now.off && old.mem_size == now.mem_size && old.is_read_only == now.is_read_only &&
              old.bounds == now.bounds && ids.match(old.id, now.id) && ids.match(old.reference, now.reference);
@@ -70,15 +70,13 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
 bool covers(const StackSlot& old, const StackSlot& now, bool is_precise, IdPairs& ids) {
   if (old.is_dynptr() || now.is_dynptr())
     return old.is_dynptr() == now.is_dynptr() && covers(old.spilled, now.spilled, true, ids);
-  const bool is_pointer_now = now.is_spill() && now.spilled.is_pointer();
-  const bool is_any_number = old.is_spill() && old.spilled.is_scalar() && !is_pointer_now &&
-                             (!is_precise || old.spilled.bounds == Bounds{});
-  if (old.is_spill() && !is_any_number) {
-    if (now.is_spill() && old.spilled_bytes() == now.spilled_bytes()) {
-      if (!covers(old.spilled, now.spilled, is_precise, ids)) return false;
-    } else {
-      return false;
-    }
+  if (old.is_spill() &&
+      (is_precise || !old.spilled.is_scalar() || (now.is_spill() && now.spilled.is_pointer()))) {
+    // Bytes that are no spilled register are a number of its own, that may be any.
+    static const RegState kAnyNumber = RegState::unknown();
+    const bool is_whole =
+        now.is_spill() && (old.spilled_bytes() == now.spilled_bytes() || now.spilled.is_pointer());
+    if (!covers(old.spilled, is_whole ? now.spilled : kAnyNumber, is_precise, ids)) return false;
   }
   for (unsigned i = 0; i < 8; ++i) {
     // Anything at all may be read as an unknown number.
