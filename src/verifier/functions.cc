@@ -321,12 +321,10 @@ Result<void> Walk::leave_early(const RegState& result, bool forgets_packet) {
 
 // The function ends with whatever the other program returns, after it has done to the packet what it liked.
 Result<void> Walk::leave_by_tail_call() {
-  RegState result = RegState::unknown();
-  if (state_.frame().is_callback) {
-    result.bounds.wide = {0, 1, 0, 1};
-    result.bounds.sync();
-  }
-  return leave_early(result, true);
+  // What the other program returns is no result of a callback. The kernel's words; it does not expect this
+  // either.
+  if (state_.frame().is_callback) return refuse(EFAULT, "verifier bug: callback unexpected regs 1");
+  return leave_early(RegState::unknown(), true);
 }
 
 Result<void> Walk::leave_program() {
