@@ -191,6 +191,8 @@ Result<bool> Walk::was_seen() {
   auto& list = checkpoints_[at_];
   for (std::size_t i = 0; i < list.size(); ++i) {
     Checkpoint& old = *list[i];
+    // Those of other calls of this function are a list of their own.
+    if (old.state.frame().callsite != state_.frame().callsite) continue;
     if (old.branches != 0) {
       // What follows from it is still being looked at. Callbacks and may_goto end by themselves, however
       // often they come by; any other loop must make headway.
