@@ -168,7 +168,7 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
     default:
       break;
   }
-  if (pending_.size() >= kMostPending) return too_many_jumps();
+  if (pending_.size() >= kMostPending) return too_many_jumps(EFAULT);
 
   State jumped = state_;
   State& fallen = state_;
@@ -216,7 +216,7 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
 
 // Either way may be taken; the way back is taken only so often, which the interpreter counts.
 Result<Walk::Next> Walk::may_goto(const abi::Insn& insn) {
-  if (pending_.size() >= kMostPending || state_.may_goto_depth >= kMostPending) return too_many_jumps();
+  if (pending_.size() >= kMostPending || state_.may_goto_depth >= kMostPending) return too_many_jumps(ENOMEM);
   State again = state_;
   ++again.may_goto_depth;
   // This visit is a checkpoint already: the last one is before it.

@@ -8,6 +8,7 @@
 // everything.
 #include <algorithm>
 
+#include "abi/prog_flags.h"
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
@@ -187,7 +188,8 @@ Result<bool> Walk::was_seen() {
   const bool is_forced = calls_back || may_go;
   const std::uint32_t jumps = jumps_walked_ - jumps_at_checkpoint_,
                       insns = insns_walked_ - insns_at_checkpoint_;
-  bool is_kept = is_forced || (jumps >= 2 && insns >= 8);
+  const bool keeps_all = is_forced || (program_.flags & abi::prog_flag::kTestStateFreq) != 0;
+  bool is_kept = keeps_all || (jumps >= 2 && insns >= 8);
   auto& list = checkpoints_[at_];
   for (std::size_t i = 0; i < list.size(); ++i) {
     Checkpoint& old = *list[i];
@@ -209,7 +211,7 @@ Result<bool> Walk::was_seen() {
         return refuse(EINVAL, "infinite loop detected at insn {}\ncur state:{}\nold state:{}", at_,
                       text_of(state_, {}), text_of(old.state, old.precise));
       // The rounds of a loop differ: few of them are worth keeping.
-      if (!is_forced && jumps < 20 && insns < 100) is_kept = false;
+      if (!keeps_all && jumps < 20 && insns < 100) is_kept = false;
     } else if (covers_now(old.state, old.read, {false, old.precise})) {
       ++old.hits;
       depend_on_what_mattered(old, false);
