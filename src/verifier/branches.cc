@@ -168,7 +168,7 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
     default:
       break;
   }
-  if (pending_.size() >= kMostPending) return too_many_jumps();
+  if (pending_.size() >= kMostPending) return too_many_jumps(EFAULT);
 
   State jumped = state_;
   State& fallen = state_;
@@ -197,12 +197,15 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
         }
       }
     }
-  } else if (is_wide && left.maybe_null && right.is_null() && (op == Jump::kJeq || op == Jump::kJne)) {
+  } else if (is_wide && !by_register && left.maybe_null && right.is_null() &&
+             (op == Jump::kJeq || op == Jump::kJne)) {
     settle_null(jumped, left.id, op == Jump::kJeq);
     settle_null(fallen, left.id, op == Jump::kJne);
   } else if (is_wide && left.is_pointer() && right.is_pointer() && left.maybe_null != right.maybe_null &&
+             left.type != RegType::kKernelObject && right.type != RegType::kKernelObject &&
              (op == Jump::kJeq || op == Jump::kJne)) {
-    // What is the same as a pointer that is one is one.
+    // What is the same as a pointer that is one is one. (One to an object of the kernel may be NULL all the
+    // same.)
     settle_null(op == Jump::kJeq ? jumped : fallen, left.maybe_null ? left.id : right.id, false);
   } else if (is_wide) {
     learn_packet_ranges(insn, fallen, jumped);
@@ -213,7 +216,7 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
 
 // Either way may be taken; the way back is taken only so often, which the interpreter counts.
 Result<Walk::Next> Walk::may_goto(const abi::Insn& insn) {
-  if (pending_.size() >= kMostPending || state_.may_goto_depth >= kMostPending) return too_many_jumps();
+  if (pending_.size() >= kMostPending || state_.may_goto_depth >= kMostPending) return too_many_jumps(ENOMEM);
   State again = state_;
   ++again.may_goto_depth;
   // This visit is a checkpoint already: the last one is before it.

@@ -181,9 +181,10 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
     returns_number =
         kind == abi::btf::Kind::kInt || kind == abi::btf::Kind::kEnum || kind == abi::btf::Kind::kEnum64;
   }
-  if (!returns_number)
-    return refuse(EINVAL, "Global function {}() doesn't return scalar. Only those are supported.",
-                  callee.name);
+  if (!returns_number) {
+    (void)refuse(0, "Global function {}() doesn't return scalar. Only those are supported.", callee.name);
+    return refuse(EINVAL, "Caller passes invalid args into func#{} ('{}')", number, callee.name);
+  }
   CallMeta meta;
   for (std::size_t i = 0; i < std::min<std::size_t>(parameters.size(), 5); ++i) {
     const auto reg_number = static_cast<unsigned>(i + 1);
@@ -222,8 +223,8 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
           break;
       }
     if (!checked) {
-      (void)refuse(0, "Caller passes invalid args into func#{} ('{}')", number, callee.name);
-      return checked;
+      const int error = type.kind == ArgumentKind::kContext ? checked.error().value : EINVAL;
+      return refuse(error, "Caller passes invalid args into func#{} ('{}')", number, callee.name);
     }
   }
   called_[number] = true;
@@ -245,7 +246,7 @@ Result<void> Walk::enter_callback(const CallMeta& meta) {
   }
   if (state_.frames.size() >= isa::kMaxFrames)
     return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size() + 1);
-  if (pending_.size() >= kMostPending || state_.callback_rounds >= kMostPending) return too_many_jumps();
+  if (pending_.size() >= kMostPending || state_.callback_rounds >= kMostPending) return too_many_jumps(ENOMEM);
   State inside = state_;
   ++inside.callback_rounds;
   if (meta.prototype->id == kLoop) inside.frame().rounds_begun = rounds_begun + 1;
@@ -306,7 +307,7 @@ Result<Walk::Next> Walk::leave_function() {
 // A path on which the instruction does not go on but ends the function, with that result.
 Result<void> Walk::leave_early(const RegState& result, bool forgets_packet) {
   if (state_.frames.size() == 1) return {};
-  if (pending_.size() >= kMostPending) return too_many_jumps();
+  if (pending_.size() >= kMostPending) return too_many_jumps(ENOMEM);
   State here = state_;
   const std::uint32_t at = at_;
   clobber_caller_saved();
@@ -321,12 +322,10 @@ Result<void> Walk::leave_early(const RegState& result, bool forgets_packet) {
 
 // The function ends with whatever the other program returns, after it has done to the packet what it liked.
 Result<void> Walk::leave_by_tail_call() {
-  RegState result = RegState::unknown();
-  if (state_.frame().is_callback) {
-    result.bounds.wide = {0, 1, 0, 1};
-    result.bounds.sync();
-  }
-  return leave_early(result, true);
+  // What the other program returns is no result of a callback. The kernel's words; it does not expect this
+  // either.
+  if (state_.frame().is_callback) return refuse(EFAULT, "verifier bug: callback unexpected regs 1");
+  return leave_early(RegState::unknown(), true);
 }
 
 Result<void> Walk::leave_program() {

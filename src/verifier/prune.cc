@@ -8,6 +8,7 @@
 // everything.
 #include <algorithm>
 
+#include "abi/prog_flags.h"
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
@@ -51,7 +52,7 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
              old.is_direct == now.is_direct && old.is_read_only == now.is_read_only &&
              old.is_record == now.is_record && old.bounds.includes(now.bounds) && ids.match(old.id, now.id) &&
-             ids.match(old.reference, now.reference) && ids.match(old.dynptr, now.dynptr);
+             ids.match(old.reference, now.reference) && old.dynptr == now.dynptr;
     case RegType::kDynptr:
       return old.off == now.off && old.mem_size == now.mem_size && old.is_read_only == now.is_read_only &&
              old.bounds == now.bounds && ids.match(old.id, now.id) && ids.match(old.reference, now.reference);
@@ -70,14 +71,13 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
 bool covers(const StackSlot& old, const StackSlot& now, bool is_precise, IdPairs& ids) {
   if (old.is_dynptr() || now.is_dynptr())
     return old.is_dynptr() == now.is_dynptr() && covers(old.spilled, now.spilled, true, ids);
-  const bool is_any_number =
-      old.is_spill() && old.spilled.is_scalar() && (!is_precise || old.spilled.bounds == Bounds{});
-  if (old.is_spill() && !is_any_number) {
-    if (now.is_spill() && old.spilled_bytes() == now.spilled_bytes()) {
-      if (!covers(old.spilled, now.spilled, is_precise, ids)) return false;
-    } else {
-      return false;
-    }
+  if (old.is_spill() &&
+      (is_precise || !old.spilled.is_scalar() || (now.is_spill() && now.spilled.is_pointer()))) {
+    // Bytes that are no spilled register are a number of its own, that may be any.
+    static const RegState kAnyNumber = RegState::unknown();
+    const bool is_whole =
+        now.is_spill() && (old.spilled_bytes() == now.spilled_bytes() || now.spilled.is_pointer());
+    if (!covers(old.spilled, is_whole ? now.spilled : kAnyNumber, is_precise, ids)) return false;
   }
   for (unsigned i = 0; i < 8; ++i) {
     // Anything at all may be read as an unknown number.
@@ -118,6 +118,20 @@ bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t
     if (!covers(one, other, precise.counts(Dependencies::of_slot(frame, slot)), ids)) return false;
   }
   return true;
+}
+
+// Where the old state had bytes of zero and this one a number that is zero, that number matters: the old one
+// has none there that anything could depend on.
+Dependencies numbers_behind_zeros(const State& old, const State& now) {
+  Dependencies from;
+  for (std::size_t i = 0; i < old.frames.size(); ++i) {
+    const std::vector<StackSlot>&was = old.frames[i].stack, &is = now.frames[i].stack;
+    for (std::size_t slot = 0; slot < std::min(was.size(), is.size()); ++slot)
+      if (is[slot].is_spill() && is[slot].spilled.is_scalar() &&
+          std::ranges::find(was[slot].bytes, Byte::kZero) != was[slot].bytes.end())
+        from |= is[slot].spilled.from;
+  }
+  return from;
 }
 
 bool is_same(const StackSlot& a, const StackSlot& b) {
@@ -174,10 +188,13 @@ Result<bool> Walk::was_seen() {
   const bool is_forced = calls_back || may_go;
   const std::uint32_t jumps = jumps_walked_ - jumps_at_checkpoint_,
                       insns = insns_walked_ - insns_at_checkpoint_;
-  bool is_kept = is_forced || (jumps >= 2 && insns >= 8);
+  const bool keeps_all = is_forced || (program_.flags & abi::prog_flag::kTestStateFreq) != 0;
+  bool is_kept = keeps_all || (jumps >= 2 && insns >= 8);
   auto& list = checkpoints_[at_];
   for (std::size_t i = 0; i < list.size(); ++i) {
     Checkpoint& old = *list[i];
+    // Those of other calls of this function are a list of their own.
+    if (old.state.frame().callsite != state_.frame().callsite) continue;
     if (old.branches != 0) {
       // What follows from it is still being looked at. Callbacks and may_goto end by themselves, however
       // often they come by; any other loop must make headway.
@@ -194,7 +211,7 @@ Result<bool> Walk::was_seen() {
         return refuse(EINVAL, "infinite loop detected at insn {}\ncur state:{}\nold state:{}", at_,
                       text_of(state_, {}), text_of(old.state, old.precise));
       // The rounds of a loop differ: few of them are worth keeping.
-      if (!is_forced && jumps < 20 && insns < 100) is_kept = false;
+      if (!keeps_all && jumps < 20 && insns < 100) is_kept = false;
     } else if (covers_now(old.state, old.read, {false, old.precise})) {
       ++old.hits;
       depend_on_what_mattered(old, false);
@@ -246,6 +263,7 @@ void Walk::depend_on_what_mattered(const Checkpoint& old, bool on_everything) {
     if (on_everything || place.is_empty() || old.precise.includes(place)) precise |= reg.from;
     if (!place.is_empty() && old.used.includes(place)) used |= reg.from;
   });
+  precise |= numbers_behind_zeros(old.state, state_);
   depend_on(precise, &Checkpoint::precise);
   depend_on(used, &Checkpoint::used);
   for (std::size_t i = 0; i < state_.frames.size(); ++i)

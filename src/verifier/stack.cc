@@ -37,6 +37,12 @@ void cut_off(RegState& number, std::uint32_t size) {
   number.bounds.sync();
 }
 
+// What the kernel does not keep there: the program gets the address back as a number. A dynptr that a
+// callback was given is gone when that returns.
+bool may_be_spilled(const RegState& reg) {
+  return reg.type != RegType::kDynptr && reg.type != RegType::kTracepointBuffer;
+}
+
 // The register in it is no longer whole: its bytes are just numbers.
 void break_up(StackSlot& slot) {
   const bool is_zero = slot.spilled.is_null() && slot.spilled.from.is_empty();
@@ -97,6 +103,7 @@ Result<void> Walk::forget_stack(const RegState& reg, std::int64_t least, std::in
 Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32_t size,
                                const RegState* value) {
   const RegState reg = state_.reg(number);
+  if (value != nullptr && !may_be_spilled(*value)) value = nullptr;
   const bool is_zero = value != nullptr && value->is_null();
   if (!reg.bounds.is_constant()) {
     if (is_zero) depend_on(*value);
@@ -172,22 +179,24 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
       break;
     }
     const StackSlot& slot = frame.stack[place.slot];
-    const bool is_zero = slot.bytes[place.byte] == Byte::kZero ||
-                         (slot.bytes[place.byte] == Byte::kSpill && slot.spilled.is_null());
+    // As in the kernel, a number on the stack is looked at only where it is known which one is read.
+    const bool is_zero =
+        slot.bytes[place.byte] == Byte::kZero ||
+        (slot.bytes[place.byte] == Byte::kSpill && slot.spilled.is_null() && reg.bounds.is_constant());
     are_zeros &= is_zero;
     if (slot.bytes[place.byte] == Byte::kSpill) zeros_from |= slot.spilled.from;
   }
   if (reg.bounds.is_constant()) {
     const Place place = place_of(least);
-    if (place.slot < frame.stack.size() && place.byte == 0 && frame.stack[place.slot].is_spill()) {
+    if (place.slot < frame.stack.size() && frame.stack[place.slot].is_spill()) {
       const StackSlot& slot = frame.stack[place.slot];
       const unsigned spilled = slot.spilled_bytes();
       if (!slot.spilled.is_scalar()) {
         if (size != 8) return refuse(EACCES, "invalid size of register fill");
         return slot.spilled;
       }
-      if (size == spilled) return slot.spilled;
-      if (size < spilled) {
+      if (place.byte == 0 && size == spilled) return slot.spilled;
+      if (place.byte == 0 && size < spilled) {
         result = slot.spilled;
         if (!fits(result, size)) cut_off(result, size);
         return result;

@@ -61,8 +61,8 @@ class Walk {
   std::unexpected<Errno> refuse(int error, fmt::format_string<Args...> format, Args&&... args) {
     return verifier::refuse(log_, error, format, std::forward<Args>(args)...);
   }
-  std::unexpected<Errno> too_many_jumps() {
-    return refuse(ENOMEM, "The sequence of {} jumps is too complex.", kMostPending + 1);
+  std::unexpected<Errno> too_many_jumps(int error) {
+    return refuse(error, "The sequence of {} jumps is too complex.", kMostPending + 1);
   }
 
   // --- walk_log.cc

@@ -11,6 +11,8 @@ class LogNames final : public isa::Names {
  public:
   explicit LogNames(const Facts& facts) : facts_(facts) {}
   std::string call(const abi::Insn& insn) const override {
+    if (insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kSubprogram))
+      return fmt::format("{:+d}", insn.imm);
     const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
     return prototype == nullptr ? "unknown" : prototype->name;
   }
