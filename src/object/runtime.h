@@ -22,7 +22,14 @@
 
 namespace portolan::object {
 
-enum class Kind : std::uint32_t { kMap = 1, kProg = 2, kBtf = 3, kLink = 4, kPerfEvent = 5 };
+enum class Kind : std::uint32_t {
+  kMap = 1,
+  kProg = 2,
+  kBtf = 3,
+  kLink = 4,
+  kPerfEvent = 5,
+  kHook = 6,  // a place of a host program where programs are attached
+};
 const char* handle_name(
     Kind kind);  // "bpf-map", "bpf-prog", "btf", "bpf-link": bpftool tells objects apart by it
 

@@ -2,6 +2,7 @@
 #include "syscall/dispatch.h"
 
 #include "abi/command.h"
+#include "hook/link.h"
 #include "map/btf_object.h"
 #include "map/family.h"
 #include "map/perf_event.h"
@@ -82,6 +83,8 @@ void prepare(object::Runtime& runtime) {
   runtime.set_view_factory(object::Kind::kBtf, map::make_btf_view);
   runtime.set_view_factory(object::Kind::kProg, verifier::make_program_view);
   runtime.set_view_factory(object::Kind::kPerfEvent, map::PerfEvent::make);
+  runtime.set_view_factory(object::Kind::kLink, hook::Link::make);
+  runtime.set_view_factory(object::Kind::kHook, hook::Hook::make);
 }
 
 long bpf(object::Runtime& runtime, Caller& caller, int command, std::uint64_t attr, std::uint32_t size) {

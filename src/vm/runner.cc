@@ -22,7 +22,8 @@ Runner::~Runner() {
   if (runtime_ != nullptr) runtime_->vcpus().release(actor_, cpu_);
 }
 
-std::uint64_t Runner::run(const Executable& executable, std::uint32_t program_id, void* context) {
+std::uint64_t Runner::run_inside(const Executable& executable, std::uint32_t program_id, void* context,
+                                 const helper::Attachment* attachment) {
   helper::Run run{.runtime = *runtime_,
                   .actor = actor_,
                   .cpu = cpu_,
@@ -31,14 +32,10 @@ std::uint64_t Runner::run(const Executable& executable, std::uint32_t program_id
                   .program_type = static_cast<std::uint32_t>(executable.type()),
                   .program_id = program_id,
                   .system = system_,
+                  .attachment = attachment,
                   .frame = __builtin_frame_address(0)};
-  sync::VcpuTable& vcpus = runtime_->vcpus();
-  vcpus.enter(cpu_);
-  const std::uint64_t result = executable.native() != nullptr
-                                   ? jit::NativeRun(run).run(*executable.native())
-                                   : Execution<NativeMemory>(executable, run, {}).run();
-  vcpus.leave(cpu_);
-  return result;
+  return executable.native() != nullptr ? jit::NativeRun(run).run(*executable.native())
+                                        : Execution<NativeMemory>(executable, run, {}).run();
 }
 
 Result<std::uint32_t> bpf_prog_run(Runner& runner, verifier::Program& program, void* context, bool counts) {

@@ -16,8 +16,25 @@ class Runner {
   ~Runner();
 
   std::uint32_t cpu() const { return cpu_; }
+  // In scope the vCPU counts as running programs (sync/quiescence.h).
+  class Inside {
+   public:
+    explicit Inside(const Runner& runner) : runner_(runner) { runner.runtime_->vcpus().enter(runner.cpu_); }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    ~Inside() { runner_.runtime_->vcpus().leave(runner_.cpu_); }
+
+   private:
+    const Runner& runner_;
+  };
   // One run on `context` (helper/packet.h, or bytes); R0.
-  std::uint64_t run(const Executable& executable, std::uint32_t program_id, void* context);
+  std::uint64_t run(const Executable& executable, std::uint32_t program_id, void* context) {
+    const Inside inside(*this);
+    return run_inside(executable, program_id, context, nullptr);
+  }
+  // The same for one who is Inside. `attachment` nullptr: the program runs at no hook.
+  std::uint64_t run_inside(const Executable& executable, std::uint32_t program_id, void* context,
+                           const helper::Attachment* attachment);
 
  private:
   Runner(object::Runtime& runtime, const sync::Actor& actor, helper::SystemCalls* system);
