@@ -154,6 +154,9 @@ void learn_bits_set(Bounds& one, const Bounds& mask, bool any_set) {
     }
     return;
   }
+  // As in the kernel, what remains is what the bits say.
+  one.wide = {};
+  one.narrow = {};
   one.bits.value &= ~known.value;
   one.bits.mask &= ~known.value;
 }

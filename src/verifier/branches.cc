@@ -83,10 +83,13 @@ void Walk::copy_bounds_to_equals(State& state, const RegState& known) {
   if (known.id == 0) return;
   state.for_each_reg([&](RegState& reg) {
     if (!reg.is_scalar() || reg.id != known.id || &reg == &known) return;
+    // A sum of 32 bits and one of 64 say nothing about each other.
+    if (reg.sum_bits != 0 && known.sum_bits != 0 && reg.sum_bits != known.sum_bits) return;
     reg.bounds = known.bounds;
     if (reg.off != known.off) {
+      const bool is_wide = reg.sum_bits != 32 && known.sum_bits != 32;
       const std::int64_t distance = std::int64_t{reg.off} - known.off;
-      compute(isa::Alu::kAdd, true, reg.bounds, Bounds::constant(static_cast<std::uint64_t>(distance)));
+      compute(isa::Alu::kAdd, is_wide, reg.bounds, Bounds::constant(static_cast<std::uint64_t>(distance)));
     }
     reg.from |= known.from;
   });

@@ -246,7 +246,8 @@ Result<void> Walk::enter_callback(const CallMeta& meta) {
   }
   if (state_.frames.size() >= isa::kMaxFrames)
     return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size() + 1);
-  if (pending_.size() >= kMostPending || state_.callback_rounds >= kMostPending) return too_many_jumps(ENOMEM);
+  if (pending_.size() >= kMostPending || state_.callback_rounds >= kMostPending)
+    return too_many_jumps(ENOMEM);
   State inside = state_;
   ++inside.callback_rounds;
   if (meta.prototype->id == kLoop) inside.frame().rounds_begun = rounds_begun + 1;

@@ -44,7 +44,7 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
   switch (old.type) {
     case RegType::kScalar:
       if (!is_precise) return true;
-      return old.is_sum == now.is_sum && old.off == now.off && old.bounds.includes(now.bounds) &&
+      return old.sum_bits == now.sum_bits && old.off == now.off && old.bounds.includes(now.bounds) &&
              ids.match_numbers(old.id, now.id);
     case RegType::kMapValue:
     case RegType::kMapKey:

@@ -45,9 +45,8 @@ bool may_be_spilled(const RegState& reg) {
 
 // The register in it is no longer whole: its bytes are just numbers.
 void break_up(StackSlot& slot) {
-  const bool is_zero = slot.spilled.is_null() && slot.spilled.from.is_empty();
   for (Byte& byte : slot.bytes)
-    if (byte == Byte::kSpill) byte = is_zero ? Byte::kZero : Byte::kMisc;
+    if (byte == Byte::kSpill) byte = Byte::kMisc;
   slot.spilled = RegState{};
 }
 

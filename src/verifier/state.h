@@ -52,12 +52,13 @@ struct RegState {
   bool is_read_only = false;  // kMem
   bool is_record = false;     // kMem, that was reserved in a ring buffer
   Trust trust{};              // kKernelObject
-  bool is_sum = false;        // kScalar: the number that those of this id are, plus `off`
-  std::uint8_t frame = 0;     // kStack: whose
+  std::uint8_t sum_bits =
+      0;  // kScalar: where not 0, the number that those of this id are plus `off`, of so many bits
+  std::uint8_t frame = 0;  // kStack: whose
   // kPacket…: bytes from the base (with its variable part) that are there; kAtEnd, kBeyondEnd: none are.
   std::int32_t range = 0;
   std::uint32_t id = 0;  // the same number, pointer-or-NULL, or variable part as other registers of this id
-  std::int32_t off = 0;  // kScalar: see is_sum
+  std::int32_t off = 0;  // kScalar: see sum_bits
   std::uint32_t reference = 0;  // of what must be given back: Reference::id
   std::uint32_t dynptr = 0;     // kMem: the id of the dynptr whose bytes these are
   // kMem: bytes; kFunc: the subprogram; kDynptr: DynptrKind; kKernelObject: its type's id, 0 for just bytes
@@ -96,7 +97,7 @@ struct RegState {
   void unlink() {
     id = 0;
     off = 0;
-    is_sum = false;
+    sum_bits = 0;
   }
   bool is_null() const { return is_constant() && bounds.value() == 0; }
   friend bool operator==(const RegState&, const RegState&) = default;
