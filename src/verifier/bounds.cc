@@ -95,7 +95,6 @@ void Bounds::sync() {
     learn_from_each_other(wide);
     learn_wide_from_narrow(*this);
   }
-  if (is_empty()) return;
   const Tnum by_range = intersection(bits, Tnum::range(wide.umin, wide.umax));
   const Tnum low = intersection(by_range.low(4), Tnum::range(narrow.umin, narrow.umax));
   bits = by_range.high32() | low;

@@ -210,6 +210,18 @@ void refine_as(Jump op, bool is_taken, Bounds& left, Bounds& right) {
   learn<U>(is_taken ? op : opposite(op), left, right);
 }
 
+// No such number: a way that is never gone. As in the kernel, it is followed with what the bits say.
+void settle(Bounds& bounds) {
+  bounds.sync();
+  const bool is_other = bounds.is_constant() && bounds != Bounds::constant(bounds.value());
+  const bool is_narrow_other =
+      bounds.is_narrow_constant() && bounds.narrow != Range<std::uint32_t>::constant(bounds.narrow_value());
+  if (!bounds.is_empty() && !is_other && !is_narrow_other) return;
+  bounds.wide = {};
+  bounds.narrow = {};
+  bounds.sync();
+}
+
 }  // namespace
 
 int branch_taken(Jump op, bool is_wide, const Bounds& left, const Bounds& right) {
@@ -221,8 +233,8 @@ void refine(Jump op, bool is_wide, bool is_taken, Bounds& left, Bounds& right) {
     refine_as<std::uint64_t>(op, is_taken, left, right);
   else
     refine_as<std::uint32_t>(op, is_taken, left, right);
-  left.sync();
-  right.sync();
+  settle(left);
+  settle(right);
 }
 
 }  // namespace portolan::verifier

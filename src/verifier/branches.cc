@@ -180,11 +180,6 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
       State& state = taken ? jumped : fallen;
       Bounds one = left.bounds, other = right.bounds;
       refine(op, is_wide, taken, one, other);
-      // Numbers that cannot be: a path that nobody takes, which costs time but no safety.
-      if (one.is_empty() || other.is_empty()) {
-        one = left.bounds;
-        other = right.bounds;
-      }
       RegState& first = state.reg(insn.dst());
       first.bounds = one;
       first.from |= right.from;
