@@ -160,10 +160,13 @@ Result<void> Walk::move(const abi::Insn& insn) {
   TRY(check_writable(to));
   RegState& source = state_.reg(from);
   if (insn.off != 0) {  // with the sign of its low bits
+    const bool is_same = source.is_scalar() && source.bounds.wide.umax >> (insn.off - 1) == 0;
+    if (is_same) give_id(source);
     RegState result = RegState::unknown();
     sign_extend(result.bounds, source.is_pointer() ? Bounds{} : source.bounds,
                 static_cast<unsigned>(insn.off), is_wide);
     result.from = source.from;
+    if (is_same) result.id = source.id;
     state_.reg(to) = result;
     return {};
   }

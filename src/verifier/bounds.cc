@@ -77,10 +77,12 @@ void learn_wide_from_narrow(Bounds& bounds) {
   wide.smax = std::min(wide.smax, with_low(wide.smax, narrow.umax));
   if (narrow.smin >= 0 && wide.smin >= std::numeric_limits<std::int32_t>::min() &&
       wide.smax <= std::numeric_limits<std::int32_t>::max()) {
-    wide.smin = std::max(wide.smin, std::int64_t{narrow.smin});
-    wide.smax = std::min(wide.smax, std::int64_t{narrow.smax});
-    wide.umin = std::max(wide.umin, static_cast<std::uint64_t>(wide.smin));
-    wide.umax = std::min(wide.umax, static_cast<std::uint64_t>(wide.smax));
+    // The kernel puts these in the place of what it knew, which may have been more.
+    wide.smin = narrow.smin;
+    wide.smax = narrow.smax;
+    wide.umin = static_cast<std::uint64_t>(wide.smin);
+    wide.umax = static_cast<std::uint64_t>(wide.smax);
+    bounds.bits = intersection(bounds.bits, Tnum::range(wide.umin, wide.umax));
   }
 }
 

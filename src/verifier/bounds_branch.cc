@@ -50,6 +50,7 @@ int taken(Jump op, const Bounds& left, const Bounds& right) {
     case Jump::kJne:
       return negated(equal());
     case Jump::kJset:
+      if (!x.is_constant() && !y.is_constant()) return -1;
       if ((x.value & y.value) != 0) return 1;
       return ((x.value | x.mask) & (y.value | y.mask)) == 0 ? 0 : -1;
     case Jump::kJlt:
@@ -204,7 +205,10 @@ void learn(Jump op, Bounds& left, Bounds& right) {
 template <class U>
 void refine_as(Jump op, bool is_taken, Bounds& left, Bounds& right) {
   if (op == Jump::kJset) {
-    learn_bits_set<U>(left, right, is_taken);
+    if (bits_of<U>(right).is_constant())
+      learn_bits_set<U>(left, right, is_taken);
+    else
+      learn_bits_set<U>(right, left, is_taken);
     return;
   }
   learn<U>(is_taken ? op : opposite(op), left, right);

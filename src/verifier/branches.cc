@@ -179,7 +179,8 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
     for (const bool taken : {true, false}) {
       State& state = taken ? jumped : fallen;
       Bounds one = left.bounds, other = right.bounds;
-      refine(op, is_wide, taken, one, other);
+      const bool is_itself = by_register && insn.src() == insn.dst();
+      refine(op, is_wide, taken, one, is_itself ? one : other);
       RegState& first = state.reg(insn.dst());
       first.bounds = one;
       first.from |= right.from;

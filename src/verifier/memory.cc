@@ -277,7 +277,7 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       if (kind == Access::kWrite) {
         TRY(write_stack(base, offset, size, stored));
       } else {
-        loaded = TRY(read_stack(base, offset, size));
+        loaded = TRY(read_stack(base, offset, size, is_signed));
         if (is_signed) {
           const RegState before = loaded;
           loaded = RegState::unknown();

@@ -155,7 +155,7 @@ class Walk {
   Result<void> check_stack_bounds(unsigned number, const RegState& reg, std::int32_t offset,
                                   std::uint64_t size, Access kind);
   Result<void> write_stack(unsigned number, std::int32_t offset, std::uint32_t size, const RegState* value);
-  Result<RegState> read_stack(unsigned number, std::int32_t offset, std::uint32_t size);
+  Result<RegState> read_stack(unsigned number, std::int32_t offset, std::uint32_t size, bool is_signed);
   std::optional<std::uint64_t> stack_constant(const RegState& reg, std::uint32_t size);
   Result<void> forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros);
   Frame& frame_of(const RegState& reg) { return state_.frames[reg.frame]; }
