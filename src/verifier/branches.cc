@@ -184,17 +184,14 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
       RegState& first = state.reg(insn.dst());
       first.bounds = one;
       first.from |= right.from;
-      copy_bounds_to_equals(state, first);
+      // Two registers of one id: what the second has learnt stands, as in the kernel.
       if (by_register && insn.src() != insn.dst()) {
         RegState& second = state.reg(insn.src());
-        // Two registers of one id depend on each other; the copy above has told the second what the first
-        // learnt.
-        if (second.id == 0 || second.id != first.id) {
-          second.bounds = other;
-          second.from |= left.from;
-          copy_bounds_to_equals(state, second);
-        }
+        second.bounds = other;
+        second.from |= left.from;
+        copy_bounds_to_equals(state, second);
       }
+      copy_bounds_to_equals(state, first);
     }
   } else if (is_wide && !by_register && left.maybe_null && right.is_null() &&
              (op == Jump::kJeq || op == Jump::kJne)) {
