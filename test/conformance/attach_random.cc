@@ -267,11 +267,11 @@ void compare(std::uint64_t seed, bool is_cgroup, int steps) {
 }
 
 TEST(RandomAttach, lists_of_tcx_programs_are_the_kernel_s) {
-  for (std::uint64_t seed = 0; seed < 40 && !testing::Test::HasFatalFailure(); ++seed)
+  for (std::uint64_t seed = 0; seed < 8 && !testing::Test::HasFatalFailure(); ++seed)
     compare(seed, false, 120);
 }
 TEST(RandomAttach, lists_of_cgroup_programs_are_the_kernel_s) {
-  for (std::uint64_t seed = 0; seed < 40 && !testing::Test::HasFatalFailure(); ++seed)
+  for (std::uint64_t seed = 0; seed < 60 && !testing::Test::HasFatalFailure(); ++seed)
     compare(seed, true, 120);
 }
 
