@@ -21,7 +21,7 @@ struct HookState;
 // What programs see of an argument: its bytes, as a number of 64 bits; pointers as addresses.
 template <class T>
 std::uint64_t argument(T value) {
-  if constexpr (std::is_pointer_v<T>)
+  if constexpr (std::is_pointer_v<T> || std::is_null_pointer_v<T>)
     return reinterpret_cast<std::uintptr_t>(value);
   else
     return static_cast<std::uint64_t>(value);
@@ -57,6 +57,8 @@ class FunctionHook;
 class LsmHook;
 class PacketHook;
 class DeviceHook;
+class LookupHook;
+class FlowHook;
 enum class TcxDirection : std::uint32_t { kIngress = 46, kEgress = 47 };  // enum bpf_attach_type
 enum class SkbDirection : std::uint32_t { kIngress = 0, kEgress = 1 };
 
@@ -97,6 +99,12 @@ class Hook {
   // For cgroup_device programs, likewise.
   PORTOLAN_EXPORT static Expected<DeviceHook> cgroup_device(const Runtime& runtime,
                                                             const std::string& directory);
+
+  // For sk_lookup links of a network namespace: a file such as /proc/self/ns/net; clients name it by an fd of
+  // it.
+  PORTOLAN_EXPORT static Expected<LookupHook> sk_lookup(const Runtime& runtime, const std::string& netns);
+  // For the flow dissector of a network namespace, likewise.
+  PORTOLAN_EXPORT static Expected<FlowHook> flow_dissector(const Runtime& runtime, const std::string& netns);
 
   // Whether anything is attached: one load of shared memory.
   bool is_attached() const { return __atomic_load_n(attached_, __ATOMIC_RELAXED) != 0; }
@@ -218,6 +226,41 @@ class DeviceHook : public Hook {
   friend class Hook;
   using Hook::Hook;
   PORTOLAN_EXPORT int run_attached(std::uint32_t access, std::uint32_t major, std::uint32_t minor) const;
+};
+
+// Which socket a packet is for. There are no sockets that a program could choose: it lets the lookup pass or
+// not.
+class LookupHook : public Hook {
+ public:
+  // SK_PASS (1), or SK_DROP (0) if one of the programs says so. `lookup`: struct bpf_sk_lookup, or the
+  // beginning of one.
+  int run(std::span<const std::byte> lookup) const {
+    if (!is_attached()) [[likely]]
+      return 1;
+    return run_attached(lookup);
+  }
+
+ private:
+  friend class Hook;
+  using Hook::Hook;
+  PORTOLAN_EXPORT int run_attached(std::span<const std::byte> lookup) const;
+};
+
+// What flow a packet belongs to.
+class FlowHook : public Hook {
+ public:
+  // enum bpf_ret_code of the program, which has filled in `keys`: struct bpf_flow_keys, or the beginning of
+  // one. BPF_FLOW_DISSECTOR_CONTINUE (129) if none is attached. -EINVAL as PacketHook::run.
+  int run(const Packet& packet, std::span<std::byte> keys) const {
+    if (!is_attached()) [[likely]]
+      return 129;
+    return run_attached(packet, keys);
+  }
+
+ private:
+  friend class Hook;
+  using Hook::Hook;
+  PORTOLAN_EXPORT int run_attached(const Packet& packet, std::span<std::byte> keys) const;
 };
 
 // While one lives, this thread keeps the programs' CPU that its first run takes: runs of hooks enter and

@@ -3,6 +3,9 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "abi/context.h"
 #include "api/hook_state.h"
 #include "base/sys.h"
@@ -35,13 +38,14 @@ Expected<std::unique_ptr<HookState>> declare_named(const Runtime& runtime, Point
   return declare(runtime, hook::named(point, static_cast<std::uint32_t>(attach_type), name));
 }
 
-Expected<std::unique_ptr<HookState>> declare_cgroup(const Runtime& runtime, const std::string& directory,
-                                                    std::uint32_t attach_type) {
+// A cgroup or a namespace: the file that clients have an fd of.
+Expected<std::unique_ptr<HookState>> declare_file(const Runtime& runtime, Point point,
+                                                  std::uint32_t attach_type, const std::string& path) {
   struct ::stat status{};
-  if (auto found = sys::fstatat(AT_FDCWD, directory.c_str(), status, 0); !found)
-    return failed(found.error().value, directory + ": cannot be looked at");
-  if (!S_ISDIR(status.st_mode)) return failed(ENOTDIR, directory + ": is no directory");
-  return declare(runtime, {Point::kCgroup, attach_type, status.st_dev, status.st_ino, {}});
+  if (auto found = sys::fstatat(AT_FDCWD, path.c_str(), status, 0); !found)
+    return failed(found.error().value, path + ": cannot be looked at");
+  if (point == Point::kCgroup && !S_ISDIR(status.st_mode)) return failed(ENOTDIR, path + ": is no directory");
+  return declare(runtime, {point, attach_type, status.st_dev, status.st_ino, {}});
 }
 
 }  // namespace
@@ -101,15 +105,27 @@ Expected<PacketHook> Hook::tcx(const Runtime& runtime, std::uint32_t ifindex, Tc
 
 Expected<PacketHook> Hook::cgroup_skb(const Runtime& runtime, const std::string& directory,
                                       SkbDirection direction) {
-  auto state = declare_cgroup(runtime, directory, static_cast<std::uint32_t>(direction));
+  auto state = declare_file(runtime, Point::kCgroup, static_cast<std::uint32_t>(direction), directory);
   if (!state) return std::unexpected(state.error());
   return PacketHook(std::move(*state), 0);
 }
 
 Expected<DeviceHook> Hook::cgroup_device(const Runtime& runtime, const std::string& directory) {
-  auto state = declare_cgroup(runtime, directory, static_cast<std::uint32_t>(A::kCgroupDevice));
+  auto state = declare_file(runtime, Point::kCgroup, static_cast<std::uint32_t>(A::kCgroupDevice), directory);
   if (!state) return std::unexpected(state.error());
   return DeviceHook(std::move(*state));
+}
+
+Expected<LookupHook> Hook::sk_lookup(const Runtime& runtime, const std::string& netns) {
+  auto state = declare_file(runtime, Point::kNetns, static_cast<std::uint32_t>(A::kSkLookup), netns);
+  if (!state) return std::unexpected(state.error());
+  return LookupHook(std::move(*state));
+}
+
+Expected<FlowHook> Hook::flow_dissector(const Runtime& runtime, const std::string& netns) {
+  auto state = declare_file(runtime, Point::kNetns, static_cast<std::uint32_t>(A::kFlowDissector), netns);
+  if (!state) return std::unexpected(state.error());
+  return FlowHook(std::move(*state));
 }
 
 void Tracepoint::run_attached(const detail::Words& words) const {
@@ -170,6 +186,19 @@ int DeviceHook::run_attached(std::uint32_t access, std::uint32_t major, std::uin
     }
   });
   return retval;
+}
+
+int LookupHook::run_attached(std::span<const std::byte> lookup) const {
+  constexpr std::uint64_t kSkDrop = 0;
+  abi::SkLookup context{};
+  std::memcpy(&context, lookup.data(), std::min(lookup.size(), sizeof context));
+  context.sk = 0;
+  int verdict = 1;
+  (void)state_->hook.run([&](vm::Runner& runner, Programs programs) {
+    for (const auto& one : programs)
+      if (detail::run_one(runner, one, &context) == kSkDrop) verdict = 0;
+  });
+  return verdict;
 }
 
 struct Burst::State {

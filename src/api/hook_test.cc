@@ -1,166 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hooks of this program, with programs that are attached to them as any client of bpf(2) does it.
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cstring>
-#include <filesystem>
-#include <optional>
-#include <portolan/portolan.hpp>
 #include <thread>
 
-#include "abi/attr.h"
-#include "abi/command.h"
-#include "abi/info.h"
-#include "abi/insn.h"
-#include "abi/prog_flags.h"
-#include "abi/prog_type.h"
+#include "api/hook_world_for_test.h"
 
-namespace portolan {
+namespace portolan::hook_test {
 namespace {
-
-using abi::AttachType;
-using abi::Command;
-using abi::Insn;
-using abi::ProgType;
-
-constexpr std::uint8_t regs(unsigned to, unsigned from = 0) {
-  return static_cast<std::uint8_t>(to | from << 4);
-}
-constexpr Insn kExit{0x95, 0, 0, 0};
-constexpr Insn set(unsigned to, std::int32_t value) { return {0xb7, regs(to), 0, value}; }
-
-// A client: it loads and attaches, in this process or in another.
-class Client {
- public:
-  explicit Client(const Runtime& runtime) : runtime_(runtime) {}
-
-  long load(ProgType type, const std::vector<Insn>& insns, AttachType attach_type = {}) const {
-    abi::Attr attr{};
-    attr.prog_load.prog_type = static_cast<std::uint32_t>(type);
-    attr.prog_load.expected_attach_type = static_cast<std::uint32_t>(attach_type);
-    attr.prog_load.insns = reinterpret_cast<std::uintptr_t>(insns.data());
-    attr.prog_load.insn_cnt = static_cast<std::uint32_t>(insns.size());
-    attr.prog_load.license = reinterpret_cast<std::uintptr_t>("GPL");
-    return call(Command::kProgLoad, attr);
-  }
-  // Adds a number (or R2) to the first element of an array of 64-bit numbers, and returns another.
-  long load_adder(ProgType type, int map_fd, std::int32_t adds, std::int32_t returns) const {
-    return load(type, {{0x18, regs(1, 2), 0, map_fd},  // R1 = &value
-                       {0, 0, 0, 0},
-                       set(2, adds),
-                       {0xdb, regs(1, 2), 0, 0},  // lock *R1 += R2
-                       set(0, returns),
-                       kExit});
-  }
-  long open_tracepoint(long program, const char* name, std::uint64_t cookie = 0) const {
-    abi::Attr attr{};
-    attr.raw_tracepoint.name = reinterpret_cast<std::uintptr_t>(name);
-    attr.raw_tracepoint.prog_fd = static_cast<std::uint32_t>(program);
-    attr.raw_tracepoint.cookie = cookie;
-    return call(Command::kRawTracepointOpen, attr);
-  }
-  struct Where {
-    std::uint32_t target = 0;  // fd or ifindex
-    AttachType type{};
-    std::uint32_t flags = 0, relative = 0;
-    std::uint64_t revision = 0;
-    std::uint32_t replaced = 0;
-  };
-  long link(long program, const Where& where) const {
-    abi::Attr attr{};
-    attr.link_create.prog_fd = static_cast<std::uint32_t>(program);
-    attr.link_create.target_fd = where.target;
-    attr.link_create.attach_type = static_cast<std::uint32_t>(where.type);
-    attr.link_create.flags = where.flags;
-    attr.link_create.tcx.relative_fd = where.relative;
-    attr.link_create.tcx.expected_revision = where.revision;
-    return call(Command::kLinkCreate, attr);
-  }
-  long attach(long program, const Where& where) const { return attach(Command::kProgAttach, program, where); }
-  long detach(long program, const Where& where) const { return attach(Command::kProgDetach, program, where); }
-  long update(long link, long program) const {
-    abi::Attr attr{};
-    attr.link_update.link_fd = static_cast<std::uint32_t>(link);
-    attr.link_update.new_prog_fd = static_cast<std::uint32_t>(program);
-    return call(Command::kLinkUpdate, attr);
-  }
-  long detach_link(long link) const {
-    abi::Attr attr{};
-    attr.link_detach.link_fd = static_cast<std::uint32_t>(link);
-    return call(Command::kLinkDetach, attr);
-  }
-  // How many links there are; who has ended is not among them any more.
-  int count_links() const {
-    abi::Attr attr{};
-    int count = 0;
-    while (call(Command::kLinkGetNextId, attr) == 0) {
-      attr.id.start_id = attr.id.next_id;
-      ++count;
-    }
-    return count;
-  }
-  abi::LinkInfo info(long link) const {
-    abi::LinkInfo info{};
-    abi::Attr attr{};
-    attr.info = {static_cast<std::uint32_t>(link), sizeof info, reinterpret_cast<std::uintptr_t>(&info)};
-    EXPECT_EQ(call(Command::kObjGetInfoByFd, attr), 0);
-    return info;
-  }
-
- private:
-  long attach(Command command, long program, const Where& where) const {
-    abi::Attr attr{};
-    attr.attach = {{where.target},
-                   static_cast<std::uint32_t>(program),
-                   static_cast<std::uint32_t>(where.type),
-                   where.flags,
-                   where.replaced,
-                   {where.relative},
-                   where.revision};
-    return call(command, attr);
-  }
-  long call(Command command, abi::Attr& attr) const {
-    return runtime_.bpf(static_cast<int>(command), &attr, sizeof attr);
-  }
-  Runtime runtime_;
-};
-
-class Hooks : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = "/dev/shm/portolan-hook-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    auto opened = Runtime::open(directory_);
-    ASSERT_TRUE(opened) << opened.error().message();
-    runtime_ = *opened;
-    client_.emplace(*runtime_);
-    auto sum = Array<std::uint64_t>::create(*runtime_, 1);
-    ASSERT_TRUE(sum) << sum.error().message();
-    sum_.emplace(std::move(*sum));
-  }
-  void TearDown() override {
-    sum_.reset();
-    client_.reset();
-    runtime_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-  }
-  long load_adder(ProgType type, std::int32_t adds, std::int32_t returns = 0) {
-    return client_->load_adder(type, sum_->fd(), adds, returns);
-  }
-  std::uint64_t sum() const { return *sum_->lookup(0); }
-
-  std::string directory_;
-  std::optional<Runtime> runtime_;
-  std::optional<Client> client_;
-  std::optional<Array<std::uint64_t>> sum_;
-};
 
 TEST_F(Hooks, a_tracepoint_runs_what_is_attached_and_no_more_once_the_link_is_closed) {
   auto hook = Hook::raw_tracepoint(*runtime_, "request");
@@ -408,6 +259,59 @@ TEST_F(Hooks, a_detached_program_does_not_run_any_more) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST_F(Hooks, a_program_asks_for_the_cookie_of_the_link_that_runs_it) {
+  auto hook = Hook::raw_tracepoint(*runtime_, "request");
+  ASSERT_TRUE(hook);
+  // sum += bpf_get_attach_cookie(ctx)
+  const long program = client_->load(ProgType::kRawTracepoint, {{0x85, 0, 0, 174},
+                                                                {0x18, regs(1, 2), 0, sum_->fd()},
+                                                                {0, 0, 0, 0},
+                                                                {0xdb, regs(1, 0), 0, 0},
+                                                                set(0, 0),
+                                                                kExit});
+  ASSERT_GE(program, 0);
+  const long link = client_->open_tracepoint(program, "request", 40);
+  ASSERT_GE(link, 0);
+  EXPECT_EQ(client_->info(link).raw_tracepoint.cookie, 40u);
+  ASSERT_GE(client_->open_tracepoint(program, "request", 2), 0);
+  hook->run();
+  EXPECT_EQ(sum(), 42u);
+}
+
+TEST_F(Hooks, a_namespace_s_lookups_pass_unless_a_program_drops_them) {
+  auto hook = Hook::sk_lookup(*runtime_, "/proc/self/ns/net");
+  ASSERT_TRUE(hook) << hook.error().message();
+  const int netns = ::open("/proc/self/ns/net", O_RDONLY);
+  const Client::Where at{static_cast<std::uint32_t>(netns), AttachType::kSkLookup};
+  EXPECT_EQ(hook->run({}), 1);
+  const long passes = client_->load(ProgType::kSkLookup, {set(0, 1), kExit}, AttachType::kSkLookup);
+  const long drops = client_->load(ProgType::kSkLookup, {set(0, 0), kExit}, AttachType::kSkLookup);
+  ASSERT_GE(client_->link(passes, at), 0);
+  EXPECT_EQ(hook->run({}), 1);
+  const long link = client_->link(drops, at);
+  ASSERT_GE(link, 0);
+  EXPECT_EQ(hook->run({}), 0);
+  ASSERT_EQ(client_->update(link, passes), 0);
+  EXPECT_EQ(hook->run({}), 1);
+  ::close(netns);
+}
+
+TEST_F(Hooks, a_flow_dissector_says_where_headers_are) {
+  auto hook = Hook::flow_dissector(*runtime_, "/proc/self/ns/net");
+  ASSERT_TRUE(hook) << hook.error().message();
+  Frame frame;
+  std::array<std::byte, sizeof(std::uint16_t) * 2> offsets{};
+  EXPECT_EQ(hook->run(frame.packet, offsets), 129);
+  // keys->thoff = 34; BPF_OK
+  const long program = client_->load(ProgType::kFlowDissector,
+                                     {{0x79, regs(1, 1), 144, 0}, {0x6a, regs(1), 2, 34}, set(0, 0), kExit});
+  ASSERT_GE(program, 0);
+  ASSERT_EQ(client_->attach(program, {0, AttachType::kFlowDissector}), 0);
+  EXPECT_EQ(hook->run(frame.packet, offsets), 0);
+  EXPECT_EQ(offsets[0], std::byte{14});
+  EXPECT_EQ(offsets[2], std::byte{34});
+}
+
 TEST_F(Hooks, in_a_burst_runs_are_as_ever) {
   auto hook = Hook::raw_tracepoint(*runtime_, "request");
   ASSERT_TRUE(hook);
@@ -428,4 +332,4 @@ TEST_F(Hooks, the_kernel_s_hooks_are_not_declared) {
 }
 
 }  // namespace
-}  // namespace portolan
+}  // namespace portolan::hook_test

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packets of the host's as the kernel's own, which is what programs see.
+#include <algorithm>
+#include <cstring>
+
+#include "abi/context.h"
 #include "api/hook_state.h"
 #include "helper/packet.h"
 #include "helper/skb_receive.h"
@@ -103,6 +107,32 @@ void PacketHook::run_attached(std::span<Packet> packets, std::span<int> verdicts
     if (!ran)
       for (std::size_t i = first; i < end; ++i) verdicts[i] = nothing_attached_;
   }
+}
+
+int FlowHook::run_attached(const Packet& packet, std::span<std::byte> keys) const {
+  if (!is_whole(packet)) return -EINVAL;
+  // A dissector looks at the packet only.
+  std::byte* const begin = packet.room.data() + packet.offset;
+  const auto size = static_cast<std::uint32_t>(packet.size);
+  abi::FlowKeys found{};
+  std::memcpy(&found.n_proto, begin + 12, sizeof found.n_proto);
+  found.nhoff = found.thoff = helper::kEthernetHeader;
+  helper::SkBuff skb{};
+  skb.head = skb.data = skb.mac_header = begin;
+  skb.end = skb.data_end = begin + size;
+  skb.network_header = begin + helper::kEthernetHeader;
+  skb.len = size;
+  skb.flow_keys = &found;
+  constexpr int kContinue = 129;  // BPF_FLOW_DISSECTOR_CONTINUE
+  int result = kContinue;
+  (void)state_->hook.run([&](vm::Runner& runner, Programs programs) {
+    for (const Attached& one : programs) result = static_cast<int>(detail::run_one(runner, one, &skb));
+  });
+  const auto end = static_cast<std::uint16_t>(std::min<std::uint32_t>(size, UINT16_MAX));
+  found.nhoff = std::clamp(found.nhoff, static_cast<std::uint16_t>(helper::kEthernetHeader), end);
+  found.thoff = std::clamp(found.thoff, found.nhoff, end);
+  std::memcpy(keys.data(), &found, std::min(keys.size(), sizeof found));
+  return result;
 }
 
 }  // namespace portolan

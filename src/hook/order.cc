@@ -86,7 +86,7 @@ class Agreement {
  public:
   Result<void> say(Result<int> position) {
     if (!position) return fail(position.error());
-    if (said_ && *said_ != *position) return fail(EDOM);
+    if (said_ && *said_ != *position) return fail(ERANGE);
     said_ = *position;
     return {};
   }
@@ -157,6 +157,7 @@ namespace {
 // Where BPF_F_BEFORE or BPF_F_AFTER put a new member of a cgroup's list: before or behind that one.
 Result<std::size_t> place_in_cgroup(const List& list, const Request& request) {
   const bool is_before = (request.flags & kBefore) != 0, is_after = (request.flags & kAfter) != 0;
+  if (is_before && is_after && !list.members.empty()) return fail(EINVAL);
   Pair anchor;
   TRY(request.anchor(&anchor));
   if (anchor.program_id == 0) return is_before ? 0 : list.members.size();

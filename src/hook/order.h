@@ -32,7 +32,7 @@ struct Request {
 };
 
 // bpf_mprog: lists whose members are placed before or after others. `replaced` counts with BPF_F_REPLACE.
-// ESTALE, EEXIST, ENOENT, EBUSY, EDOM, ERANGE, EINVAL.
+// ESTALE, EEXIST, ENOENT, EBUSY, ERANGE, EINVAL.
 Result<void> mprog_attach(List& list, Pair added, std::uint32_t replaced, const Request& request);
 Result<void> mprog_detach(List& list, Pair removed, const Request& request);
 

@@ -203,26 +203,32 @@ hook::Pair pair_of(const object::View& view) {
   return {static_cast<const hook::Link&>(view).program_id(), view.id()};
 }
 
+// An anchor is a program of the same type. kUnspec: of any.
+Result<void> look_up(const Call& call, std::uint32_t id_or_fd, std::uint32_t flags, P type,
+                     hook::Pair* found) {
+  *found = pair_of(*TRY(named(call, id_or_fd, flags)));
+  const object::View* const program = TRY(call.runtime.view_by_id(Kind::kProg, found->program_id));
+  const std::uint32_t its_type = static_cast<const verifier::Program*>(program)->attributes().type;
+  if (type != P::kUnspec && static_cast<P>(its_type) != type) return fail(EINVAL);
+  return {};
+}
+
 }  // namespace
 
 hook::Anchor mprog_anchor(const Call& call, std::uint32_t id_or_fd, std::uint32_t flags, P type) {
   return [&call, id_or_fd, flags, type](hook::Pair* found) -> Result<void> {
     if ((flags & (kLink | kId)) == 0 && id_or_fd == 0) return {};
-    *found = pair_of(*TRY(named(call, id_or_fd, flags)));
-    const object::View* const program = TRY(call.runtime.view_by_id(Kind::kProg, found->program_id));
-    const std::uint32_t its_type = static_cast<const verifier::Program*>(program)->attributes().type;
-    if (type != P::kUnspec && static_cast<P>(its_type) != type) return fail(EINVAL);
-    return {};
+    return look_up(call, id_or_fd, flags, type, found);
   };
 }
 
-hook::Anchor cgroup_anchor(const Call& call, std::uint32_t id_or_fd, std::uint32_t flags) {
-  return [&call, id_or_fd, flags](hook::Pair* found) -> Result<void> {
+hook::Anchor cgroup_anchor(const Call& call, std::uint32_t id_or_fd, std::uint32_t flags, bool is_for_link) {
+  return [&call, id_or_fd, flags, is_for_link](hook::Pair* found) -> Result<void> {
     if ((flags & (kLink | kId)) == 0 && id_or_fd == 0) return {};
-    // Of the two, exactly one.
+    // Of the two, exactly one; links stand by links, programs by programs.
     if (((flags & kBefore) != 0) == ((flags & kAfter) != 0)) return fail(EINVAL);
-    *found = pair_of(*TRY(named(call, id_or_fd, flags)));
-    return {};
+    if (((flags & kLink) != 0) != is_for_link) return fail(EINVAL);
+    return look_up(call, id_or_fd, flags, P::kUnspec, found);
   };
 }
 

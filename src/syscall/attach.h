@@ -30,6 +30,6 @@ Result<hook::Hook*> device_hook(const Call& call, std::uint32_t ifindex, std::ui
 
 // What relative_fd and relative_id name, by the rules of bpf_mprog and of cgroups.
 hook::Anchor mprog_anchor(const Call& call, std::uint32_t id_or_fd, std::uint32_t flags, abi::ProgType type);
-hook::Anchor cgroup_anchor(const Call& call, std::uint32_t id_or_fd, std::uint32_t flags);
+hook::Anchor cgroup_anchor(const Call& call, std::uint32_t id_or_fd, std::uint32_t flags, bool is_for_link);
 
 }  // namespace portolan::syscall

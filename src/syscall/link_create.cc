@@ -21,7 +21,7 @@ Result<long> link_cgroup(const Call& call, verifier::Program& program) {
   if ((attr.flags & ~(kId | kBefore | kAfter | kPreorder | kLink)) != 0) return fail(EINVAL);
   hook::Hook& hook = *TRY(cgroup_hook(call, attr.target_fd, attr.attach_type));
   const hook::Request request{attr.flags | kAllowMulti, attr.cgroup.expected_revision,
-                              cgroup_anchor(call, attr.cgroup.relative_fd, attr.flags)};
+                              cgroup_anchor(call, attr.cgroup.relative_fd, attr.flags, true)};
   return create_link(
       call, program, hook, of_type(abi::LinkType::kCgroup, attr.attach_type),
       [&](hook::List& list, hook::Pair added) { return cgroup_attach(list, added, 0, request); });

@@ -32,7 +32,7 @@ Result<void> attach_to_cgroup(const Call& call, const verifier::Program& program
     replaced = TRY(program_of(call, attr.replace_bpf_fd, type))->id();
   }
   const hook::Request request{attr.attach_flags, attr.expected_revision,
-                              cgroup_anchor(call, attr.relative_fd, attr.attach_flags)};
+                              cgroup_anchor(call, attr.relative_fd, attr.attach_flags, false)};
   return hook.edit(
       [&](hook::List& list) { return cgroup_attach(list, {program.id(), 0}, replaced, request); });
 }

@@ -46,9 +46,9 @@ Result<void> detach_from_netns(const Call& call) {
   const verifier::Program& program = *TRY(program_of(call, attr.attach_bpf_fd, P::kFlowDissector));
   hook::Hook& hook = *TRY(own_netns_hook(call, attr.attach_type));
   return hook.edit([&](hook::List& list) -> Result<void> {
-    const bool is_there = !list.members.empty() && list.members.front().link_id == 0 &&
-                          list.members.front().program_id == program.id();
-    if (!is_there) return fail(ENOENT);
+    if (list.members.empty()) return fail(ENOENT);
+    if (list.members.front().link_id != 0) return fail(EINVAL);
+    if (list.members.front().program_id != program.id()) return fail(ENOENT);
     list.members.clear();
     return {};
   });
