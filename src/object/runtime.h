@@ -23,9 +23,9 @@
 namespace portolan::object {
 
 // What a room above keeps for as long as the runtime is open in this process.
-class Attachment {
+class Extension {
  public:
-  virtual ~Attachment() = default;
+  virtual ~Extension() = default;
   virtual void check(shm::Findings&) {}  // for fsck
 };
 
@@ -179,8 +179,8 @@ class Runtime {
   std::uint32_t possible_cpus() const;
   void set_view_factory(Kind kind, ViewFactory factory);
   // It goes before any view does.
-  void attach(std::unique_ptr<Attachment> attachment);
-  Attachment* attachment() const;  // nullptr: none
+  void extend(std::unique_ptr<Extension> extension);
+  Extension* extension() const;  // nullptr: none
 
   // --- who I am (sync::Participants); the actor to hand to ds/ and to locks
   Result<sync::Actor> actor() { return participants_->actor(); }

@@ -21,6 +21,7 @@ enum Command : unsigned {
   kObjGet = 7,
   kProgTestRun = 10,
   kMapGetNextId = 12,
+  kProgGetFdById = 13,
   kMapGetFdById = 14,
   kObjGetInfo = 15,
   kBtfLoad = 18,
