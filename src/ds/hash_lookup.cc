@@ -119,6 +119,20 @@ void HashTable::read_key(Element* from, void* key) const {
   }
 }
 
+std::optional<std::uint32_t> HashTable::number_of(const std::byte* value) const {
+  const auto offset = static_cast<std::uint64_t>(value - elements_) - value_offset_;
+  if (offset % stride_ != 0 || offset / stride_ >= slab_) return {};
+  return static_cast<std::uint32_t>(offset / stride_);
+}
+
+std::byte* HashTable::value_at(std::uint32_t number, void* key) const {
+  if (number >= slab_ || number >= header_->handed_out.load_acquire()) return nullptr;  // pairs with hand_out
+  Element* const at = element(number);
+  if ((at->generation.load_acquire() & kFilled) == 0) return nullptr;  // pairs with fill
+  read_key(at, key);
+  return find(key) == value_of(at) ? value_of(at) : nullptr;
+}
+
 // The hash of an element's key, which is read piece by piece: it may be too long for a stack.
 std::uint64_t HashTable::hash_of_other(Element* from) const {
   if (shape_.key_size <= 16) {

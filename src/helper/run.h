@@ -52,6 +52,7 @@ struct Run {
     ds::RecordRing::Record record;
   };
   std::vector<Reserved> reserved = {};
+  ds::TimerName timer = 0;      // of which it is the callback; 0: of none
   const void* frame = nullptr;  // of the function that runs it: where user space begins on this stack
 };
 

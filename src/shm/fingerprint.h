@@ -19,7 +19,8 @@ enum class RegionKind : std::uint32_t {
   kBtf = 4,
   kLink = 5,
   kPerfEvent = 6,
-  kHook = 7
+  kHook = 7,
+  kTimers = 8
 };
 
 struct Fingerprint {

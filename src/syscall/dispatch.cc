@@ -9,6 +9,7 @@
 #include "sync/call_epoch.h"
 #include "syscall/call.h"
 #include "verifier/program.h"
+#include "vm/timer_thread.h"
 
 namespace portolan::syscall {
 namespace {
@@ -85,6 +86,7 @@ void prepare(object::Runtime& runtime) {
   runtime.set_view_factory(object::Kind::kPerfEvent, map::PerfEvent::make);
   runtime.set_view_factory(object::Kind::kLink, hook::Link::make);
   runtime.set_view_factory(object::Kind::kHook, hook::Hook::make);
+  runtime.extend(std::make_unique<vm::TimerThread>(runtime));
 }
 
 long bpf(object::Runtime& runtime, Caller& caller, int command, std::uint64_t attr, std::uint32_t size) {

@@ -335,6 +335,7 @@ Result<void> Walk::leave_program() {
                   root_ == 0 ? "main prog" : "subprog");
   TRY(check_given_back("BPF_EXIT instruction in main prog"));
   TRY(check_readable(0));
+  if (state_.frame().is_async) return leave_async_callback();
   const RegState& result = state_.reg(0);
   if (root_ != 0) {
     if (!result.is_scalar())

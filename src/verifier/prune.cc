@@ -52,7 +52,8 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
              old.is_direct == now.is_direct && old.is_read_only == now.is_read_only &&
              old.is_record == now.is_record && old.bounds.includes(now.bounds) && ids.match(old.id, now.id) &&
-             ids.match(old.reference, now.reference) && old.dynptr == now.dynptr;
+             ids.match(old.reference, now.reference) && old.dynptr == now.dynptr &&
+             ids.match(old.map_uid, now.map_uid);
     case RegType::kDynptr:
       return old.off == now.off && old.mem_size == now.mem_size && old.is_read_only == now.is_read_only &&
              old.bounds == now.bounds && ids.match(old.id, now.id) && ids.match(old.reference, now.reference);
@@ -63,7 +64,8 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
     default:
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
              old.trust == now.trust && old.frame == now.frame && old.bounds == now.bounds &&
-             ids.match(old.id, now.id) && ids.match(old.reference, now.reference);
+             ids.match(old.id, now.id) && ids.match(old.reference, now.reference) &&
+             ids.match(old.map_uid, now.map_uid);
   }
 }
 
@@ -101,7 +103,8 @@ struct Precision {
 bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t live, std::uint64_t read,
             const Precision& precise, IdPairs& ids) {
   if (old.rounds_begun > now.rounds_begun) return false;
-  if (old.callsite != now.callsite || old.subprogram != now.subprogram || old.is_callback != now.is_callback)
+  if (old.callsite != now.callsite || old.subprogram != now.subprogram ||
+      old.is_callback != now.is_callback || old.is_async != now.is_async)
     return false;
   for (unsigned number = 0; number < isa::kRegisters; ++number) {
     if ((live >> number & 1) == 0) continue;
@@ -144,7 +147,8 @@ bool is_same(const State& a, const State& b, std::uint16_t live) {
     return false;
   for (std::size_t i = 0; i < a.frames.size(); ++i) {
     const Frame &old = a.frames[i], &now = b.frames[i];
-    if (old.callsite != now.callsite || old.stack.size() != now.stack.size()) return false;
+    if (old.callsite != now.callsite || old.stack.size() != now.stack.size() || old.is_async != now.is_async)
+      return false;
     const bool is_innermost = i + 1 == a.frames.size();
     for (unsigned number = 0; number < isa::kRegisters; ++number)
       if ((!is_innermost || (live >> number & 1) != 0) && old.regs[number] != now.regs[number]) return false;

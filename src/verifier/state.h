@@ -63,6 +63,8 @@ struct RegState {
   std::uint32_t dynptr = 0;     // kMem: the id of the dynptr whose bytes these are
   // kMem: bytes; kFunc: the subprogram; kDynptr: DynptrKind; kKernelObject: its type's id, 0 for just bytes
   std::uint32_t mem_size = 0;
+  std::uint32_t map_uid =
+      0;  // of an inner map with timers, or a value in it: which one; 0: it is no inner one
   const map::MapSpec* map = nullptr;  // kMap, kMapKey, kMapValue; by address, as inner maps have none yet
   Bounds bounds = Bounds::constant(0);
   Dependencies from;  // of numbers
@@ -131,6 +133,7 @@ struct Frame {
   std::uint32_t subprogram = 0;
   std::uint32_t rounds_begun = 0;  // of the bpf_loop that it is at
   bool is_callback = false;
+  bool is_async = false;  // of timers: it has no caller
 };
 
 struct Lock {

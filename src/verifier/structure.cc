@@ -264,8 +264,8 @@ Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure
   };
   for (std::size_t root = 0; root < structure.functions.size(); ++root) {
     // Functions that are verified by themselves, or called back, start chains of their own with what is below
-    // them.
-    if (root != 0) continue;
+    // them; what timers call has nothing below it.
+    if (root != 0 && !structure.functions[root].is_async) continue;
     std::vector<Active> chain{{root, structure.functions[root].start}};
     const auto size_of = [&](std::size_t function) {
       return std::uint32_t(round_up(structure.functions[function].stack_bytes, kUnit));
@@ -283,6 +283,7 @@ Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure
         if (isa::is_wide(insn)) ++active.at;
         if (!leads_on) continue;
         const auto callee = static_cast<std::size_t>(structure.function_that_starts_at(target));
+        if (structure.functions[callee].is_async && !calls_function(insn)) continue;
         if (structure.functions[callee].has_tail_call && depth >= kMostBelowTailCall)
           return refuse(
               log, EACCES,

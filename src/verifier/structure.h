@@ -14,6 +14,7 @@ struct Function {
   bool changes_packet = false;  // it, or what it calls, moves the packet
   bool is_global = false;       // by BTF: verified by itself, for any arguments of its types
   bool is_callback = false;     // some instruction takes its address
+  bool is_async = false;        // timers call it: nobody's stack is below its own
   std::uint32_t stack_bytes = 0;
   std::string name;
 };

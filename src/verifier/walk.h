@@ -20,6 +20,7 @@ namespace portolan::verifier {
 struct CallMeta {
   const helper::Prototype* prototype = nullptr;
   const map::MapSpec* map = nullptr;
+  std::uint32_t map_uid = 0;
   std::optional<std::uint64_t> key;  // where that is known
   std::uint32_t callback = 0;
   std::uint64_t size = 0;        // of the memory that is returned
@@ -196,6 +197,12 @@ class Walk {
   void drop_dynptr(Frame& frame, std::size_t slot);
   void drop_dynptrs_of(std::uint32_t reference);
   Result<void> check_no_dynptr(const RegState& reg, std::int64_t least, std::int64_t end, const char* what);
+
+  // --- timers.cc
+  Result<void> check_timer(unsigned number, CallMeta& meta);
+  Result<void> check_map_of_timer(const RegState& map, const CallMeta& meta);
+  Result<void> enter_async_callback(const CallMeta& meta);
+  Result<void> leave_async_callback();
 
   // --- functions.cc
   Result<Next> call_function(const abi::Insn& insn);

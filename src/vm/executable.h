@@ -28,7 +28,7 @@ struct Code {
 };
 static_assert(sizeof(Code) == 24);
 
-class Executable final : public verifier::Prepared {
+class Executable final : public verifier::Prepared, public map::FunctionOwner {
  public:
   // EINVAL: an instruction that only a kernel can carry out.
   static Result<std::unique_ptr<Executable>> create(const verifier::VerifiedProgram& program);
@@ -60,6 +60,13 @@ class Executable final : public verifier::Prepared {
     std::uint32_t stack_bytes;
   };
   Function main() const { return {code_.data(), parts_.subprograms.front().stack_bytes}; }
+  std::optional<ds::TimerCallback> name_of(std::uint64_t function) const override;
+  // Whether the function of that number, counted from 0, was verified as the callback of timers of such a
+  // map.
+  bool may_be_called_for(std::uint32_t function, const map::Map& map) const;
+  Function function_at(std::uint32_t index) const {
+    return {code_.data() + parts_.subprograms[index].start, parts_.subprograms[index].stack_bytes};
+  }
   // By the number that the program has for it: its first instruction's index, plus 1.
   Function function(std::uint64_t number) const;
 

@@ -43,6 +43,8 @@ class Execution final : public map::ProgramInvoker {
   // The main program on run.context; R0.
   std::uint64_t run() { return run_on(reinterpret_cast<std::uintptr_t>(run_.context)); }
   std::uint64_t run_on(std::uint64_t context);
+  // The same of one of the executable's functions.
+  std::uint64_t call(Executable::Function function, std::uint64_t a, std::uint64_t b, std::uint64_t c);
   std::uint64_t call_back(std::uint64_t function, std::uint64_t a, std::uint64_t b, std::uint64_t c,
                           std::uint64_t d, std::uint64_t e) override;
 

@@ -23,6 +23,7 @@ enum Command : unsigned {
   kProgDetach = 9,
   kProgTestRun = 10,
   kMapGetNextId = 12,
+  kProgGetFdById = 13,
   kMapGetFdById = 14,
   kObjGetInfo = 15,
   kProgQuery = 16,
