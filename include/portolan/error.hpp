@@ -29,6 +29,7 @@ enum class Operation : std::uint8_t {
   kInfo,
   kLoad,
   kTestRun,
+  kDeclareHook,
 };
 
 // An errno as bpf(2) gives it, and a sentence for people. Cheap to make and to drop: the sentence is put

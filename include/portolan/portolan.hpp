@@ -10,6 +10,7 @@
 #pragma once
 #include "portolan/array.hpp"
 #include "portolan/hash.hpp"
+#include "portolan/hook.hpp"
 #include "portolan/lpm_trie.hpp"
 #include "portolan/object.hpp"
 #include "portolan/percpu.hpp"

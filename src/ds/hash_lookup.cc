@@ -4,7 +4,8 @@
 
 namespace portolan::ds {
 
-bool HashTable::lookup_words_again(std::uint64_t word, std::uint64_t hash, void* value) const {
+[[gnu::noinline]] bool HashTable::lookup_words_again(std::uint64_t word, std::uint64_t hash,
+                                                     void* value) const {
   Found found;
   return search<KeyKind::kWords>(word, hash, found, [value](Element* at) {
     const std::uint64_t read = reinterpret_cast<const sync::Atomic<std::uint64_t>*>(at + 2)->load_acquire();
@@ -82,11 +83,24 @@ std::byte* HashTable::find_and_keep(const void* key) const {
   return value_of(found.element);
 }
 
+template <unsigned kBytes>
+std::byte* HashTable::find_word_again(std::uint64_t key, std::uint64_t hash, bool keeps) const {
+  constexpr KeyKind kind = kBytes == 4 ? KeyKind::k4 : KeyKind::k8;
+  Found found;
+  if (!search<kind>(key, hash, found, [](Element*) {})) return nullptr;
+  if (keeps) order_.note_hit(found.index);
+  return value_of(found.element);
+}
+
 template <unsigned kBytes, bool keeps>
 std::byte* HashTable::find_word(std::uint64_t key) const {
   constexpr KeyKind kind = kBytes == 4 ? KeyKind::k4 : KeyKind::k8;
+  const std::uint64_t hash = hash_as<kind>(key);
   Found found;
-  if (!search<kind>(key, hash_as<kind>(key), found, [](Element*) {})) return nullptr;
+  const Verdict verdict = look_at_home<kind>(key, hash, found, [](Element*) {});
+  if (verdict == Verdict::kChanged) [[unlikely]]
+    return find_word_again<kBytes>(key, hash, keeps);
+  if (verdict == Verdict::kMiss) return nullptr;
   if constexpr (keeps) order_.note_hit(found.index);
   return value_of(found.element);
 }
@@ -103,6 +117,20 @@ void HashTable::read_key(Element* from, void* key) const {
     sync::copy_from_shared(key, key_of(from), shape_.key_size);
     sync::fence_acquire();
   }
+}
+
+std::optional<std::uint32_t> HashTable::number_of(const std::byte* value) const {
+  const auto offset = static_cast<std::uint64_t>(value - elements_) - value_offset_;
+  if (offset % stride_ != 0 || offset / stride_ >= slab_) return {};
+  return static_cast<std::uint32_t>(offset / stride_);
+}
+
+std::byte* HashTable::value_at(std::uint32_t number, void* key) const {
+  if (number >= slab_ || number >= header_->handed_out.load_acquire()) return nullptr;  // pairs with hand_out
+  Element* const at = element(number);
+  if ((at->generation.load_acquire() & kFilled) == 0) return nullptr;  // pairs with fill
+  read_key(at, key);
+  return find(key) == value_of(at) ? value_of(at) : nullptr;
 }
 
 // The hash of an element's key, which is read piece by piece: it may be too long for a stack.

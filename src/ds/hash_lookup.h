@@ -74,8 +74,8 @@ inline bool HashTable::has_key(Element* element, const Wanted& wanted) const {
 }
 
 // One bucket: does a slot of it hold the key? `take(element)` copies what the caller wants while it is being
-// checked.
-template <HashTable::KeyKind kind, class Wanted, class Take>
+// checked. `first_only`: where the first slot of this tag holds another key, the answer is kChanged.
+template <HashTable::KeyKind kind, bool first_only, class Wanted, class Take>
 [[gnu::always_inline]] inline HashTable::Verdict HashTable::look_at(Bucket& bucket, const Wanted& wanted,
                                                                     std::uint16_t tag, Found& found,
                                                                     Take&& take) const {
@@ -101,7 +101,7 @@ template <HashTable::KeyKind kind, class Wanted, class Take>
       found = {&bucket, slot, index, at};
       return Verdict::kHit;
     }
-    if (!unchanged()) return Verdict::kChanged;
+    if (first_only || !unchanged()) return Verdict::kChanged;
     matches &= ~(3u << (2 * slot));
   }
   return Verdict::kMiss;
@@ -116,7 +116,7 @@ inline bool HashTable::search(const Wanted& wanted, std::uint64_t hash, Found& f
       kMaxRestarts + std::uint64_t{64} * bucket_count_;  // buckets to look at, for all restarts
   while (budget != 0) {
     --budget;
-    Verdict verdict = look_at<kind>(buckets_[home], wanted, tag, found, take);
+    Verdict verdict = look_at<kind, false>(buckets_[home], wanted, tag, found, take);
     if (verdict == Verdict::kMiss) {
       const std::uint16_t spill = buckets_[home].spill.load_acquire();  // pairs with insert
       std::uint32_t distance = (spill & spill_bit_of(hash)) != 0 ? Spill::distance(spill) : 0;
@@ -124,7 +124,7 @@ inline bool HashTable::search(const Wanted& wanted, std::uint64_t hash, Found& f
       for (std::uint32_t at = home; distance != 0 && budget != 0 && verdict == Verdict::kMiss;
            --distance, --budget) {
         if (++at == bucket_count_) at = 0;
-        verdict = look_at<kind>(buckets_[at], wanted, tag, found, take);
+        verdict = look_at<kind, false>(buckets_[at], wanted, tag, found, take);
       }
     }
     if (verdict != Verdict::kChanged) return verdict == Verdict::kHit;
@@ -139,18 +139,27 @@ inline bool HashTable::search(const Wanted& wanted, std::uint64_t hash, Found& f
   return function_.of_word(reinterpret_cast<const sync::Atomic<std::uint64_t>*>(from + 1)->load_acquire());
 }
 
+// Most keys are in their home bucket, or nowhere. kChanged: only search() can tell.
+template <HashTable::KeyKind kind, class Wanted, class Take>
+[[gnu::always_inline]] inline HashTable::Verdict HashTable::look_at_home(const Wanted& wanted,
+                                                                         std::uint64_t hash, Found& found,
+                                                                         Take&& take) const {
+  Bucket& home = buckets_[home_of(hash)];
+  const Verdict verdict = look_at<kind, true>(home, wanted, tag_of(hash), found, take);
+  if (verdict == Verdict::kMiss && (home.spill.load_acquire() & spill_bit_of(hash)) != 0)
+      [[unlikely]]  // pairs with insert
+    return Verdict::kChanged;
+  return verdict;
+}
+
 // Where a key is, as locate() says; without a call for most keys of tables of words.
 template <HashTable::KeyKind kind>
 [[gnu::always_inline]] inline bool HashTable::locate_near(const void* key, std::uint64_t hash,
                                                           Found& found) const {
   if constexpr (kind == KeyKind::kWords) {
-    Bucket& home = buckets_[home_of(hash)];
-    const Verdict verdict = look_at<kind>(home, wanted<kind>(key), tag_of(hash), found, [](Element*) {});
-    if (verdict == Verdict::kHit) [[likely]]
-      return true;
-    if (verdict == Verdict::kMiss && (home.spill.load_acquire() & spill_bit_of(hash)) == 0)
-        [[likely]]  // pairs with insert
-      return false;
+    const Verdict verdict = look_at_home<kind>(wanted<kind>(key), hash, found, [](Element*) {});
+    if (verdict != Verdict::kChanged) [[likely]]
+      return verdict == Verdict::kHit;
   }
   return locate(key, hash, found);
 }
@@ -158,21 +167,17 @@ template <HashTable::KeyKind kind>
 [[gnu::always_inline]] inline bool HashTable::lookup_words(const void* key, void* value) const {
   constexpr auto kind = KeyKind::kWords;
   const std::uint64_t word = wanted<kind>(key), hash = hash_as<kind>(word);
-  Bucket& home = buckets_[home_of(hash)];
   Found found;
   std::uint64_t read = 0;
-  const Verdict verdict = look_at<kind>(home, word, tag_of(hash), found, [&read](Element* at) {
+  const Verdict verdict = look_at_home<kind>(word, hash, found, [&read](Element* at) {
     read = reinterpret_cast<const sync::Atomic<std::uint64_t>*>(at + 2)
                ->load_acquire();  // before look_at's checks
   });
-  if (verdict == Verdict::kHit) [[likely]] {
-    std::memcpy(value, &read, sizeof read);
-    return true;
-  }
-  if (verdict == Verdict::kMiss && (home.spill.load_acquire() & spill_bit_of(hash)) == 0)
-      [[likely]]  // pairs with insert
-    return false;
-  return lookup_words_again(word, hash, value);
+  if (verdict == Verdict::kChanged) [[unlikely]]
+    return lookup_words_again(word, hash, value);
+  if (verdict == Verdict::kMiss) return false;
+  std::memcpy(value, &read, sizeof read);
+  return true;
 }
 
 [[gnu::always_inline]] inline bool HashTable::lookup(const void* key, void* value) const {

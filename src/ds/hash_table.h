@@ -3,6 +3,7 @@
 // essay.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <type_traits>
 
@@ -58,7 +59,11 @@ class HashTable {
   // mapped, but may be recycled for another key at any time.
   std::byte* find(const void* key) const;
   std::byte* find_and_keep(const void* key) const;
-  // The same for keys of kBytes = 4 or 8 bytes, by value.
+  // Where a value lies, by a number that is the same in all processes; nothing: in no element of this table.
+  std::optional<std::uint32_t> number_of(const std::byte* value) const;
+  // The value of that number, and its key, as long as it is in the table; nullptr: it is not (any more).
+  std::byte* value_at(std::uint32_t number, void* key) const;
+  // As find(), for keys of kBytes = 4 or 8 bytes, by value.
   template <unsigned kBytes, bool keeps>
   std::byte* find_word(std::uint64_t key) const;
   // Brings the key's bucket near: for callers with several keys at hand.
@@ -149,15 +154,19 @@ class HashTable {
   }
   template <KeyKind kind, class Wanted>
   bool has_key(Element* element, const Wanted& wanted) const;
-  template <KeyKind kind, class Wanted, class Take>
+  template <KeyKind kind, bool first_only, class Wanted, class Take>
   Verdict look_at(Bucket& bucket, const Wanted& wanted, std::uint16_t tag, Found& found, Take&& take) const;
   template <KeyKind kind, class Wanted, class Take>
   bool search(const Wanted& wanted, std::uint64_t hash, Found& found, Take&& take) const;
+  template <KeyKind kind, class Wanted, class Take>
+  Verdict look_at_home(const Wanted& wanted, std::uint64_t hash, Found& found, Take&& take) const;
   bool lookup_words(const void* key, void* value) const;
 
   // hash_lookup.cc
   bool lookup_other(const void* key, void* value, Found& found) const;
   bool lookup_words_again(std::uint64_t wanted, std::uint64_t hash, void* value) const;
+  template <unsigned kBytes>
+  [[gnu::noinline]] std::byte* find_word_again(std::uint64_t key, std::uint64_t hash, bool keeps) const;
   template <KeyKind kind>
   bool lookup_as(const void* key, void* value, Found& found) const;
   template <KeyKind kind>

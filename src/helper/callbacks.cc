@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Helpers that call functions of the program.
 #include "helper/functions.h"
+#include "helper/loops.h"
 #include "helper/memory.h"
 #include "map/map.h"
 
@@ -11,8 +12,6 @@ U64 tail_call(Run&, U64, U64, U64, U64, U64) { return negative(EINVAL); }
 
 // The same.
 U64 throw_(Run&, U64, U64, U64, U64, U64) { return 0; }
-
-constexpr std::uint32_t kMostLoops = 8 * 1024 * 1024;  // BPF_MAX_LOOPS
 
 U64 for_each_map_elem(Run& run, U64 map_arg, U64 function, U64 context, U64 flags, U64) {
   struct Visitor {
@@ -31,7 +30,7 @@ U64 for_each_map_elem(Run& run, U64 map_arg, U64 function, U64 context, U64 flag
 U64 loop(Run& run, U64 count, U64 function, U64 context, U64 flags, U64) {
   const auto loops = static_cast<std::uint32_t>(count);
   if (flags != 0) return negative(EINVAL);
-  if (loops > kMostLoops) return negative(E2BIG);
+  if (loops > kMaxLoops) return negative(E2BIG);
   for (std::uint32_t i = 0; i < loops; ++i)
     if (run.program->call_back(function, i, context, 0, 0, 0) != 0) return i + 1;
   return loops;

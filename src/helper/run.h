@@ -23,6 +23,17 @@ class SystemCalls {
   ~SystemCalls() = default;
 };
 
+// How a program is attached to the hook that runs it.
+struct Attachment {
+  std::uint64_t cookie = 0;
+  // Of a function that the program is attached to: its arguments, and behind them its result, if there is one
+  // yet.
+  const std::uint64_t* arguments = nullptr;
+  std::uint32_t argument_count = 0;
+  bool has_result = false;
+  std::int32_t* retval = nullptr;  // of a cgroup's hook: what its programs make of the operation's result
+};
+
 // One run of a program, on a vCPU that this thread has leased and entered: what helpers may reach.
 struct Run {
   object::Runtime& runtime;
@@ -32,8 +43,9 @@ struct Run {
   void* context;                 // XdpBuff, SkBuff, or the bytes that a syscall or tracing program gets
   std::uint32_t program_type;    // abi::ProgType
   std::uint32_t program_id;
-  SystemCalls* system = nullptr;  // nullptr: none
-  std::uint32_t tail_calls = 0;   // that have been made
+  SystemCalls* system = nullptr;           // nullptr: none
+  const Attachment* attachment = nullptr;  // nullptr: a run that is no hook's
+  std::uint32_t tail_calls = 0;            // that have been made
   // Records that the program has reserved and not given back yet.
   struct Reserved {
     map::RingBufferMap* ring;
@@ -41,6 +53,7 @@ struct Run {
   };
   std::vector<Reserved> reserved = {};
   const void* thrown_to = nullptr;  // the frame of the program that is run, if it may throw (jit)
+  ds::TimerName timer = 0;          // of which it is the callback; 0: of none
   const void* frame = nullptr;      // of the function that runs it: where user space begins on this stack
 };
 

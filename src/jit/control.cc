@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "helper/helper.h"
+#include "helper/loops.h"
 #include "jit/emitter.h"
 #include "jit/registers.h"
 
@@ -127,7 +128,7 @@ void Emitter::enter_frame() {
   std::uint32_t done = 0;
   for (; done + 16 <= stack_bytes_; done += 16) movups(xword[rbp - static_cast<int>(done + 16)], xmm0);
   if (done < stack_bytes_) mov(qword[rbp - static_cast<int>(done + 8)], 0);
-  if (counts_loops_) mov(dword[rbp - static_cast<int>(stack_bytes_ + 8)], kMaxLoops);
+  if (counts_loops_) mov(dword[rbp - static_cast<int>(stack_bytes_ + 8)], helper::kMaxLoops);
   for (const Reg64& one : kept_) push(one);
   if (!is_main_of_throwing_) return;
   push(qword[r12 + kThrownToAt]);

@@ -136,6 +136,7 @@ class Emitter : private Xbyak::CodeGenerator {
   void lookup_by_index(const map::Map::InlineLookup& lookup);
   void lookup_by_word(map::Map& map, const map::Map::InlineLookup& lookup);
   void load_cpu(const Xbyak::Reg32& to);
+  void loop();
   void tail_call();
   void tail_call_of(const map::References& programs, Label& none);
 

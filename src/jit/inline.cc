@@ -4,6 +4,8 @@
 #include <cstddef>
 
 #include "abi/limits.h"
+#include "base/errno.h"
+#include "helper/loops.h"
 #include "jit/emitter.h"
 #include "jit/registers.h"
 #include "map/references.h"
@@ -13,7 +15,7 @@ namespace {
 
 using InlineLookup = map::Map::InlineLookup;
 
-constexpr std::int32_t kMapLookup = 1, kSmpProcessorId = 8, kTailCall = 12;
+constexpr std::int32_t kMapLookup = 1, kSmpProcessorId = 8, kTailCall = 12, kLoop = 181;
 
 // Run holds references, so that the standard does not say what this is; the compilers do.
 #pragma GCC diagnostic push
@@ -34,6 +36,9 @@ bool Emitter::call_inline() {
       return true;
     case kTailCall:
       tail_call();
+      return true;
+    case kLoop:
+      loop();
       return true;
     default:
       return false;
@@ -102,6 +107,43 @@ void Emitter::lookup_by_word(map::Map& map, const InlineLookup& lookup) {
   load_cpu(edx);
   mov(rdi, reinterpret_cast<std::uintptr_t>(&map));
   call_native(reinterpret_cast<const void*>(lookup.find));
+}
+
+// R1 says how often, R2 which function, R3 is its second argument, R4 the flags. The function gives back what
+// it uses of rbx and r13 to r15, and this does so too.
+void Emitter::loop() {
+  Label refused, too_often, next, last, done;
+  test(r8, r8);
+  jnz(refused);
+  cmp(esi, helper::kMaxLoops);
+  ja(too_often);
+  mov(eax, esi);
+  test(esi, esi);
+  jz(done);
+  for (const Reg64& one : {rbx, r13, r14, r15}) push(one);
+  xor_(ebx, ebx);
+  mov(r13d, esi);
+  mov(r14, rdx);
+  mov(r15, rcx);
+  L(next);
+  mov(esi, ebx);
+  mov(rdx, r15);
+  call(r14);
+  inc(ebx);
+  test(rax, rax);
+  jnz(last);
+  cmp(ebx, r13d);
+  jb(next);
+  L(last);
+  mov(eax, ebx);
+  for (const Reg64& one : {r15, r14, r13, rbx}) pop(one);
+  jmp(done);
+  L(refused);
+  mov(rax, -std::int64_t{EINVAL});
+  jmp(done);
+  L(too_often);
+  mov(rax, -std::int64_t{E2BIG});
+  L(done);
 }
 
 // R1 to R3 lie where a function of C++ takes its second to fourth argument.

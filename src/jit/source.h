@@ -33,6 +33,4 @@ struct Source {
   std::uint64_t blinding = 0;
 };
 
-inline constexpr std::uint32_t kMaxLoops = 8 * 1024 * 1024;  // may_goto falls through so often in one frame
-
 }  // namespace portolan::jit

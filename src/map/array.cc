@@ -69,6 +69,7 @@ inline Result<void> ArrayMap::write(std::byte* at, const std::byte* value) const
   if (has_fields()) [[unlikely]] {
     TRY(can_touch(at));
     copy_around_fields(at, value);
+    free_fields(at);
   } else if (spec().has(kMmapable)) {
     if (!portolan_fault_copy(at, value, value_size())) return fail(EFAULT);
   } else {
@@ -138,6 +139,18 @@ std::byte* ArrayMap::lookup_elem(const std::byte* key, std::uint32_t) { return a
 Result<void> ArrayMap::update_elem(const std::byte* key, const std::byte* value, std::uint64_t flags,
                                    std::uint32_t) {
   return update_elem_copy(key, value, flags);
+}
+
+std::optional<std::uint64_t> ArrayMap::place_of(const std::byte* value) const {
+  const auto offset = static_cast<std::uint64_t>(value - array_.base());
+  if (offset % array_.stride() != 0 || offset / array_.stride() >= max_entries()) return {};
+  return offset / array_.stride();
+}
+
+std::byte* ArrayMap::value_at(std::uint64_t place, std::byte* key) const {
+  const auto index = static_cast<std::uint32_t>(place);
+  std::memcpy(key, &index, sizeof index);
+  return place < max_entries() ? array_.at(index) : nullptr;
 }
 
 Map::InlineLookup ArrayMap::gen_lookup() const {

@@ -42,6 +42,8 @@ class ArrayMap final : public ArrayBase {
   std::byte* lookup_elem(const std::byte* key, std::uint32_t cpu) override;
   Result<void> update_elem(const std::byte* key, const std::byte* value, std::uint64_t flags,
                            std::uint32_t cpu) override;
+  std::optional<std::uint64_t> place_of(const std::byte* value) const override;
+  std::byte* value_at(std::uint64_t place, std::byte* key) const override;
   InlineLookup gen_lookup() const override;
   Result<std::byte*> direct_value_addr(std::uint32_t offset) const override;
   Result<std::uint32_t> direct_value_meta(const std::byte* address) const override;

@@ -16,6 +16,7 @@
 #include "map/rhash.h"
 #include "map/ring_buffer.h"
 #include "map/stack_trace.h"
+#include "map/timers.h"
 #include "map/user_ring.h"
 
 namespace portolan::map {
@@ -102,13 +103,17 @@ bool flags_are_allowed(const MapSpec& spec) {
   return (spec.map_flags & (kRdonlyProg | kWronlyProg)) != (kRdonlyProg | kWronlyProg);
 }
 
-Result<object::Draft> draft_map(object::Runtime& runtime, const MapSpec& spec, const MapSpec* inner) {
+constexpr std::uint32_t kTimerPrograms = 64;  // of one map
+
+Result<object::Draft> draft_map(object::Runtime& runtime, const MapSpec& spec, const MapSpec* inner,
+                                bool has_types) {
   const Family* family = find_family(spec.type);
   if (family == nullptr) return fail(EINVAL);
   const Layout layout = TRY(family->layout(spec));
   const std::uint64_t own = round_up(sizeof(MapHeader), 64);
-  object::Draft draft = TRY(runtime.draft(object::Kind::kMap, own + layout.size, own + layout.reserved,
-                                          layout.user_bytes, layout.max_edges));
+  object::Draft draft =
+      TRY(runtime.draft(object::Kind::kMap, own + layout.size, own + layout.reserved, layout.user_bytes,
+                        layout.max_edges + (has_types ? kTimerPrograms : 0)));
   family->format(draft.state, family_offset(draft.payload_offset), spec);
   if (inner != nullptr) draft.state.at<MapHeader>(draft.payload_offset)->inner = *inner;
   set_types(draft, spec);
@@ -122,7 +127,10 @@ void set_types(object::Draft& draft, const MapSpec& spec) {
 }
 
 Result<std::unique_ptr<object::View>> make_map_view(object::Mapped mapped) {
-  return attach_checked(std::move(mapped));
+  auto map = TRY(attach_checked(std::move(mapped)));
+  if (Timers* timers = Timers::of(map->runtime()); timers != nullptr)
+    timers->note(static_cast<const Map&>(*map));
+  return map;
 }
 
 }  // namespace portolan::map

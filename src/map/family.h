@@ -49,8 +49,9 @@ bool flags_are_allowed(const MapSpec& spec);
 
 // A map that nobody can see yet: publish() makes it one. Flags and sizes have passed alloc_check. E2BIG,
 // ENOMEM. `inner`: of a map of maps, what the inner ones must be like; else nullptr.
-Result<object::Draft> draft_map(object::Runtime& runtime, const MapSpec& spec,
-                                const MapSpec* inner = nullptr);
+// `has_types`: BTF is to come, and with it maybe fields that refer to programs.
+Result<object::Draft> draft_map(object::Runtime& runtime, const MapSpec& spec, const MapSpec* inner = nullptr,
+                                bool has_types = false);
 // The BTF that was given with it, before it is published.
 void set_types(object::Draft& draft, const MapSpec& spec);
 

@@ -166,8 +166,27 @@ Result<void> HashMap::update_elem_copy(const std::byte* key, const std::byte* va
   std::byte* const cleared = TRY(room.take(value_size()));
   std::memcpy(cleared, value, round_up(value_size(), 8));
   clear_fields(cleared);
-  if ((flags & kLock) == 0) return mutable_table().update(actor, key, cleared, insert_mode(flags));
-  return update_in_place(actor, key, cleared, flags);
+  if ((flags & kLock) != 0) return update_in_place(actor, key, cleared, flags);
+  if (!has_timers()) return mutable_table().update(actor, key, cleared, insert_mode(flags));
+  // What the fields of the old value named ends with it. Should another update come between, it ends when its
+  // time comes: it is no longer what lies there.
+  std::byte* const before = table().find(key);
+  Scratch old_room;
+  std::byte* const old = TRY(old_room.take(value_size()));
+  if (before != nullptr) sync::copy_from_shared(old, before, value_size());
+  TRY(mutable_table().update(actor, key, cleared, insert_mode(flags)));
+  if (before != nullptr) free_fields(old);
+  return {};
+}
+
+Result<void> HashMap::erase(const sync::Actor& actor, const std::byte* key, std::byte* value) {
+  if (!has_timers()) [[likely]]
+    return HashBase::erase(actor, key, value);
+  Scratch room;
+  std::byte* const taken = value != nullptr ? value : TRY(room.take(value_size()));
+  TRY(HashBase::erase(actor, key, taken));
+  free_fields(taken);
+  return {};
 }
 
 Result<void> HashMap::update_in_place(const sync::Actor& actor, const std::byte* key, const std::byte* value,

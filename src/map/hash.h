@@ -76,6 +76,12 @@ class HashMap : public HashBase {
   std::byte* lookup_elem(const std::byte* key, std::uint32_t cpu) override;
   InlineLookup gen_lookup() const override { return find_by_word<HashMap, false>(); }
   std::byte* value_in(std::byte* area, std::uint32_t) const { return area; }
+  std::optional<std::uint64_t> place_of(const std::byte* value) const override {
+    return table().number_of(value);
+  }
+  std::byte* value_at(std::uint64_t place, std::byte* key) const override {
+    return place <= UINT32_MAX ? table().value_at(static_cast<std::uint32_t>(place), key) : nullptr;
+  }
   Result<void> update_elem(const std::byte* key, const std::byte* value, std::uint64_t flags,
                            std::uint32_t cpu) override;
   Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,
@@ -83,6 +89,7 @@ class HashMap : public HashBase {
 
  protected:
   void clear_all_fields(std::byte* value) const override { clear_fields(value); }
+  Result<void> erase(const sync::Actor& actor, const std::byte* key, std::byte* value) override;
   // Writes over the value of a key that is there, in place, but for the kernel's fields; under the value's
   // own lock with BPF_F_LOCK. In a new element those of `value` are what it begins with.
   Result<void> update_in_place(const sync::Actor& actor, const std::byte* key, const std::byte* value,

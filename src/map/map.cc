@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "map/timers.h"
+
 namespace portolan::map {
 
 using namespace abi::element_flag;
@@ -102,6 +104,15 @@ void Map::copy_around_fields(std::byte* to, const std::byte* value) const {
     }
     if (copied != 0) sync::copy_to_shared(to + half, bytes, 4);
   }
+}
+
+void Map::free_fields(const std::byte* value) const {
+  if (const ValueField* timer = spec_.field(FieldKind::kTimer))
+    Timers::free(runtime(), value + timer->offset);
+}
+
+void Map::release_uref() {
+  if (Timers* timers = Timers::of(runtime()); timers != nullptr && has_timers()) timers->release(*this);
 }
 
 std::uint64_t Map::mem_usage() const { return state().size() + user_pages().size(); }

@@ -6,6 +6,7 @@
 // value_bytes(flags) bytes with room, and zeros when they are read from, up to the next multiple of 8.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "abi/attr.h"
@@ -56,6 +57,7 @@ class Map : public object::View {
   std::uint32_t value_size() const { return spec_.value_size; }
   std::uint32_t max_entries() const { return spec_.max_entries; }
   bool has_fields() const { return spec_.field_count != 0; }
+  bool has_timers() const { return spec_.has_field(FieldKind::kTimer); }
   // What the maps in a map of maps are like (inner_map_meta); nullptr: it holds none.
   const MapSpec* inner_spec() const { return inner_.type != 0 ? &inner_ : nullptr; }
   virtual bool is_per_cpu() const { return false; }
@@ -157,6 +159,11 @@ class Map : public object::View {
   virtual Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,
                                                   std::uint32_t cpu);
   virtual bool has_iterator() const { return false; }  // bpf_iter of elements (iter_seq_info)
+  // Where a value lies, by a number that is the same in all processes; nothing: in no element.
+  virtual std::optional<std::uint64_t> place_of(const std::byte*) const { return {}; }
+  // The value at such a place and its key (8-aligned), while it is in the map; nullptr: it is not (any more).
+  virtual std::byte* value_at(std::uint64_t, std::byte*) const { return nullptr; }
+  void release_uref() override;
 
   void check(shm::Findings& findings) const override;
 
@@ -166,6 +173,8 @@ class Map : public object::View {
     for (std::uint32_t i = 0; i < spec_.field_count; ++i)
       std::memset(value + spec_.fields[i].offset, 0, spec_.fields[i].size);
   }
+  // bpf_obj_free_fields: what the kernel keeps in the fields of a value that goes, or is written over, ends.
+  void free_fields(const std::byte* value) const;
   // The bpf_spin_lock of a value; there is one (has_field).
   sync::ValueLock& lock_in(std::byte* value) const {
     return *static_cast<sync::ValueLock*>(

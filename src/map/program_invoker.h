@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <optional>
+
+#include "ds/timer_table.h"
 
 namespace portolan::map {
 
@@ -13,6 +16,17 @@ class ProgramInvoker {
 
  protected:
   ~ProgramInvoker() = default;
+};
+
+// A program as this process runs it. Whoever keeps one of its functions for later keeps it by a name that
+// says the same in all processes.
+class FunctionOwner {
+ public:
+  // `function` as the program passed it to a helper. Nothing: the program is no object of the runtime.
+  virtual std::optional<ds::TimerCallback> name_of(std::uint64_t function) const = 0;
+
+ protected:
+  ~FunctionOwner() = default;
 };
 
 }  // namespace portolan::map

@@ -34,7 +34,10 @@ Result<void> RhashMap::update_elem_copy(const std::byte* key, const std::byte* v
   std::byte* const cleared = TRY(room.take(value_size()));
   std::memcpy(cleared, value, round_up(value_size(), 8));
   clear_fields(cleared);
-  return update_in_place(actor, key, cleared, flags);
+  TRY(update_in_place(actor, key, cleared, flags));
+  if (std::byte* const there = table().find(key); there != nullptr && (flags & kLock) == 0)
+    free_fields(there);
+  return {};
 }
 
 Result<void> RhashMap::key_batch(const BatchCall& call, bool take) {

@@ -70,6 +70,7 @@ Waitable* waitable_of(object::View& view) {
     case object::Kind::kProg:
     case object::Kind::kBtf:
     case object::Kind::kLink:
+    case object::Kind::kHook:
       break;
   }
   return nullptr;

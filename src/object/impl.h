@@ -109,6 +109,7 @@ struct Runtime::Impl {
   std::unique_ptr<sync::Participants> participants;
   std::unique_ptr<sync::VcpuTable> vcpus;
   ViewFactory factories[kKinds + 1] = {};
+  std::unique_ptr<Extension> extension;
 
   std::map<std::uint64_t, std::unique_ptr<View>> views;  // by serial
   std::unordered_map<std::uint64_t, View*> by_handle;    // by the handle's inode

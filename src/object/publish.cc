@@ -58,8 +58,11 @@ Result<Draft> Runtime::Impl::build(Kind kind, const Sizes& sizes) {
       TRY(shm::Region::create(root.get(), (staging + "/state").c_str(), draft.payload_offset + sizes.payload,
                               draft.payload_offset + sizes.payload_reserved, 0600));
   const std::string handle = staging + "/" + handle_name(kind);
-  TRY(shm::create_handle(root.get(), handle.c_str(), sizes.user, sizes.user_reserved));
-  if (sizes.user != 0) draft.user_pages = TRY(shm::Region::open(root.get(), handle.c_str(), sizes.user));
+  if (sizes.user == 0)
+    TRY(shm::create_handle(root.get(), handle.c_str()));
+  else
+    draft.user_pages =
+        TRY(shm::Region::create(root.get(), handle.c_str(), sizes.user, sizes.user_reserved, 0600));
   const UniqueFd pin(
       TRY(sys::openat(root.get(), (staging + "/pin").c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
 

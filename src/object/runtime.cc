@@ -226,6 +226,7 @@ Runtime::Runtime(std::unique_ptr<Impl> impl)
 }
 
 Runtime::~Runtime() {
+  impl_->extension.reset();
   {
     ProcessLock lock;
     impl_->by_handle.clear();
@@ -242,6 +243,8 @@ int Runtime::directory_fd() const { return impl_->root.get(); }
 std::uint32_t Runtime::kernel_version() const { return impl_->control->fingerprint.kernel_version; }
 std::uint32_t Runtime::possible_cpus() const { return impl_->control->fingerprint.possible_cpus; }
 void Runtime::set_view_factory(Kind kind, ViewFactory factory) { impl_->factories[number(kind)] = factory; }
+void Runtime::extend(std::unique_ptr<Extension> extension) { impl_->extension = std::move(extension); }
+Extension* Runtime::extension() const { return impl_->extension.get(); }
 sync::VcpuTable& Runtime::vcpus() { return *impl_->vcpus; }
 bool Runtime::others_alive() const { return impl_->participants->others_alive(); }
 

@@ -22,7 +22,21 @@
 
 namespace portolan::object {
 
-enum class Kind : std::uint32_t { kMap = 1, kProg = 2, kBtf = 3, kLink = 4, kPerfEvent = 5 };
+// What a room above keeps for as long as the runtime is open in this process.
+class Extension {
+ public:
+  virtual ~Extension() = default;
+  virtual void check(shm::Findings&) {}  // for fsck
+};
+
+enum class Kind : std::uint32_t {
+  kMap = 1,
+  kProg = 2,
+  kBtf = 3,
+  kLink = 4,
+  kPerfEvent = 5,
+  kHook = 6,  // a place of a host program where programs are attached
+};
 const char* handle_name(
     Kind kind);  // "bpf-map", "bpf-prog", "btf", "bpf-link": bpftool tells objects apart by it
 
@@ -164,6 +178,9 @@ class Runtime {
   std::uint32_t kernel_version() const;
   std::uint32_t possible_cpus() const;
   void set_view_factory(Kind kind, ViewFactory factory);
+  // It goes before any view does.
+  void extend(std::unique_ptr<Extension> extension);
+  Extension* extension() const;  // nullptr: none
 
   // --- who I am (sync::Participants); the actor to hand to ds/ and to locks
   Result<sync::Actor> actor() { return participants_->actor(); }
@@ -222,6 +239,8 @@ class Runtime {
   // --- liveness
   void forget_fd(int fd);  // the fd was or will be closed or replaced: drops it from the cache
   void forget_fds(int first, int last);
+  // Whether a user holds it by an fd or a pin; true where nobody can tell.
+  bool has_users(const View& view) const;
   void settle(Kind kind, std::uint32_t id);  // does what is due if the last fd, pin or reference has gone
   void sweep();                              // settles everything, clears what dead processes left behind
 

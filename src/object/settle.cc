@@ -122,6 +122,13 @@ void Runtime::Impl::repair() {
   }
 }
 
+bool Runtime::has_users(const View& view) const {
+  const auto found = impl_->find(view.kind(), view.id());
+  if (!found) return false;
+  const auto use = impl_->use_of(*found);
+  return !use || *use == Use::kHeld || *use == Use::kPinned;
+}
+
 void Runtime::settle(Kind kind, std::uint32_t id) {
   if (!is_kind(number(kind))) return;
   std::vector<Edge> work{{kind, id}};

@@ -11,7 +11,7 @@
 namespace portolan::object {
 namespace {
 
-constexpr const char* kKindWords[kKinds + 1] = {"", "map", "prog", "btf", "link", "perf"};
+constexpr const char* kKindWords[kKinds + 1] = {"", "map", "prog", "btf", "link", "perf", "hook"};
 
 }  // namespace
 
@@ -27,6 +27,8 @@ const char* handle_name(Kind kind) {
       return "bpf-link";
     case Kind::kPerfEvent:
       return "perf_event";
+    case Kind::kHook:
+      return "hook";
   }
   return "bpf-object";
 }

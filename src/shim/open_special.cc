@@ -14,6 +14,7 @@
 #include <string>
 
 #include "base/sys.h"
+#include "hook/link.h"
 #include "map/map.h"
 #include "shim/session.h"
 #include "shim/trace_files.h"
@@ -89,6 +90,8 @@ int open_fdinfo(int fd, const char* path) {
     kept += fmt::format("btf_id:\t{}\n", target->view->id());
   else if (target->view->kind() == object::Kind::kProg)
     kept += static_cast<verifier::Program*>(target->view)->show_fdinfo();
+  else if (target->view->kind() == object::Kind::kLink)
+    kept += static_cast<hook::Link*>(target->view)->show_fdinfo();
   return file_with(kept);
 }
 

@@ -10,7 +10,7 @@
 namespace portolan::shm {
 
 inline constexpr std::uint64_t kMagic = 0x314e'4c54'524f'50ull;  // "PORTLN1" in little-endian bytes
-inline constexpr std::uint32_t kLayoutVersion = 4;  // goes up with every change of any region's layout
+inline constexpr std::uint32_t kLayoutVersion = 5;  // goes up with every change of any region's layout
 
 enum class RegionKind : std::uint32_t {
   kControl = 1,
@@ -18,7 +18,9 @@ enum class RegionKind : std::uint32_t {
   kProg = 3,
   kBtf = 4,
   kLink = 5,
-  kPerfEvent = 6
+  kPerfEvent = 6,
+  kHook = 7,
+  kTimers = 8
 };
 
 struct Fingerprint {

@@ -1,36 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
+// clang-format off
 // Handles: how many descriptions of a file are open, asked of the kernel.
 //
-// Source        open file description locks (fcntl(2), F_OFD_SETLK): they belong to the description, so dup,
-// fork,
+// Source        open file description locks (fcntl(2), F_OFD_SETLK): they belong to the description, so dup, fork,
 //               exec, SCM_RIGHTS, mmap and any form of close count as the kernel counts its own files.
 //
 // Layout        byte 0                    a read lock of each description that can read
-//               one of bytes 2^62 and up  a write lock of each write-only description, at a place of its own:
-//               the
+//               one of bytes 2^62 and up  a write lock of each write-only description, at a place of its own: the
 //                                         kernel gives write-only files no read locks
 //
-// Invariants    a description that a user gets is locked before anybody else has it; none that only the
-// runtime uses
-//               is ever locked; so "some lock exists" means "some user description exists".
+// Invariants    a description that a user gets is locked before anybody else has it; none that only the runtime
+//               uses is ever locked; so "some lock exists" means "some user description exists".
 //
-// Linearization opening: F_OFD_SETLK. Last close or last munmap: the kernel's release of the file, which
-// drops the lock.
-//               is_held: F_OFD_GETLK for a write lock on the whole file, which any lock contradicts. It takes
+// Linearization opening: F_OFD_SETLK. Last close or last munmap: the kernel's release of the file, which drops the
+//               lock. is_held: F_OFD_GETLK for a write lock on the whole file, which any lock contradicts. It takes
 //               nothing.
 //
-// Progress      no waiting: locks are set, not awaited. A write-only description tries another byte when one
-// is taken.
+// Progress      no waiting: locks are set, not awaited. A write-only description tries another byte when one is
+//               taken.
 //
-// Crash table   killed before the lock: the description goes with the process. After it: the lock goes with
-// the
+// Crash table   killed before the lock: the description goes with the process. After it: the lock goes with the
 //               description, when its last holder does.
+// clang-format on
 #include "shm/handle.h"
 
-#include "base/bytes.h"
 #include "base/random.h"
-#include "shm/region.h"
-#include "shm/room.h"
 
 namespace portolan::shm {
 namespace {
@@ -66,17 +60,9 @@ int open_flags(Access access) {
 
 }  // namespace
 
-Result<void> create_handle(int dir_fd, const char* name, std::uint64_t user_bytes, std::uint64_t reserved) {
-  if (user_bytes > Region::kLargest || reserved > user_bytes) return fail(EINVAL);
+Result<void> create_handle(int dir_fd, const char* name) {
   const UniqueFd fd(TRY(sys::openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)));
-  if (user_bytes == 0) return {};
-  user_bytes = round_up(user_bytes, kPageSize);
-  reserved = round_up(reserved, kPageSize);
-  Result<void> made;
-  if (reserved != 0) made = reserve_room(fd.get(), 0, reserved, user_bytes);
-  if (made && reserved < user_bytes) made = sys::ftruncate(fd.get(), user_bytes);
-  if (!made) (void)sys::unlinkat(dir_fd, name, 0);
-  return made;
+  return {};
 }
 
 Result<UniqueFd> open_handle(int dir_fd, const char* name, Access access) {

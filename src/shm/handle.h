@@ -23,12 +23,8 @@ struct HandleId {
   friend bool operator==(const HandleId&, const HandleId&) = default;
 };
 
-// Creates the file with `user_bytes` bytes for pages that users mmap (0 for most types), of which the first
-// `reserved` are reserved.
-Result<void> create_handle(int dir_fd, const char* name, std::uint64_t user_bytes, std::uint64_t reserved);
-inline Result<void> create_handle(int dir_fd, const char* name, std::uint64_t user_bytes) {
-  return create_handle(dir_fd, name, user_bytes, user_bytes);
-}
+// Creates a handle without pages. One whose pages users mmap is a Region's file.
+Result<void> create_handle(int dir_fd, const char* name);
 // Opens a handle by its name and marks the new description as held before it is returned. O_CLOEXEC, as the
 // kernel's.
 Result<UniqueFd> open_handle(int dir_fd, const char* name, Access access);

@@ -22,7 +22,7 @@ constexpr Access kAll[] = {Access::kReadWrite, Access::kReadOnly, Access::kWrite
 class Handle : public ::testing::Test {
  protected:
   Handle() {
-    EXPECT_TRUE(create_handle(directory_.fd(), "bpf-map", 4096));
+    EXPECT_TRUE(create_handle(directory_.fd(), "bpf-map"));
     unheld_ = *open_handle_unheld(directory_.fd(), "bpf-map");
   }
   UniqueFd open(Access access) { return *open_handle(directory_.fd(), "bpf-map", access); }
@@ -202,7 +202,7 @@ TEST_F(Handle, other_processes_see_the_same) {
 }
 
 TEST_F(Handle, identity_is_the_inode) {
-  ASSERT_TRUE(create_handle(directory_.fd(), "other", 0));
+  ASSERT_TRUE(create_handle(directory_.fd(), "other"));
   const UniqueFd one = open(Access::kReadOnly), two = open(Access::kWriteOnly);
   const UniqueFd other = *open_handle(directory_.fd(), "other", Access::kReadWrite);
   EXPECT_EQ(*handle_id(one.get()), *handle_id(two.get()));
@@ -215,14 +215,8 @@ TEST_F(Handle, fds_are_closed_on_exec) {
   EXPECT_EQ(::fcntl(open(Access::kReadWrite).get(), F_GETFD), FD_CLOEXEC);
 }
 
-TEST_F(Handle, user_pages_are_reserved_and_creation_is_exclusive) {
-  struct ::stat status{};
-  ASSERT_TRUE(sys::fstat(unheld_.get(), status));
-  EXPECT_EQ(status.st_size, 4096);
-  EXPECT_EQ(status.st_blocks, 8);
-  EXPECT_EQ(create_handle(directory_.fd(), "bpf-map", 0).error().value, EEXIST);
-  EXPECT_EQ(create_handle(directory_.fd(), "huge", std::uint64_t{1} << 45).error().value, ENOMEM);
-  EXPECT_EQ(open_handle(directory_.fd(), "huge", Access::kReadOnly).error().value, ENOENT);
+TEST_F(Handle, creation_is_exclusive) {
+  EXPECT_EQ(create_handle(directory_.fd(), "bpf-map").error().value, EEXIST);
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// clang-format off
 // A lock in shared memory that outlives its owner.
 //
 // Source        robust futexes, without the kernel's list of held locks: the word itself names its owner, so
-// whoever
-//               waits can ask whether that owner lives. No system call on the way in or out.
+//               whoever waits can ask whether that owner lives. No system call on the way in or out.
 //
 // Layout        one 64-bit word: 0, or the Owner (slot, incarnation, thread) that is inside.
 //
@@ -12,27 +12,26 @@
 //
 // Linearization lock: the CAS that writes the caller's name. unlock: the store of 0.
 //
-// Progress      blocking, unfair. A waiter spins for about 40 µs, then gives its processor away, then sleeps
-// 50 µs at a
-//               time; it asks Liveness after the spinning and every few milliseconds from then on. A stopped
-//               owner makes others wait. A thread that waits for itself would wait for ever: that asserts.
+// Progress      blocking, unfair. A waiter looks at the word ever more rarely, for about 40 µs, since each look
+//               takes the line from the owner, who needs it again; then it gives its processor away; then it sleeps
+//               50 µs at a time. It asks Liveness after the spinning and every few milliseconds from then on. A
+//               stopped owner makes others wait. A thread that waits for itself would wait for ever: that asserts.
 //
-// Takeover      Liveness says "dead" for certain only, and an owner that is dead stores nothing any more
-// (I1). So the
-//               word keeps the dead name until a waiter's CAS from that very name succeeds. That can happen
+// Takeover      Liveness says "dead" for certain only, and an owner that is dead stores nothing any more (I1). So
+//               the word keeps the dead name until a waiter's CAS from that very name succeeds. That can happen
 //               once: names are never used twice (the incarnation), so no later word equals it.
 //
-// Crash table   killed …                        others see                 repaired by
-//               before the CAS                  nothing                    –
-//               between CAS and store of 0      the name of a dead owner   the waiter whose CAS takes it
-//               over: it gets
-//                                                                          kRecovered and repairs what the
-//                                                                          lock guards
-//               while repairing                 the same                   the next, in the same way: a
-//               repair must be
-//                                                                          one that can be begun again
-//               after the store of 0            nothing                    –
+// Crash table   killed …                    others see                 repaired by
+//               before the CAS              nothing                    –
+//               between CAS and store of 0  the name of a dead owner   the waiter whose CAS takes it over: it gets
+//                                                                      kRecovered and repairs what the lock guards
+//               while repairing             the same                   the next, in the same way: a repair must be
+//                                                                      one that can be begun again
+//               after the store of 0        nothing                    –
+// clang-format on
 #include "sync/robust_lock.h"
+
+#include <algorithm>
 
 #include "base/assert.h"
 #include "base/sys.h"
@@ -40,7 +39,7 @@
 namespace portolan::sync {
 namespace {
 
-constexpr std::uint32_t kSpins = 1024;
+constexpr std::uint32_t kSpins = 18, kMostPausesLog = 8;
 constexpr std::uint32_t kYields = 1024;
 constexpr std::uint64_t kSleep_ns = 50'000;
 constexpr std::uint32_t kSleepsBetweenQuestions = 32, kYieldsBetweenQuestions = 32;
@@ -48,7 +47,7 @@ constexpr std::uint32_t kSleepsBetweenQuestions = 32, kYieldsBetweenQuestions = 
 // What to do in the given round of waiting; true when it is time to ask whether the owner lives.
 bool wait_a_little(std::uint32_t round) {
   if (round < kSpins) {
-    spin_hint();
+    for (std::uint32_t pause = 0; pause < 1u << std::min(round, kMostPausesLog); ++pause) spin_hint();
     return false;
   }
   if (round < kSpins + kYields) {

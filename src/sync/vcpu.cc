@@ -135,6 +135,20 @@ std::uint32_t VcpuTable::lease(const Actor& actor) {
   }
 }
 
+void VcpuTable::lease_one(const Actor& actor, std::uint32_t vcpu) {
+  for (std::uint32_t round = 0; !take(vcpu, actor); ++round) {
+    if (round % 64 == 0)
+      if (const std::uint64_t holder = slots_[vcpu].owner.load_relaxed();
+          holder != 0 && !actor.liveness->alive(Owner(holder)) && take_from_dead(vcpu, holder, actor.self))
+        break;
+    if (round < 256)
+      sys::yield();
+    else
+      sys::sleep_ns(50'000);
+  }
+  held_by_thread[instance_ % kHeld] = {instance_, vcpu};
+}
+
 void VcpuTable::release(const Actor& actor, std::uint32_t vcpu) {
   VcpuSlot& slot = slots_[vcpu];
   PORTOLAN_ASSERT(slot.owner.load_relaxed() == actor.self.word());

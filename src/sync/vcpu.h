@@ -31,6 +31,8 @@ class VcpuTable {
   // when that is busy and the thread is not pinned to one CPU. Waits while all are busy. Each lease needs a
   // release by the same thread; only the last one frees the vCPU.
   std::uint32_t lease(const Actor& actor);
+  // Leases that very one, and waits while it is busy. The thread has none so far.
+  void lease_one(const Actor& actor, std::uint32_t vcpu);
   void release(const Actor& actor, std::uint32_t vcpu);
 
   // Around each run of a program on a leased vCPU; nests.

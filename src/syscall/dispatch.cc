@@ -2,12 +2,14 @@
 #include "syscall/dispatch.h"
 
 #include "abi/command.h"
+#include "hook/link.h"
 #include "map/btf_object.h"
 #include "map/family.h"
 #include "map/perf_event.h"
 #include "sync/call_epoch.h"
 #include "syscall/call.h"
 #include "verifier/program.h"
+#include "vm/timer_thread.h"
 
 namespace portolan::syscall {
 namespace {
@@ -82,6 +84,9 @@ void prepare(object::Runtime& runtime) {
   runtime.set_view_factory(object::Kind::kBtf, map::make_btf_view);
   runtime.set_view_factory(object::Kind::kProg, verifier::make_program_view);
   runtime.set_view_factory(object::Kind::kPerfEvent, map::PerfEvent::make);
+  runtime.set_view_factory(object::Kind::kLink, hook::Link::make);
+  runtime.set_view_factory(object::Kind::kHook, hook::Hook::make);
+  runtime.extend(std::make_unique<vm::TimerThread>(runtime));
 }
 
 long bpf(object::Runtime& runtime, Caller& caller, int command, std::uint64_t attr, std::uint32_t size) {

@@ -104,7 +104,8 @@ Result<long> map_create(const Call& call) {
     return fail(EINVAL);  // nothing is a token
   }
   spec.map_flags &= ~kFileFlags;  // they are the fd's
-  object::Draft draft = TRY(map::draft_map(call.runtime, spec, family->is_of_maps ? &inner : nullptr));
+  object::Draft draft = TRY(
+      map::draft_map(call.runtime, spec, family->is_of_maps ? &inner : nullptr, attr.btf_value_type_id != 0));
   TRY(copy_name(spec.name, attr.map_name));
   TRY(add_types(call, attr, *family, spec));
   TRY(add_exclusive_program(call, attr, spec));

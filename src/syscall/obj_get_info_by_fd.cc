@@ -3,6 +3,7 @@
 #include "map/btf_object.h"
 #include "map/sha256.h"
 #include "syscall/call.h"
+#include "syscall/link_info.h"
 #include "verifier/program.h"
 #include "vm/prepare.h"
 
@@ -172,8 +173,13 @@ Result<long> obj_get_info_by_fd(const Call& call) {
       return btf_info(call, static_cast<const map::BtfObject&>(*target->view));
     case object::Kind::kProg:
       return prog_info(call, static_cast<verifier::Program&>(*target->view));
-    case object::Kind::kLink:
+    case object::Kind::kLink: {
+      auto info = TRY(info_in<abi::LinkInfo>(call));
+      TRY(fill_link_info(call, static_cast<const hook::Link&>(*target->view), info));
+      return info_out(call, info);
+    }
     case object::Kind::kPerfEvent:
+    case object::Kind::kHook:
       break;
   }
   return fail(EINVAL);

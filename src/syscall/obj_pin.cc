@@ -11,7 +11,7 @@ Result<long> obj_pin(const Call& call) {
   const Result<object::Target> target = call.runtime.target_of_any_fd(fd);
   // A closed fd is of no kind that can be pinned, as BTF is.
   if (!target || target->view->kind() == object::Kind::kBtf ||
-      target->view->kind() == object::Kind::kPerfEvent)
+      target->view->kind() == object::Kind::kPerfEvent || target->view->kind() == object::Kind::kHook)
     return fail(EINVAL);
   const BpffsPath place = TRY(bpffs_path_of(call));
   TRY(call.runtime.pin(*target->view, place.directory_fd, place.path.c_str(), 0600));

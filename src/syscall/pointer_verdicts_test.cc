@@ -155,5 +155,54 @@ TEST_F(PointerVerdicts, one_instruction_goes_through_one_kind_of_pointer) {
                  "same insn cannot be used with different pointers"});
 }
 
+TEST_F(PointerVerdicts, nothing_but_plain_memory_is_loaded_as_an_atomic) {
+  constexpr abi::Insn load_acquire{0xc3, regs(r1, r0), 4, 0x100};
+  expect({{"from a socket", kTc, packet_socket() + Code{load_acquire} + kZero, EACCES,
+           "BPF_ATOMIC loads from R0 sock_common is not allowed"}});
+}
+
+TEST_F(PointerVerdicts, a_dynptr_that_a_callback_was_given_does_not_outlive_it) {
+  const Code drain{put(r10, -8, 0),
+                   user_ring_of(r1),
+                   kRest,
+                   {0x18, regs(r2, 4), 0, 12},
+                   kRest,
+                   move(r3, r10),
+                   add(r3, -8),
+                   mov(r4, 0),
+                   ask(kUserRingbufDrain),
+                   load(8, r1, r10, -8),
+                   if_equal(r1, 0, 3),
+                   mov(r2, 0),
+                   mov(r3, 8),
+                   ask(kDynptrData)};
+  const Code callback{store(8, r2, 0, r1), mov(r0, 0), kExit};
+  expect(Verdict{"kept on the stack",
+                 kTc,
+                 drain + kZero + callback,
+                 EACCES,
+                 "R1 type=scalar expected=fp, dynptr_ptr",
+                 {0, 16}});
+}
+
+TEST_F(PointerVerdicts, a_callback_makes_no_tail_calls) {
+  const Code once{store(8, r10, -8, r1),
+                  mov(r1, 1),
+                  {0x18, regs(r2, 4), 0, 7},
+                  kRest,
+                  move(r3, r10),
+                  add(r3, -8),
+                  mov(r4, 0),
+                  ask(kLoop)};
+  const Code callback{load(8, r1, r2, 0), programs_of(r2), kRest, mov(r3, 0),
+                      ask(kTailCall),     mov(r0, 0),      kExit};
+  expect(Verdict{"of bpf_loop",
+                 kTc,
+                 once + kZero + callback,
+                 EFAULT,
+                 "verifier bug: callback unexpected regs 1",
+                 {0, 10}});
+}
+
 }  // namespace
 }  // namespace portolan::syscall::verdicts

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "abi/insn.h"
+#include "base/sys.h"
+#include "btf/blob_for_test.h"
 #include "syscall/world_for_test.h"
 
 namespace portolan::syscall {
@@ -96,6 +98,51 @@ TEST_F(ProgLoad, a_bound_map_lives_as_long_as_the_program_and_is_among_its_ids) 
   ASSERT_EQ(call(kObjGetInfoByFd, ask), 0);
   EXPECT_EQ(info.nr_map_ids, 1u);
   EXPECT_NE(ids[0], 0u);
+}
+
+// A global function knows of its argument only how many bytes it has.
+TEST_F(ProgLoad, a_global_function_may_be_given_pages_that_are_cut_short_later) {
+  const long map =
+      create({.type = abi::MapType::kArray, .max_entries = 1, .flags = abi::map_flag::kMmapable});
+  ASSERT_GE(map, 0);
+  btf::Blob blob;
+  const std::uint32_t number = blob.integer("int", 4, 1), wide = blob.integer("long", 8, 1);
+  const std::uint32_t pointer = blob.type(btf::Blob::Kind::kPtr, "", 0, wide);
+  const std::uint32_t takes_nothing = blob.type(btf::Blob::Kind::kFuncProto, "", 0, number);
+  const std::uint32_t takes_pointer =
+      blob.type(btf::Blob::Kind::kFuncProto, "", 1, number, {blob.string("value"), pointer});
+  const auto global = static_cast<std::uint32_t>(abi::btf::FuncLinkage::kGlobal);
+  const abi::FuncInfo functions[] = {{0, blob.type(btf::Blob::Kind::kFunc, "main", global, takes_nothing)},
+                                     {4, blob.type(btf::Blob::Kind::kFunc, "read", global, takes_pointer)}};
+  const std::vector<std::byte> bytes = blob.bytes();
+  abi::Attr types{};
+  types.btf_load.btf = address(bytes.data());
+  types.btf_load.btf_size = static_cast<std::uint32_t>(bytes.size());
+  const long types_fd = call(kBtfLoad, types);
+  ASSERT_GE(types_fd, 0);
+  abi::Attr attr{};
+  attr.prog_load.prog_btf_fd = static_cast<std::uint32_t>(types_fd);
+  attr.prog_load.func_info = address(functions);
+  attr.prog_load.func_info_cnt = 2;
+  attr.prog_load.func_info_rec_size = sizeof functions[0];
+  const long program = load({{0x18, 0x21, 0, static_cast<std::int32_t>(map)},
+                             {0, 0, 0, 0},
+                             {0x85, 0x10, 0, 1},
+                             kExit,
+                             {0xb7, 0, 0, 7},
+                             {0x15, 1, 1, 0},
+                             {0x79, 0x10, 0, 0},  // R0 = *R1
+                             kExit},
+                            attr);
+  ASSERT_GE(program, 0);
+  ASSERT_TRUE(sys::ftruncate(static_cast<int>(map), 0));
+  abi::Attr run{};
+  const std::byte packet[14] = {};
+  run.test.prog_fd = static_cast<std::uint32_t>(program);
+  run.test.data_in = address(packet);
+  run.test.data_size_in = sizeof packet;
+  ASSERT_EQ(call(kProgTestRun, run), 0);
+  EXPECT_EQ(run.test.retval, 0u);
 }
 
 }  // namespace

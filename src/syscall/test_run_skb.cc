@@ -2,6 +2,7 @@
 #include "abi/context.h"
 #include "abi/prog_flags.h"
 #include "helper/packet.h"
+#include "helper/skb_receive.h"
 #include "syscall/test_run.h"
 
 namespace portolan::syscall {
@@ -9,11 +10,6 @@ namespace {
 
 constexpr std::uint32_t kHeadroom = 64;                                                 // NET_SKB_PAD
 constexpr std::uint32_t kMostBytes = kPageSize - kHeadroom - helper::kSharedInfoBytes;  // of a packet
-constexpr std::uint32_t kIpv4 = 0x0800, kIpv6 = 0x86dd, kRaw8023 = 0x0001,
-                        kLlc8022 = 0x0004;            // Ethernet types
-constexpr std::uint32_t kLeastEthernetType = 0x0600;  // less is a length
-constexpr std::uint32_t kIpv4Header = 20, kIpv6Header = 40;
-constexpr std::uint32_t kAfInet = 2, kAfInet6 = 10;
 constexpr std::uint32_t kMostWireBytes = 65536, kMostSegments = 65535;
 
 using Context = TestRun::Context<abi::SkBuffContext>;
@@ -37,23 +33,6 @@ bool fields_are_allowed(const abi::SkBuffContext& context) {
 #undef BEFORE
 }
 
-// The kind of packet, as the loopback device sees its destination (eth_type_trans): its own address is zeros,
-// and so is that of its broadcasts.
-std::uint32_t packet_type(const std::byte* destination) {
-  constexpr std::uint32_t kHost = 0, kMulticast = 2, kOtherHost = 3;
-  if (is_zero(destination, destination + 6)) return kHost;
-  return (destination[0] & std::byte{1}) != std::byte{0} ? kMulticast : kOtherHost;
-}
-std::uint32_t big_endian(const std::byte* bytes) {
-  return std::to_integer<std::uint32_t>(bytes[0]) << 8 | std::to_integer<std::uint32_t>(bytes[1]);
-}
-// The Ethernet type; of the older framings, what the kernel has for them.
-std::uint32_t ethernet_type(const std::byte* packet, std::uint32_t size) {
-  const std::uint32_t type = big_endian(packet + 12);
-  if (type >= kLeastEthernetType) return type;
-  return size >= kEthernetHeader + 2 && big_endian(packet + 14) == 0xffff ? kRaw8023 : kLlc8022;
-}
-
 bool is_of_the_link_layer(abi::ProgType type) {
   return type == abi::ProgType::kSchedCls || type == abi::ProgType::kSchedAct;
 }
@@ -73,37 +52,11 @@ class Packet {
     TRY(test.call.caller.copy_in(skb.data, test.attr.data_in, size));
     return packet;
   }
-  // EINVAL: an IP packet without its header.
-  Result<void> enter_network_layer() {
-    const auto size = static_cast<std::uint32_t>(skb.data_end - skb.data);
-    const std::uint32_t type = ethernet_type(skb.data, size);
-    skb.mac_header = skb.data;
-    skb.pkt_type = packet_type(skb.data);
-    skb.protocol = __builtin_bswap16(static_cast<std::uint16_t>(type));
-    skb.data += kEthernetHeader;
-    skb.network_header = skb.data;
-    return find_addresses(type, size - kEthernetHeader);
-  }
   helper::SkBuff skb{};
 
  private:
   static constexpr std::uint32_t kFront = 4 * kPageSize + kHeadroom;
 
-  Result<void> find_addresses(std::uint32_t type, std::uint32_t size) {
-    const std::byte* const header = skb.network_header;
-    if (type == kIpv4) {
-      if (size < kIpv4Header) return fail(EINVAL);
-      skb.family = kAfInet;
-      std::memcpy(&skb.local_ip4, header + 12, 4);
-      std::memcpy(&skb.remote_ip4, header + 16, 4);
-    } else if (type == kIpv6) {
-      if (size < kIpv6Header) return fail(EINVAL);
-      skb.family = kAfInet6;
-      std::memcpy(skb.local_ip6, header + 8, 16);
-      std::memcpy(skb.remote_ip6, header + 24, 16);
-    }
-    return {};
-  }
   std::vector<std::byte> memory_;
 };
 
@@ -138,11 +91,6 @@ void tell(const helper::SkBuff& skb, Context& context) {
   context->hwtstamp = skb.hwtstamp;
 }
 
-void set_begin(helper::SkBuff& skb, std::byte* begin) {
-  skb.data = skb.data_meta = begin;
-  skb.len = static_cast<std::uint32_t>(skb.data_end - begin);
-}
-
 }  // namespace
 
 Result<long> test_run_skb(const TestRun& test) {
@@ -155,9 +103,9 @@ Result<long> test_run_skb(const TestRun& test) {
   Context context = TRY(test.context_in<abi::SkBuffContext>());
   if (context.had() && context->ifindex > kLoopback) return fail(ENODEV);
   skb.ifindex = kLoopback;
-  TRY(packet.enter_network_layer());
+  TRY(helper::receive(skb));
   const bool is_link_layer = is_of_the_link_layer(static_cast<abi::ProgType>(test.program.attributes().type));
-  set_begin(skb, is_link_layer ? skb.mac_header : skb.network_header);
+  helper::set_begin(skb, is_link_layer ? skb.mac_header : skb.network_header);
   TRY(apply(context, skb));
   const TestRun::Outcome outcome = TRY(test.run(&skb));
 

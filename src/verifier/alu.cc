@@ -11,7 +11,6 @@ namespace {
 using isa::Alu;
 using isa::Class;
 
-constexpr std::uint64_t kMostLinkedSum = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kMostVariable = std::int64_t{1} << 29;
 
 const char* symbol_of(Alu op) {
@@ -61,6 +60,24 @@ bool may_move(const RegState& reg) {
     default:
       return false;
   }
+}
+
+// A constant more or less than the others of its id: what they learn, it knows.
+void link_sum(Alu op, bool is_wide, const RegState& left, const RegState& right, RegState& result) {
+  using Offset = std::numeric_limits<std::int32_t>;
+  if ((op != Alu::kAdd && op != Alu::kSub) || left.id == 0 || left.sum_bits != 0) return;
+  if (is_wide ? !right.is_constant() : !right.bounds.is_narrow_constant()) return;
+  // A sum of 32 bits says nothing about a number of more.
+  if (!is_wide && left.bounds.wide.umax > std::numeric_limits<std::uint32_t>::max()) return;
+  std::int64_t off = is_wide ? static_cast<std::int64_t>(right.bounds.value())
+                             : static_cast<std::int32_t>(right.bounds.narrow_value());
+  if (op == Alu::kSub && off != std::numeric_limits<std::int64_t>::min()) off = -off;
+  const bool fits = op == Alu::kAdd ? off >= Offset::min() && off <= Offset::max()
+                                    : off > Offset::min() && off <= Offset::max();
+  if (!fits) return;
+  result.id = left.id;
+  result.sum_bits = is_wide ? 64 : 32;
+  result.off = static_cast<std::int32_t>(off);
 }
 
 }  // namespace
@@ -125,13 +142,7 @@ Result<void> Walk::alu(const abi::Insn& insn) {
   RegState result = RegState::unknown();
   result.bounds = bounds;
   result.from = left.from | right.from;
-  // A constant more than the others of its id: what they learn, it knows.
-  const bool adds_constant = op == Alu::kAdd && is_wide && right.is_constant();
-  if (adds_constant && left.id != 0 && !left.is_sum && right.bounds.value() <= kMostLinkedSum) {
-    result.id = left.id;
-    result.is_sum = true;
-    result.off = static_cast<std::int32_t>(right.bounds.value());
-  }
+  if (!(by_register && from == to)) link_sum(op, is_wide, left, right, result);
   left = result;
   return {};
 }
@@ -149,10 +160,13 @@ Result<void> Walk::move(const abi::Insn& insn) {
   TRY(check_writable(to));
   RegState& source = state_.reg(from);
   if (insn.off != 0) {  // with the sign of its low bits
+    const bool is_same = source.is_scalar() && source.bounds.wide.umax >> (insn.off - 1) == 0;
+    if (is_same) give_id(source);
     RegState result = RegState::unknown();
     sign_extend(result.bounds, source.is_pointer() ? Bounds{} : source.bounds,
                 static_cast<unsigned>(insn.off), is_wide);
     result.from = source.from;
+    if (is_same) result.id = source.id;
     state_.reg(to) = result;
     return {};
   }
@@ -218,7 +232,6 @@ Result<void> Walk::pointer_arithmetic(const abi::Insn& insn, Alu op, RegState po
     return refuse(EACCES, "R{} pointer arithmetic on {} prohibited", to, type_text(pointer));
   RegState offset_only = number;
   offset_only.type = pointer.type;
-  offset_only.off = 0;
   TRY(check_sane_offset(offset_only));
   TRY(check_sane_offset(pointer));
   const auto fits_offset = [](std::int64_t sum) { return sum == static_cast<std::int32_t>(sum); };

@@ -20,6 +20,19 @@ void learn_from_bits(Range<U>& range, Tnum bits) {
   range.umax = std::min(range.umax, static_cast<U>(value | mask));
 }
 
+// Where range and bits have one number in common, it is that. As the kernel's, this takes it for granted that
+// they have any.
+void learn_only_number(Bounds& bounds) {
+  const auto& [umin, umax, smin, smax] = bounds.wide;
+  const Tnum bits = bounds.bits;
+  const std::uint64_t next = bits.after(umin), most = bits.most();
+  if (bits.contains(umin)) {
+    if (next > umax) bounds = Bounds::constant(umin);
+  } else if (next == most || (next <= umax && bits.after(next) > umax)) {
+    bounds = Bounds::constant(next);
+  }
+}
+
 // Signed and unsigned ranges are the same numbers where neither crosses from the largest to the smallest.
 // Where both do, they are arcs of one circle that may meet at either end: if they meet at one end only, what
 // is there is the range.
@@ -77,10 +90,12 @@ void learn_wide_from_narrow(Bounds& bounds) {
   wide.smax = std::min(wide.smax, with_low(wide.smax, narrow.umax));
   if (narrow.smin >= 0 && wide.smin >= std::numeric_limits<std::int32_t>::min() &&
       wide.smax <= std::numeric_limits<std::int32_t>::max()) {
-    wide.smin = std::max(wide.smin, std::int64_t{narrow.smin});
-    wide.smax = std::min(wide.smax, std::int64_t{narrow.smax});
-    wide.umin = std::max(wide.umin, static_cast<std::uint64_t>(wide.smin));
-    wide.umax = std::min(wide.umax, static_cast<std::uint64_t>(wide.smax));
+    // The kernel puts these in the place of what it knew, which may have been more.
+    wide.smin = narrow.smin;
+    wide.smax = narrow.smax;
+    wide.umin = static_cast<std::uint64_t>(wide.smin);
+    wide.umax = static_cast<std::uint64_t>(wide.smax);
+    bounds.bits = intersection(bounds.bits, Tnum::range(wide.umin, wide.umax));
   }
 }
 
@@ -89,18 +104,19 @@ void learn_wide_from_narrow(Bounds& bounds) {
 void Bounds::sync() {
   learn_from_bits(wide, bits);
   learn_from_bits(narrow, bits.low(4));
+  learn_only_number(*this);
   for (int pass = 0; pass < 3; ++pass) {
     learn_narrow_from_wide(narrow, wide);
     learn_from_each_other(narrow);
     learn_from_each_other(wide);
     learn_wide_from_narrow(*this);
   }
-  if (is_empty()) return;
   const Tnum by_range = intersection(bits, Tnum::range(wide.umin, wide.umax));
   const Tnum low = intersection(by_range.low(4), Tnum::range(narrow.umin, narrow.umax));
   bits = by_range.high32() | low;
   learn_from_bits(wide, bits);
   learn_from_bits(narrow, bits.low(4));
+  learn_only_number(*this);
 }
 
 void Bounds::zero_extend() {

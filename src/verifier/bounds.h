@@ -68,7 +68,7 @@ void sign_extend(Bounds& dst, const Bounds& src, unsigned from_bits, bool is_wid
 
 // 1: always, 0: never, -1: it depends.
 int branch_taken(isa::Jump op, bool is_wide, const Bounds& left, const Bounds& right);
-// What is known where the branch was taken, or not. Either may end up empty.
+// What is known where the branch was taken, or not.
 void refine(isa::Jump op, bool is_wide, bool taken, Bounds& left, Bounds& right);
 
 // As the kernel's log shows a number of which not all is known: "scalar(…)" without the word:

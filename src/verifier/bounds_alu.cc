@@ -219,33 +219,45 @@ void compute(Alu op, bool is_wide, Bounds& dst, const Bounds& src) {
     dst.zero_extend();
 }
 
-void sign_extend(Bounds& dst, const Bounds& src, unsigned from_bits, bool is_wide) {
-  const std::uint64_t sign = std::uint64_t{1} << (from_bits - 1), kept = (sign << 1) - 1;
-  const Tnum low = {src.bits.value & kept, src.bits.mask & kept};
-  Bounds result;
-  result.wide.smin = -static_cast<std::int64_t>(sign);
-  result.wide.smax = static_cast<std::int64_t>(sign - 1);
-  if (((low.value | low.mask) & sign) == 0)
-    result.bits = low;
-  else if ((low.value & sign) != 0)
-    result.bits = {low.value | ~kept, low.mask};
-  else
-    result.bits = {low.value, low.mask | ~kept};
-  // A source that is such a number already keeps its range.
-  if (src.wide.smin >= result.wide.smin && src.wide.smax <= result.wide.smax) {
-    result.wide.smin = src.wide.smin;
-    result.wide.smax = src.wide.smax;
-  } else if (from_bits == 32) {
-    result.wide.smin = src.narrow.smin;
-    result.wide.smax = src.narrow.smax;
+namespace {
+
+// As the kernel's coerce_reg_to_size_sx and coerce_subreg_to_size_sx: by the signed range alone, where the
+// upper bits are the same all over it.
+template <class U>
+Range<U> sign_extended(const Range<U>& range, unsigned from_bits, Tnum& bits) {
+  using S = Range<U>::S;
+  const unsigned above = sizeof(U) * 8 - from_bits;
+  const auto extended = [above](S value) {
+    return static_cast<S>(static_cast<S>(static_cast<U>(value) << above) >> above);
+  };
+  const bool is_one_stretch =
+      static_cast<U>(range.smin) >> from_bits == static_cast<U>(range.smax) >> from_bits;
+  const S one = extended(range.smin), other = extended(range.smax);
+  if (is_one_stretch && (one < 0) == (other < 0)) {
+    const auto [least, most] = std::minmax(one, other);
+    bits = Tnum::range(static_cast<std::uint64_t>(std::int64_t{least}),
+                       static_cast<std::uint64_t>(std::int64_t{most}));
+    return {static_cast<U>(least), static_cast<U>(most), least, most};
   }
-  result.sync();
-  if (!is_wide) {
-    result.narrow = {};
-    result.narrow.smin = static_cast<std::int32_t>(
-        std::max<std::int64_t>(result.wide.smin, std::numeric_limits<std::int32_t>::min()));
-    result.narrow.smax = static_cast<std::int32_t>(
-        std::min<std::int64_t>(result.wide.smax, std::numeric_limits<std::int32_t>::max()));
+  Range<U> any;
+  any.smin = static_cast<S>(~U{0} << (from_bits - 1));
+  any.smax = static_cast<S>(~any.smin);
+  return any;
+}
+
+}  // namespace
+
+void sign_extend(Bounds& dst, const Bounds& src, unsigned from_bits, bool is_wide) {
+  Bounds result;
+  if (src.is_constant()) {
+    const auto value = static_cast<std::uint64_t>(
+        static_cast<std::int64_t>(src.value() << (64 - from_bits)) >> (64 - from_bits));
+    result = Bounds::constant(is_wide ? value : static_cast<std::uint32_t>(value));
+  } else if (is_wide) {
+    result.wide = sign_extended(src.wide, from_bits, result.bits);
+    result.sync();
+  } else {
+    result.narrow = sign_extended(src.narrow, from_bits, result.bits);
     result.zero_extend();
   }
   dst = result;

@@ -50,6 +50,7 @@ int taken(Jump op, const Bounds& left, const Bounds& right) {
     case Jump::kJne:
       return negated(equal());
     case Jump::kJset:
+      if (!x.is_constant() && !y.is_constant()) return -1;
       if ((x.value & y.value) != 0) return 1;
       return ((x.value | x.mask) & (y.value | y.mask)) == 0 ? 0 : -1;
     case Jump::kJlt:
@@ -154,6 +155,9 @@ void learn_bits_set(Bounds& one, const Bounds& mask, bool any_set) {
     }
     return;
   }
+  // As in the kernel, what remains is what the bits say.
+  one.wide = {};
+  one.narrow = {};
   one.bits.value &= ~known.value;
   one.bits.mask &= ~known.value;
 }
@@ -201,10 +205,25 @@ void learn(Jump op, Bounds& left, Bounds& right) {
 template <class U>
 void refine_as(Jump op, bool is_taken, Bounds& left, Bounds& right) {
   if (op == Jump::kJset) {
-    learn_bits_set<U>(left, right, is_taken);
+    if (bits_of<U>(right).is_constant())
+      learn_bits_set<U>(left, right, is_taken);
+    else
+      learn_bits_set<U>(right, left, is_taken);
     return;
   }
   learn<U>(is_taken ? op : opposite(op), left, right);
+}
+
+// No such number: a way that is never gone. As in the kernel, it is followed with what the bits say.
+void settle(Bounds& bounds) {
+  bounds.sync();
+  const bool is_other = bounds.is_constant() && bounds != Bounds::constant(bounds.value());
+  const bool is_narrow_other =
+      bounds.is_narrow_constant() && bounds.narrow != Range<std::uint32_t>::constant(bounds.narrow_value());
+  if (!bounds.is_empty() && !is_other && !is_narrow_other) return;
+  bounds.wide = {};
+  bounds.narrow = {};
+  bounds.sync();
 }
 
 }  // namespace
@@ -218,8 +237,8 @@ void refine(Jump op, bool is_wide, bool is_taken, Bounds& left, Bounds& right) {
     refine_as<std::uint64_t>(op, is_taken, left, right);
   else
     refine_as<std::uint32_t>(op, is_taken, left, right);
-  left.sync();
-  right.sync();
+  settle(left);
+  settle(right);
 }
 
 }  // namespace portolan::verifier

@@ -239,5 +239,21 @@ TEST(Tnum, a_range_is_as_tight_as_bits_can_say) {
   EXPECT_EQ(Tnum::range(0, ~0ull), Tnum::unknown());
 }
 
+TEST(Tnum, the_number_after_another_is_the_next_one_that_it_allows) {
+  for (std::uint64_t mask = 0; mask < 64; ++mask)
+    for (std::uint64_t value = 0; value < 64; ++value) {
+      if ((value & mask) != 0) continue;
+      const Tnum bits{value, mask};
+      for (std::uint64_t number = 0; number < 64; ++number) {
+        std::uint64_t next = number + 1;
+        while (next < 64 && !bits.contains(next)) ++next;
+        ASSERT_EQ(bits.after(number), next < 64 ? next : bits.most())
+            << value << ' ' << mask << ' ' << number;
+      }
+    }
+  EXPECT_EQ((Tnum{0, ~0ull}.after(~0ull - 1)), ~0ull);
+  EXPECT_EQ((Tnum{1ull << 63, 1}.after(5)), 1ull << 63);
+}
+
 }  // namespace
 }  // namespace portolan::verifier

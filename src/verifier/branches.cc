@@ -83,10 +83,13 @@ void Walk::copy_bounds_to_equals(State& state, const RegState& known) {
   if (known.id == 0) return;
   state.for_each_reg([&](RegState& reg) {
     if (!reg.is_scalar() || reg.id != known.id || &reg == &known) return;
+    // A sum of 32 bits and one of 64 say nothing about each other.
+    if (reg.sum_bits != 0 && known.sum_bits != 0 && reg.sum_bits != known.sum_bits) return;
     reg.bounds = known.bounds;
     if (reg.off != known.off) {
+      const bool is_wide = reg.sum_bits != 32 && known.sum_bits != 32;
       const std::int64_t distance = std::int64_t{reg.off} - known.off;
-      compute(isa::Alu::kAdd, true, reg.bounds, Bounds::constant(static_cast<std::uint64_t>(distance)));
+      compute(isa::Alu::kAdd, is_wide, reg.bounds, Bounds::constant(static_cast<std::uint64_t>(distance)));
     }
     reg.from |= known.from;
   });
@@ -101,6 +104,8 @@ void Walk::settle_null(State& state, std::uint32_t id, bool is_null) {
       return;
     }
     reg.maybe_null = false;
+    // Of two inner maps nobody can tell that they are one, but of one lookup.
+    if (reg.type == RegType::kMap && reg.map->has_field(map::FieldKind::kTimer)) reg.map_uid = reg.id;
     // Which lock is held is told by the id of the value that it lies in.
     if (reg.map == nullptr || !reg.map->has_field(map::FieldKind::kSpinLock)) reg.id = 0;
   });
@@ -168,7 +173,7 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
     default:
       break;
   }
-  if (pending_.size() >= kMostPending) return too_many_jumps();
+  if (pending_.size() >= kMostPending) return too_many_jumps(EFAULT);
 
   State jumped = state_;
   State& fallen = state_;
@@ -176,33 +181,29 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
     for (const bool taken : {true, false}) {
       State& state = taken ? jumped : fallen;
       Bounds one = left.bounds, other = right.bounds;
-      refine(op, is_wide, taken, one, other);
-      // Numbers that cannot be: a path that nobody takes, which costs time but no safety.
-      if (one.is_empty() || other.is_empty()) {
-        one = left.bounds;
-        other = right.bounds;
-      }
+      const bool is_itself = by_register && insn.src() == insn.dst();
+      refine(op, is_wide, taken, one, is_itself ? one : other);
       RegState& first = state.reg(insn.dst());
       first.bounds = one;
       first.from |= right.from;
-      copy_bounds_to_equals(state, first);
+      // Two registers of one id: what the second has learnt stands, as in the kernel.
       if (by_register && insn.src() != insn.dst()) {
         RegState& second = state.reg(insn.src());
-        // Two registers of one id depend on each other; the copy above has told the second what the first
-        // learnt.
-        if (second.id == 0 || second.id != first.id) {
-          second.bounds = other;
-          second.from |= left.from;
-          copy_bounds_to_equals(state, second);
-        }
+        second.bounds = other;
+        second.from |= left.from;
+        copy_bounds_to_equals(state, second);
       }
+      copy_bounds_to_equals(state, first);
     }
-  } else if (is_wide && left.maybe_null && right.is_null() && (op == Jump::kJeq || op == Jump::kJne)) {
+  } else if (is_wide && !by_register && left.maybe_null && right.is_null() &&
+             (op == Jump::kJeq || op == Jump::kJne)) {
     settle_null(jumped, left.id, op == Jump::kJeq);
     settle_null(fallen, left.id, op == Jump::kJne);
   } else if (is_wide && left.is_pointer() && right.is_pointer() && left.maybe_null != right.maybe_null &&
+             left.type != RegType::kKernelObject && right.type != RegType::kKernelObject &&
              (op == Jump::kJeq || op == Jump::kJne)) {
-    // What is the same as a pointer that is one is one.
+    // What is the same as a pointer that is one is one. (One to an object of the kernel may be NULL all the
+    // same.)
     settle_null(op == Jump::kJeq ? jumped : fallen, left.maybe_null ? left.id : right.id, false);
   } else if (is_wide) {
     learn_packet_ranges(insn, fallen, jumped);
@@ -213,7 +214,7 @@ Result<Walk::Next> Walk::jump(const abi::Insn& insn) {
 
 // Either way may be taken; the way back is taken only so often, which the interpreter counts.
 Result<Walk::Next> Walk::may_goto(const abi::Insn& insn) {
-  if (pending_.size() >= kMostPending || state_.may_goto_depth >= kMostPending) return too_many_jumps();
+  if (pending_.size() >= kMostPending || state_.may_goto_depth >= kMostPending) return too_many_jumps(ENOMEM);
   State again = state_;
   ++again.may_goto_depth;
   // This visit is a checkpoint already: the last one is before it.

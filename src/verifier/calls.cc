@@ -83,6 +83,9 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
     case kUserRingbufDrain:
       TRY(enter_callback(meta));
       break;
+    case kTimerSetCallback:
+      TRY(enter_async_callback(meta));
+      break;
     case kTailCall:
       TRY(check_nothing_held("tail_call"));
       TRY(leave_by_tail_call());
@@ -204,8 +207,12 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
   const Access kind = (argument.flags & arg_flag::kWrites) != 0 ? Access::kWrite : Access::kRead;
   switch (argument.kind) {
     case Arg::kConstMapPtr:
+      if (meta.map != nullptr) TRY(check_map_of_timer(reg, meta));
       meta.map = reg.map;
+      meta.map_uid = reg.map_uid;
       return {};
+    case Arg::kTimer:
+      return check_timer(number, meta);
     case Arg::kMapKey:
       if (meta.map == nullptr) return refuse(EACCES, "invalid map_ptr to access map->key");
       if (has_every_index(*meta.map)) meta.key = stack_constant(reg, meta.map->key_size);
@@ -369,6 +376,7 @@ void Walk::set_result(const CallMeta& meta) {
       const map::MapSpec* const inner = inner_map(*meta.map);
       result = RegState::pointer(inner != nullptr ? RegType::kMap : RegType::kMapValue);
       result.map = inner != nullptr ? inner : meta.map;
+      if (inner == nullptr) result.map_uid = meta.map_uid;
       result.maybe_null =
           meta.prototype->ret == Ret::kMapValueOrNull &&
           !(meta.prototype->id == kMapLookup && meta.key.has_value() && *meta.key < meta.map->max_entries);

@@ -25,7 +25,15 @@ struct SourceSubprogram {
   std::uint32_t start = 0, end = 0;  // instructions of the source
   std::uint32_t stack_bytes = 0;
   std::string name;
+  std::vector<TimersOf> timers = {};
   bool is_exception_callback = false;
+};
+
+// A function that timers in values of such maps call.
+struct AsyncCallback {
+  std::uint32_t function;
+  const map::MapSpec* map;
+  friend bool operator==(const AsyncCallback&, const AsyncCallback&) = default;
 };
 
 struct Facts {
@@ -33,6 +41,7 @@ struct Facts {
   std::vector<SourceSubprogram> subprograms;
   std::vector<map::Map*> maps;
   std::vector<ReadOnlyCopy> read_only_copies;
+  std::vector<AsyncCallback> async_callbacks;
   std::uint32_t max_context_offset = 0;
   std::uint32_t verified_insns = 0;
 };

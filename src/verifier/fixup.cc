@@ -3,6 +3,7 @@
 
 #include "isa/insn.h"
 #include "verifier/context.h"
+#include "verifier/helper_ids.h"
 #include "verifier/rewrite.h"
 
 namespace portolan::verifier {
@@ -70,6 +71,11 @@ bool is_unsigned_division(const abi::Insn& insn) {
   return isa::alu_of(insn) == Alu::kDiv || isa::alu_of(insn) == Alu::kMod;
 }
 
+bool sets_timer_callback(const abi::Insn& insn) {
+  return insn.code == isa::kCallCode && insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kHelper) &&
+         insn.imm == kTimerSetCallback;
+}
+
 Result<void> expand(Draft& draft, abi::ProgType type) {
   const bool converts = has_converted_context(type);
   return rewrite(draft, [&](std::size_t at, std::vector<abi::Insn>& out) {
@@ -84,6 +90,10 @@ Result<void> expand(Draft& draft, abi::ProgType type) {
       if (isa::class_of(insn) == isa::Class::kLdx && isa::mode_of(insn) == isa::Mode::kMemSx)
         out.push_back({0xbf, static_cast<std::uint8_t>(insn.dst() | insn.dst() << 4),
                        static_cast<std::int16_t>(isa::bytes_of(isa::size_of(insn)) * 8), 0});
+    } else if (sets_timer_callback(insn)) {
+      // In whose name the function is called later, which the program does not say.
+      out.push_back({0x18, static_cast<std::uint8_t>(3 | static_cast<unsigned>(kOwnProgram) << 4), 0, 0});
+      out.insert(out.end(), {{0, 0, 0, 0}, insn});
     } else if (is_unsigned_division(insn)) {
       append_division(insn, out);
     } else {
@@ -107,8 +117,8 @@ class ProgramBuilder {
     program.notes_.reserve(draft.facts.size());
     for (const InsnFacts& one : draft.facts) program.notes_.push_back({one.may_fault, one.map, one.kfunc});
     for (SourceSubprogram& one : draft.subprograms)
-      program.subprograms_.push_back(
-          {one.start, one.stack_bytes, std::move(one.name), one.is_exception_callback});
+      program.subprograms_.push_back({one.start, one.stack_bytes, std::move(one.name), std::move(one.timers),
+                                      one.is_exception_callback});
     program.maps_ = std::move(facts.maps);
     program.read_only_copies_ = std::move(facts.read_only_copies);
     program.func_info_ = std::move(draft.func_info);

@@ -201,7 +201,8 @@ Result<void> Walk::check_returns_number(const Function& function, std::uint32_t 
 Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
   const std::uint32_t id = type_of_function_at(program_, callee.start);
   const btf::Btf& btf = *program_.btf;
-  TRY(check_returns_number(callee, id));
+  if (!check_returns_number(callee, id))
+    return refuse(EINVAL, "Caller passes invalid args into func#{} ('{}')", number, callee.name);
   const auto parameters = btf.params(*btf.type(btf.type(id)->type));
   if (callee.might_throw) TRY(check_nothing_held("bpf_throw"));
   CallMeta meta;
@@ -248,8 +249,8 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
           break;
       }
     if (!checked) {
-      (void)refuse(0, "Caller passes invalid args into func#{} ('{}')", number, callee.name);
-      return checked;
+      const int error = type.kind == ArgumentKind::kContext ? checked.error().value : EINVAL;
+      return refuse(error, "Caller passes invalid args into func#{} ('{}')", number, callee.name);
     }
   }
   called_[number] = true;
@@ -271,7 +272,8 @@ Result<void> Walk::enter_callback(const CallMeta& meta) {
   }
   if (state_.frames.size() >= isa::kMaxFrames)
     return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size() + 1);
-  if (pending_.size() >= kMostPending || state_.callback_rounds >= kMostPending) return too_many_jumps();
+  if (pending_.size() >= kMostPending || state_.callback_rounds >= kMostPending)
+    return too_many_jumps(ENOMEM);
   State inside = state_;
   ++inside.callback_rounds;
   if (meta.prototype->id == kLoop) inside.frame().rounds_begun = rounds_begun + 1;
@@ -332,7 +334,7 @@ Result<Walk::Next> Walk::leave_function() {
 // A path on which the instruction does not go on but ends the function, with that result.
 Result<void> Walk::leave_early(const RegState& result, bool forgets_packet) {
   if (state_.frames.size() == 1) return {};
-  if (pending_.size() >= kMostPending) return too_many_jumps();
+  if (pending_.size() >= kMostPending) return too_many_jumps(ENOMEM);
   State here = state_;
   const std::uint32_t at = at_;
   clobber_caller_saved();
@@ -347,12 +349,10 @@ Result<void> Walk::leave_early(const RegState& result, bool forgets_packet) {
 
 // The function ends with whatever the other program returns, after it has done to the packet what it liked.
 Result<void> Walk::leave_by_tail_call() {
-  RegState result = RegState::unknown();
-  if (state_.frame().is_callback) {
-    result.bounds.wide = {0, 1, 0, 1};
-    result.bounds.sync();
-  }
-  return leave_early(result, true);
+  // What the other program returns is no result of a callback. The kernel's words; it does not expect this
+  // either.
+  if (state_.frame().is_callback) return refuse(EFAULT, "verifier bug: callback unexpected regs 1");
+  return leave_early(RegState::unknown(), true);
 }
 
 Result<void> Walk::leave_program() {
@@ -361,6 +361,7 @@ Result<void> Walk::leave_program() {
                   root_ == 0 ? "main prog" : "subprog");
   TRY(check_nothing_held("BPF_EXIT instruction in main prog"));
   TRY(check_readable(0));
+  if (state_.frame().is_async) return leave_async_callback();
   if (root_ == 0 || structure_.functions[root_].is_exception_callback) return check_result_of_program(0);
   const RegState& result = state_.reg(0);
   if (!result.is_scalar())

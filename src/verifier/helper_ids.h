@@ -21,6 +21,7 @@ enum HelperId : std::uint32_t {
   kProbeReadKernelStr = 115,
   kGetTaskStack = 141,
   kForEachMapElem = 164,
+  kTimerSetCallback = 170,
   kLoop = 181,
   kDynptrFromMem = 197,
   kRingbufReserveDynptr = 198,

@@ -103,7 +103,7 @@ bool Walk::has_next_to_give(unsigned number) const {
 Result<void> Walk::give_next(const CallMeta& meta) {
   RegState& iterator = state_.frames[meta.iterator_frame].stack[meta.iterator_slot].spilled;
   if (!iterator.is_drained) {
-    if (pending_.size() >= kMostPending) return too_many_jumps();
+    if (pending_.size() >= kMostPending) return too_many_jumps(ENOMEM);
     State more = state_;
     more.reg(0).maybe_null = false;
     ++more.frames[meta.iterator_frame].stack[meta.iterator_slot].spilled.range;

@@ -44,6 +44,11 @@ const char* name_of(map::FieldKind kind) {
   return "field";
 }
 
+// Where a load is not a load of just those bytes, or the bytes lie anyhow.
+bool allows_atomics(const RegState& reg) {
+  return reg.type != RegType::kCtx && !reg.is_packet() && reg.type != RegType::kFlowKeys && !reg.is_socket();
+}
+
 }  // namespace
 
 RegState Walk::number_of(std::uint32_t size, bool is_signed) {
@@ -256,8 +261,8 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       if (kind == Access::kWrite && reg.is_read_only)
         return refuse(EACCES, "R{} cannot write into rdonly_mem", base);
       TRY(check_region(base, reg, offset, size, reg.mem_size, false));
-      // Records lie in pages that others map, and a dynptr's bytes may.
-      facts.may_fault |= reg.reference != 0 || reg.dynptr != 0;
+      // Records lie in pages that others map; a dynptr's bytes, and what a global function is given, may.
+      facts.may_fault = true;
       break;
     case RegType::kCtx:
       loaded = TRY(context_value(reg, base, offset, size, kind));
@@ -272,7 +277,7 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       if (kind == Access::kWrite) {
         TRY(write_stack(base, offset, size, stored));
       } else {
-        loaded = TRY(read_stack(base, offset, size));
+        loaded = TRY(read_stack(base, offset, size, is_signed));
         if (is_signed) {
           const RegState before = loaded;
           loaded = RegState::unknown();
@@ -350,7 +355,7 @@ Result<void> Walk::atomic(const abi::Insn& insn) {
     else
       TRY(check_readable(other));
     const RegState& reg = state_.reg(base);
-    if (reg.type == RegType::kCtx || reg.is_packet())
+    if (!allows_atomics(reg))
       return refuse(EACCES, "BPF_ATOMIC {} R{} {} is not allowed", loads ? "loads from" : "stores into", base,
                     name_of(reg.type));
     if (loads)
@@ -362,7 +367,7 @@ Result<void> Walk::atomic(const abi::Insn& insn) {
   const bool exchanges = insn.imm == isa::atomic::kCompareExchange;
   if (exchanges) TRY(check_readable(0));
   const RegState& reg = state_.reg(insn.dst());
-  if (reg.type == RegType::kCtx || reg.is_packet())
+  if (!allows_atomics(reg))
     return refuse(EACCES, "BPF_ATOMIC stores into R{} {} is not allowed", insn.dst(), name_of(reg.type));
   int result = -1;
   if (exchanges)

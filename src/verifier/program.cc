@@ -96,6 +96,7 @@ std::vector<abi::Insn> shown(const VerifiedProgram& program) {
       insn.imm = static_cast<std::int32_t>(program.maps()[static_cast<std::size_t>(insn.imm)]->id());
       source(insn, pseudo == abi::PseudoLoad::kMapIdx ? abi::PseudoLoad::kMapFd : abi::PseudoLoad::kMapValue);
     }
+    if (pseudo == kOwnProgram) source(insn, abi::PseudoLoad::kNone);
     ++at;
   }
   return insns;
@@ -148,6 +149,7 @@ Result<std::vector<std::uint32_t>> Program::map_ids() {
 
 Result<const Prepared*> Program::adopt(std::unique_ptr<const Prepared> prepared,
                                        std::span<map::Map* const> maps) {
+  prepared->belongs_to(id());
   auto mine = std::make_unique<Adopted>();
   mine->prepared = std::move(prepared);
   for (map::Map* map : maps) mine->objects.emplace_back(*map);

@@ -28,10 +28,16 @@ struct ProgramAttributes {
   char name[abi::kObjNameLen] = {};
 };
 
-// A program as whoever executes it has made it ready. Immutable.
+// A program as whoever executes it has made it ready. Immutable, but that it gets an id.
 class Prepared {
  public:
   virtual ~Prepared() = default;
+  // The program of the runtime that this is; 0: none yet.
+  std::uint32_t program_id() const { return program_id_.load_relaxed(); }
+  void belongs_to(std::uint32_t id) const { program_id_.store_relaxed(id); }
+
+ private:
+  mutable sync::Atomic<std::uint32_t> program_id_;
 };
 
 // By type, attach type and BPF_F_* of PROG_LOAD.

@@ -8,6 +8,7 @@
 // everything.
 #include <algorithm>
 
+#include "abi/prog_flags.h"
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
@@ -43,7 +44,7 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
   switch (old.type) {
     case RegType::kScalar:
       if (!is_precise) return true;
-      return old.is_sum == now.is_sum && old.off == now.off && old.bounds.includes(now.bounds) &&
+      return old.sum_bits == now.sum_bits && old.off == now.off && old.bounds.includes(now.bounds) &&
              ids.match_numbers(old.id, now.id);
     case RegType::kMapValue:
     case RegType::kMapKey:
@@ -52,7 +53,8 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
              old.is_direct == now.is_direct && old.is_read_only == now.is_read_only &&
              old.is_record == now.is_record && old.is_in_packet == now.is_in_packet &&
              old.bounds.includes(now.bounds) && ids.match(old.id, now.id) &&
-             ids.match(old.reference, now.reference) && ids.match(old.dynptr, now.dynptr);
+             ids.match(old.reference, now.reference) && old.dynptr == now.dynptr &&
+             ids.match(old.map_uid, now.map_uid);
     case RegType::kDynptr:
       return old.off == now.off && old.mem_size == now.mem_size && old.is_read_only == now.is_read_only &&
              old.bounds == now.bounds && ids.match(old.id, now.id) && ids.match(old.reference, now.reference);
@@ -66,7 +68,8 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
     default:
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
              old.trust == now.trust && old.frame == now.frame && old.bounds == now.bounds &&
-             ids.match(old.id, now.id) && ids.match(old.reference, now.reference);
+             ids.match(old.id, now.id) && ids.match(old.reference, now.reference) &&
+             ids.match(old.map_uid, now.map_uid);
   }
 }
 
@@ -74,14 +77,13 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
 bool covers(const StackSlot& old, const StackSlot& now, bool is_precise, IdPairs& ids) {
   if (old.is_opaque() || now.is_opaque())
     return old.bytes == now.bytes && covers(old.spilled, now.spilled, true, ids);
-  const bool is_any_number =
-      old.is_spill() && old.spilled.is_scalar() && (!is_precise || old.spilled.bounds == Bounds{});
-  if (old.is_spill() && !is_any_number) {
-    if (now.is_spill() && old.spilled_bytes() == now.spilled_bytes()) {
-      if (!covers(old.spilled, now.spilled, is_precise, ids)) return false;
-    } else {
-      return false;
-    }
+  if (old.is_spill() &&
+      (is_precise || !old.spilled.is_scalar() || (now.is_spill() && now.spilled.is_pointer()))) {
+    // Bytes that are no spilled register are a number of its own, that may be any.
+    static const RegState kAnyNumber = RegState::unknown();
+    const bool is_whole =
+        now.is_spill() && (old.spilled_bytes() == now.spilled_bytes() || now.spilled.is_pointer());
+    if (!covers(old.spilled, is_whole ? now.spilled : kAnyNumber, is_precise, ids)) return false;
   }
   for (unsigned i = 0; i < 8; ++i) {
     // Anything at all may be read as an unknown number.
@@ -105,7 +107,8 @@ struct Precision {
 bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t live, std::uint64_t read,
             const Precision& precise, IdPairs& ids) {
   if (old.rounds_begun > now.rounds_begun) return false;
-  if (old.callsite != now.callsite || old.subprogram != now.subprogram || old.is_callback != now.is_callback)
+  if (old.callsite != now.callsite || old.subprogram != now.subprogram ||
+      old.is_callback != now.is_callback || old.is_async != now.is_async)
     return false;
   for (unsigned number = 0; number < isa::kRegisters; ++number) {
     if ((live >> number & 1) == 0) continue;
@@ -129,6 +132,20 @@ bool covers(const Sections& old, const Sections& now, IdPairs& ids) {
   return old.rcu == now.rcu && old.preempt == now.preempt && std::ranges::equal(old.irqs, now.irqs, same_id);
 }
 
+// Where the old state had bytes of zero and this one a number that is zero, that number matters: the old one
+// has none there that anything could depend on.
+Dependencies numbers_behind_zeros(const State& old, const State& now) {
+  Dependencies from;
+  for (std::size_t i = 0; i < old.frames.size(); ++i) {
+    const std::vector<StackSlot>&was = old.frames[i].stack, &is = now.frames[i].stack;
+    for (std::size_t slot = 0; slot < std::min(was.size(), is.size()); ++slot)
+      if (is[slot].is_spill() && is[slot].spilled.is_scalar() &&
+          std::ranges::find(was[slot].bytes, Byte::kZero) != was[slot].bytes.end())
+        from |= is[slot].spilled.from;
+  }
+  return from;
+}
+
 bool is_same(const StackSlot& a, const StackSlot& b) {
   return a.bytes == b.bytes && (!(a.is_spill() || a.is_opaque()) || a.spilled == b.spilled);
 }
@@ -140,7 +157,8 @@ bool is_same(const State& a, const State& b, std::uint16_t live) {
     return false;
   for (std::size_t i = 0; i < a.frames.size(); ++i) {
     const Frame &old = a.frames[i], &now = b.frames[i];
-    if (old.callsite != now.callsite || old.stack.size() != now.stack.size()) return false;
+    if (old.callsite != now.callsite || old.stack.size() != now.stack.size() || old.is_async != now.is_async)
+      return false;
     const bool is_innermost = i + 1 == a.frames.size();
     for (unsigned number = 0; number < isa::kRegisters; ++number)
       if ((!is_innermost || (live >> number & 1) != 0) && old.regs[number] != now.regs[number]) return false;
@@ -185,10 +203,13 @@ Result<bool> Walk::was_seen() {
   const bool is_forced = calls_back || may_go || iterates;
   const std::uint32_t jumps = jumps_walked_ - jumps_at_checkpoint_,
                       insns = insns_walked_ - insns_at_checkpoint_;
-  bool is_kept = is_forced || (jumps >= 2 && insns >= 8);
+  const bool keeps_all = is_forced || (program_.flags & abi::prog_flag::kTestStateFreq) != 0;
+  bool is_kept = keeps_all || (jumps >= 2 && insns >= 8);
   auto& list = checkpoints_[at_];
   for (std::size_t i = 0; i < list.size(); ++i) {
     Checkpoint& old = *list[i];
+    // Those of other calls of this function are a list of their own.
+    if (old.state.frame().callsite != state_.frame().callsite) continue;
     if (old.branches != 0) {
       // What follows from it is still being looked at. Callbacks, iterators and may_goto end by themselves,
       // however often they come by; any other loop must make headway.
@@ -206,7 +227,7 @@ Result<bool> Walk::was_seen() {
         return refuse(EINVAL, "infinite loop detected at insn {}\ncur state:{}\nold state:{}", at_,
                       text_of(state_, {}), text_of(old.state, old.precise));
       // The rounds of a loop differ: few of them are worth keeping.
-      if (!is_forced && jumps < 20 && insns < 100) is_kept = false;
+      if (!keeps_all && jumps < 20 && insns < 100) is_kept = false;
     } else if (covers_now(old.state, old.read, {false, old.precise})) {
       ++old.hits;
       depend_on_what_mattered(old, false);
@@ -258,6 +279,7 @@ void Walk::depend_on_what_mattered(const Checkpoint& old, bool on_everything) {
     if (on_everything || place.is_empty() || old.precise.includes(place)) precise |= reg.from;
     if (!place.is_empty() && old.used.includes(place)) used |= reg.from;
   });
+  precise |= numbers_behind_zeros(old.state, state_);
   depend_on(precise, &Checkpoint::precise);
   depend_on(used, &Checkpoint::used);
   for (std::size_t i = 0; i < state_.frames.size(); ++i)

@@ -67,7 +67,8 @@ std::string to_text(const RegState& reg, std::size_t frame) {
     return reg.bounds.is_constant() ? fmt::format("fp{}{}", whose, offset)
                                     : fmt::format("fp{}(off={},{})", whose, reg.off, to_text(reg.bounds));
   }
-  if (reg.id != 0) add(fmt::format("id={}", reg.id));
+  if (reg.id != 0)
+    add(reg.sum_bits != 0 ? fmt::format("id={}{:+d}", reg.id, reg.off) : fmt::format("id={}", reg.id));
   if (reg.map != nullptr) {
     const std::string_view name(reg.map->name);
     add(name.empty() ? fmt::format("ks={},vs={}", reg.map->key_size, reg.map->value_size)
@@ -109,7 +110,7 @@ Result<void> Walk::check_writable(unsigned number) {
 }
 
 void Walk::give_id(RegState& number) {
-  if (number.is_sum) number.unlink();
+  if (number.sum_bits != 0) number.unlink();
   if (number.id == 0 && !number.is_constant()) number.id = new_id();
 }
 

@@ -28,20 +28,32 @@ StackSlot& slot_at(Frame& frame, std::size_t slot) {
 bool fits(const RegState& number, std::uint32_t size) {
   return size == 8 || number.bounds.wide.umax >> (size * 8) == 0;
 }
-// To its low bytes.
+// To its low bytes, as the kernel's coerce_reg_to_size.
 void cut_off(RegState& number, std::uint32_t size) {
-  const Tnum kept = number.bounds.bits.low(size);
   number.unlink();
-  number.bounds = Bounds{};
-  number.bounds.bits = kept;
-  number.bounds.sync();
+  Bounds& bounds = number.bounds;
+  const std::uint64_t kept = (std::uint64_t{1} << (size * 8)) - 1;
+  auto& [umin, umax, smin, smax] = bounds.wide;
+  const bool is_one_stretch = (umin & ~kept) == (umax & ~kept);
+  umin = is_one_stretch ? umin & kept : 0;
+  umax = is_one_stretch ? umax & kept : kept;
+  smin = static_cast<std::int64_t>(umin);
+  smax = static_cast<std::int64_t>(umax);
+  if (size < 4) bounds.narrow = {};
+  bounds.bits = bounds.bits.low(size);
+  bounds.sync();
+}
+
+// What the kernel does not keep there: the program gets the address back as a number. A dynptr that a
+// callback was given is gone when that returns.
+bool may_be_spilled(const RegState& reg) {
+  return reg.type != RegType::kDynptr && reg.type != RegType::kTracepointBuffer;
 }
 
 // The register in it is no longer whole: its bytes are just numbers.
 void break_up(StackSlot& slot) {
-  const bool is_zero = slot.spilled.is_null() && slot.spilled.from.is_empty();
   for (Byte& byte : slot.bytes)
-    if (byte == Byte::kSpill) byte = is_zero ? Byte::kZero : Byte::kMisc;
+    if (byte == Byte::kSpill) byte = Byte::kMisc;
   slot.spilled = RegState{};
 }
 
@@ -111,8 +123,9 @@ Result<void> Walk::forget_stack(const RegState& reg, std::int64_t least, std::in
     const Place place = place_of(offset);
     StackSlot& slot = slot_at(frame, place.slot);
     TRY(overwrite_opaque(frame, place.slot));
-    if (slot.is_spill()) break_up(slot);
     Byte& byte = slot.bytes[place.byte];
+    if (are_zeros && byte == Byte::kSpill && slot.spilled.is_null()) continue;
+    if (slot.is_spill()) break_up(slot);
     if (!(are_zeros && byte == Byte::kZero)) byte = Byte::kMisc;
   }
   return {};
@@ -121,6 +134,7 @@ Result<void> Walk::forget_stack(const RegState& reg, std::int64_t least, std::in
 Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32_t size,
                                const RegState* value) {
   const RegState reg = state_.reg(number);
+  if (value != nullptr && !may_be_spilled(*value)) value = nullptr;
   const bool is_zero = value != nullptr && value->is_null();
   if (!reg.bounds.is_constant()) {
     if (is_zero) depend_on(*value);
@@ -145,7 +159,7 @@ Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32
         for (unsigned i = 0; i < isa::kRegisters; ++i)
           if (&state_.reg(i) == value) state_.reg(i) = spilled;
       } else {
-        cut_off(spilled, size);
+        spilled.unlink();
       }
     }
     if (slot.is_spill()) break_up(slot);
@@ -173,10 +187,10 @@ std::optional<std::uint64_t> Walk::stack_constant(const RegState& reg, std::uint
   if (std::all_of(first, first + size, [](Byte byte) { return byte == Byte::kZero; })) return 0;
   if (place.byte != 0 || slot.spilled_bytes() != size || !slot.spilled.is_constant()) return std::nullopt;
   depend_on(slot.spilled);
-  return slot.spilled.bounds.value();
+  return slot.spilled.bounds.bits.low(size).value;
 }
 
-Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uint32_t size) {
+Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uint32_t size, bool is_signed) {
   const RegState reg = state_.reg(number);
   const Frame& frame = frame_of(reg);
   RegState result = RegState::unknown();
@@ -187,40 +201,39 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
   }
   TRY(check_not_opaque(reg, least, end, reg.bounds.is_constant() ? "" : fmt::format("R{} ", number)));
   read_slots(reg, least, end);
-  bool are_zeros = true;
-  Dependencies zeros_from;
+  // As in the kernel: bytes of zero, or a number on the stack where it is known which one is read; not both.
+  bool are_zeros = true, are_of_zero = reg.bounds.is_constant();
   for (std::int64_t at = least; at < end; ++at) {
     const Place place = place_of(at);
-    if (place.slot >= frame.stack.size()) {
-      are_zeros = false;
-      break;
-    }
-    const StackSlot& slot = frame.stack[place.slot];
-    const bool is_zero = slot.bytes[place.byte] == Byte::kZero ||
-                         (slot.bytes[place.byte] == Byte::kSpill && slot.spilled.is_null());
-    are_zeros &= is_zero;
-    if (slot.bytes[place.byte] == Byte::kSpill) zeros_from |= slot.spilled.from;
+    static const StackSlot kUntouched;
+    const StackSlot& slot = place.slot < frame.stack.size() ? frame.stack[place.slot] : kUntouched;
+    are_zeros &= slot.bytes[place.byte] == Byte::kZero;
+    are_of_zero &= slot.bytes[place.byte] == Byte::kSpill && slot.spilled.is_null();
   }
   if (reg.bounds.is_constant()) {
     const Place place = place_of(least);
-    if (place.slot < frame.stack.size() && place.byte == 0 && frame.stack[place.slot].is_spill()) {
+    if (place.slot < frame.stack.size() && frame.stack[place.slot].is_spill()) {
       const StackSlot& slot = frame.stack[place.slot];
       const unsigned spilled = slot.spilled_bytes();
       if (!slot.spilled.is_scalar()) {
         if (size != 8) return refuse(EACCES, "invalid size of register fill");
         return slot.spilled;
       }
-      if (size == spilled) return slot.spilled;
-      if (size < spilled) {
+      if (place.byte == 0 && size <= spilled) {
         result = slot.spilled;
-        if (!fits(result, size)) cut_off(result, size);
+        if (fits(result, size)) return result;
+        // What the sign of the low bytes makes of a number is worked out from all of it.
+        if (is_signed)
+          result.unlink();
+        else
+          cut_off(result, size);
         return result;
       }
     }
   }
-  if (are_zeros) {
+  if (are_zeros || are_of_zero) {
     RegState zero = RegState::number(0);
-    zero.from = zeros_from;
+    if (are_of_zero) zero.from = frame.stack[place_of(least).slot].spilled.from;
     return zero;
   }
   if (size < 8) cut_off(result, size);

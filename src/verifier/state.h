@@ -55,19 +55,22 @@ struct RegState {
   bool is_record = false;     // kMem, that was reserved in a ring buffer
   bool is_in_packet = false;  // kMem: a slice of a packet's dynptr, gone when the packet changes
   Trust trust{};              // kKernelObject
-  bool is_sum = false;        // kScalar: the number that those of this id are, plus `off`
-  bool is_drained = false;    // kIterator: next has given NULL
-  std::uint8_t frame = 0;     // kStack: whose
+  std::uint8_t sum_bits =
+      0;  // kScalar: where not 0, the number that those of this id are plus `off`, of so many bits
+  std::uint8_t frame = 0;   // kStack: whose
+  bool is_drained = false;  // kIterator: next has given NULL
   // kPacket…: bytes from the base (with its variable part) that are there; kAtEnd, kBeyondEnd: none are.
   // kIterator: how many elements next has given on this path.
   std::int32_t range = 0;
   std::uint32_t id = 0;  // the same number, pointer-or-NULL, or variable part as other registers of this id
-  std::int32_t off = 0;  // kScalar: see is_sum
+  std::int32_t off = 0;  // kScalar: see sum_bits
   std::uint32_t reference = 0;  // of what must be given back: Reference::id
   std::uint32_t dynptr = 0;     // kMem: the id of the dynptr whose bytes these are
   // kMem: bytes; kFunc: the subprogram; kDynptr: DynptrKind; kIterator:
   // helper::IteratorKind; kKernelObject: its type's id, 0 for just bytes
   std::uint32_t mem_size = 0;
+  std::uint32_t map_uid =
+      0;  // of an inner map with timers, or a value in it: which one; 0: it is no inner one
   const map::MapSpec* map = nullptr;  // kMap, kMapKey, kMapValue; by address, as inner maps have none yet
   Bounds bounds = Bounds::constant(0);
   Dependencies from;  // of numbers
@@ -102,7 +105,7 @@ struct RegState {
   void unlink() {
     id = 0;
     off = 0;
-    is_sum = false;
+    sum_bits = 0;
   }
   bool is_null() const { return is_constant() && bounds.value() == 0; }
   friend bool operator==(const RegState&, const RegState&) = default;
@@ -139,6 +142,7 @@ struct Frame {
   std::uint32_t subprogram = 0;
   std::uint32_t rounds_begun = 0;  // of the bpf_loop that it is at
   bool is_callback = false;
+  bool is_async = false;  // of timers: it has no caller
 };
 
 struct Lock {

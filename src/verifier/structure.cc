@@ -318,8 +318,11 @@ Result<void> check_stack_depth(const UnverifiedProgram& program, const Facts& fa
     std::uint32_t at;
   };
   for (std::size_t root = 0; root < structure.functions.size(); ++root) {
-    // Functions that are verified by themselves, or called back, are on the main program's chains.
-    if (root != 0 && !structure.functions[root].is_exception_callback) continue;
+    // Functions that are verified by themselves, or called back, start chains of their own with what is below
+    // them; what timers call, or is called when something was thrown, has nothing
+    // below it.
+    if (root != 0 && !structure.functions[root].is_async && !structure.functions[root].is_exception_callback)
+      continue;
     std::vector<Active> chain{{root, structure.functions[root].start}};
     const auto size_of = [&](std::size_t function) {
       return std::uint32_t(round_up(structure.functions[function].stack_bytes, kUnit));
@@ -345,6 +348,7 @@ Result<void> check_stack_depth(const UnverifiedProgram& program, const Facts& fa
         const auto callee = static_cast<std::size_t>(structure.function_that_starts_at(target));
         if (structure.functions[callee].is_exception_callback)
           return refuse(log, EINVAL, "insn {} cannot call exception cb directly", active.at);
+        if (structure.functions[callee].is_async && !calls_function(insn)) continue;
         if (structure.functions[callee].has_tail_call && depth >= kMostBelowTailCall)
           return refuse(
               log, EACCES,

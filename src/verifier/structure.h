@@ -13,10 +13,11 @@ struct Function {
   bool has_ld_abs = false, has_tail_call = false;
   bool changes_packet = false;  // it, or what it calls, moves the packet
   bool might_sleep = false;     // likewise
-  bool might_throw = false;
+  bool might_throw = false;     // likewise
   bool is_exception_callback = false;
   bool is_global = false;    // by BTF: verified by itself, for any arguments of its types
   bool is_callback = false;  // some instruction takes its address
+  bool is_async = false;     // timers call it: nobody's stack is below its own
   std::uint32_t stack_bytes = 0;
   std::string name;
 };

@@ -17,6 +17,18 @@ Tnum Tnum::range(std::uint64_t least, std::uint64_t most) {
   return {least & ~mask, mask};
 }
 
+std::uint64_t Tnum::after(std::uint64_t number) const {
+  if (number >= most()) return most();
+  if (number < value) return value;
+  // Below the highest known bit that the number has otherwise, all is as small as can be.
+  const std::uint64_t wrong = (number ^ value) & ~mask;
+  const std::uint64_t free_below = wrong == 0 ? 0 : ~std::uint64_t{0} >> std::countl_zero(wrong);
+  const std::uint64_t kept = number & mask & ~free_below;
+  if (wrong != 0 && (number & std::bit_floor(wrong)) == 0) return kept | value;
+  // One more of the unknown bits, over all the known ones.
+  return (((kept | ~mask | free_below) + 1) & mask & ~free_below) | value;
+}
+
 Tnum operator+(Tnum a, Tnum b) {
   const std::uint64_t masks = a.mask + b.mask, values = a.value + b.value;
   const std::uint64_t carries = (masks + values) ^ values;  // bits that a carry may reach

@@ -22,6 +22,8 @@ struct Tnum {
     return (other.mask & ~mask) == 0 && (other.value & ~mask) == value;
   }
   constexpr std::uint64_t most() const { return value | mask; }
+  // The smallest of these numbers above that one; where there is none, the largest.
+  std::uint64_t after(std::uint64_t number) const;
   constexpr bool is_aligned(std::uint64_t size) const { return ((value | mask) & (size - 1)) == 0; }
   constexpr Tnum low(unsigned bytes) const {
     const std::uint64_t kept = bytes >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (bytes * 8)) - 1;

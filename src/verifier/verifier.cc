@@ -53,6 +53,18 @@ Result<void> check_no_weak_kfuncs(const UnverifiedProgram& program, const Facts&
   return {};
 }
 
+std::vector<TimersOf> timers_of(const AsyncCallback& callback, const Facts& facts) {
+  std::vector<TimersOf> timers;
+  for (const AsyncCallback& one : facts.async_callbacks) {
+    if (one.function != callback.function) continue;
+    for (std::uint32_t i = 0; i < facts.maps.size(); ++i) {
+      if (&facts.maps[i]->spec() == one.map) timers.push_back({i, false});
+      if (facts.maps[i]->inner_spec() == one.map) timers.push_back({i, true});
+    }
+  }
+  return timers;
+}
+
 Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::Log* log) {
   const auto began = std::chrono::steady_clock::now();
   TRY(check_btf_info_early(program, log));
@@ -86,8 +98,14 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
   TRY(walked);
   facts.verified_insns = walk.insns_walked();
   for (const Function& one : structure.functions)
-    facts.subprograms.push_back({one.start, one.end, static_cast<std::uint32_t>(round_up(one.stack_bytes, 8)),
-                                 one.name, one.is_exception_callback});
+    facts.subprograms.push_back({one.start,
+                                 one.end,
+                                 static_cast<std::uint32_t>(round_up(one.stack_bytes, 8)),
+                                 one.name,
+                                 {},
+                                 one.is_exception_callback});
+  for (const AsyncCallback& one : facts.async_callbacks)
+    facts.subprograms[one.function].timers = timers_of(one, facts);
   return build_program(std::move(program), std::move(facts));
 }
 

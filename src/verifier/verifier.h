@@ -52,10 +52,23 @@ struct ReadOnlyCopy {
   std::vector<std::byte> bytes;
 };
 
+// What the source register of a 64-bit load says that the verifier has put in: it loads the program's
+// map::FunctionOwner.
+inline constexpr abi::PseudoLoad kOwnProgram{11};
+
+// Maps in whose values are timers that call a function: as an index into maps(), or those that are in that
+// one.
+struct TimersOf {
+  std::uint32_t map;
+  bool are_inner;
+  friend bool operator==(const TimersOf&, const TimersOf&) = default;
+};
+
 struct Subprogram {
   std::uint32_t start;                 // its first instruction
   std::uint32_t stack_bytes;           // of its own frame, rounded up to 8; at most 512
   std::string name;                    // by BTF; may be empty
+  std::vector<TimersOf> timers = {};   // that it may be the callback of
   bool is_exception_callback = false;  // what the program returns when it has thrown
 };
 

@@ -21,6 +21,7 @@ namespace portolan::verifier {
 struct CallMeta {
   const helper::Prototype* prototype = nullptr;
   const map::MapSpec* map = nullptr;
+  std::uint32_t map_uid = 0;
   std::optional<std::uint64_t> key;  // where that is known
   std::uint32_t callback = 0;
   std::uint64_t size = 0;           // of the memory that is returned
@@ -64,8 +65,8 @@ class Walk {
   std::unexpected<Errno> refuse(int error, fmt::format_string<Args...> format, Args&&... args) {
     return verifier::refuse(log_, error, format, std::forward<Args>(args)...);
   }
-  std::unexpected<Errno> too_many_jumps() {
-    return refuse(ENOMEM, "The sequence of {} jumps is too complex.", kMostPending + 1);
+  std::unexpected<Errno> too_many_jumps(int error) {
+    return refuse(error, "The sequence of {} jumps is too complex.", kMostPending + 1);
   }
 
   // --- walk_log.cc
@@ -158,7 +159,7 @@ class Walk {
   Result<void> check_stack_bounds(unsigned number, const RegState& reg, std::int32_t offset,
                                   std::uint64_t size, Access kind);
   Result<void> write_stack(unsigned number, std::int32_t offset, std::uint32_t size, const RegState* value);
-  Result<RegState> read_stack(unsigned number, std::int32_t offset, std::uint32_t size);
+  Result<RegState> read_stack(unsigned number, std::int32_t offset, std::uint32_t size, bool is_signed);
   std::optional<std::uint64_t> stack_constant(const RegState& reg, std::uint32_t size);
   Result<void> forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros);
   Frame& frame_of(const RegState& reg) { return state_.frames[reg.frame]; }
@@ -229,6 +230,12 @@ class Walk {
   bool gives_next(std::uint32_t insn) const;     // whether it calls next of an iterator
   bool has_next_to_give(unsigned number) const;  // the iterator there
   Result<void> give_next(const CallMeta& meta);
+
+  // --- timers.cc
+  Result<void> check_timer(unsigned number, CallMeta& meta);
+  Result<void> check_map_of_timer(const RegState& map, const CallMeta& meta);
+  Result<void> enter_async_callback(const CallMeta& meta);
+  Result<void> leave_async_callback();
 
   // --- functions.cc
   Result<Next> call_function(const abi::Insn& insn);

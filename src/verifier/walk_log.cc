@@ -13,7 +13,7 @@ class LogNames final : public isa::Names {
   explicit LogNames(const Facts& facts) : facts_(facts) {}
   std::string call(const abi::Insn& insn) const override {
     const auto kind = static_cast<abi::PseudoCall>(insn.src());
-    if (kind == abi::PseudoCall::kSubprogram) return {};
+    if (kind == abi::PseudoCall::kSubprogram) return fmt::format("{:+d}", insn.imm);
     if (kind == abi::PseudoCall::kKfunc) return insn.imm == 0 ? "" : kernel_function_name(insn);
     const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
     return prototype == nullptr ? "unknown" : prototype->name;

@@ -168,6 +168,43 @@ TEST_P(Engines, a_callback_runs_one_frame_deeper_and_sees_its_callers_stack) {
   EXPECT_EQ(sum, 42u);
 }
 
+TEST_P(Engines, a_loop_calls_until_it_is_told_to_stop_and_gives_r6_to_r9_back) {
+  struct {
+    std::uint32_t count;
+    std::int32_t flags;
+    std::int64_t result;
+    std::uint64_t sum;
+  } const rows[] = {{10, 0, 6, 15}, {4, 0, 4, 6},       {1, 0, 1, 0},
+                    {0, 0, 0, 0},   {4, 1, -EINVAL, 0}, {kMaxLoops + 1, 0, -E2BIG, 0},
+                    {6, 0, 6, 15}};
+  for (const auto& row : rows) {
+    // r6 = r1; r9 = 7; r0 = bpf_loop(count, f, r6, flags); *(r6 + 8) = r9; exit
+    // f: *r2 += r1; r6 = r9 = 0; r0 = r1 == 5; exit
+    make({move(6, 1),
+          set(9, 7),
+          set(1, static_cast<std::int32_t>(row.count)),
+          {0x18, regs(2, 4), 0, 6},
+          {},
+          move(3, 6),
+          set(4, row.flags),
+          {0x85, 0, 0, 181},
+          {0x7b, regs(6, 9), 8, 0},
+          kExit,
+          {0xdb, regs(2, 1), 0, 0},
+          set(6, 0),
+          set(9, 0),
+          set(0, 1),
+          {0x15, regs(1), 1, 5},
+          set(0, 0),
+          kExit},
+         {{0, 0, ""}, {10, 0, ""}});
+    std::uint64_t memory[2] = {};
+    EXPECT_EQ(run(memory), static_cast<std::uint64_t>(row.result));
+    EXPECT_EQ(memory[0], row.sum);
+    EXPECT_EQ(memory[1], 7u);
+  }
+}
+
 TEST_F(Interpreter, blinded_code_does_not_hold_the_constants_of_the_program) {
   const std::array<std::uint8_t, 4> constant = {0x78, 0x56, 0x34, 0x12};
   for (const std::uint64_t blinding : {0, 77}) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vm/executable.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <new>
 
@@ -55,6 +57,18 @@ Result<void> Executable::compile(std::uint64_t blinding) {
   return {};
 }
 
+std::vector<jit::Symbol> Executable::symbols(std::string_view program) const {
+  std::vector<jit::Symbol> symbols;
+  const std::vector<std::uint32_t>& starts = native_->starts();
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const std::size_t end = i + 1 < starts.size() ? starts[i + 1] : native_->bytes().size();
+    const std::string& own = parts_.subprograms[i].name;
+    symbols.push_back({fmt::format("bpf_prog_{}", own.empty() ? program : own),
+                       native_->bytes().subspan(starts[i], end - starts[i])});
+  }
+  return symbols;
+}
+
 Executable::Function Executable::function(std::uint64_t number) const {
   const Result<const verifier::Subprogram*> found = subprogram_at(static_cast<std::int64_t>(number) - 1);
   PORTOLAN_ASSERT(found);  // the verifier lets a program make no other
@@ -65,6 +79,26 @@ Executable::Function Executable::exception_callback() const {
   for (const verifier::Subprogram& one : parts_.subprograms)
     if (one.is_exception_callback) return {code_.data() + one.start, one.stack_bytes};
   return {nullptr, 0};
+}
+
+// A function's address, or, interpreted, the number that the program has for it: a program may be run by
+// either engine, after tail calls.
+std::optional<ds::TimerCallback> Executable::name_of(std::uint64_t function) const {
+  for (std::uint32_t index = 0; index < parts_.subprograms.size(); ++index) {
+    const bool is_number = function == std::uint64_t{parts_.subprograms[index].start} + 1;
+    const bool is_address =
+        native_ != nullptr && function == reinterpret_cast<std::uintptr_t>(native_->function(index));
+    if ((is_number || is_address) && program_id() != 0) return ds::TimerCallback{program_id(), index};
+  }
+  return {};
+}
+
+bool Executable::may_be_called_for(std::uint32_t function, const map::Map& map) const {
+  if (function >= parts_.subprograms.size()) return false;
+  return std::ranges::any_of(parts_.subprograms[function].timers, [&](const verifier::TimersOf& one) {
+    const map::Map& known = *parts_.maps[one.map];
+    return one.are_inner ? map.may_be_inner() && map.meta_equal(*known.inner_spec()) : &known == &map;
+  });
 }
 
 Result<void> Executable::prepare(const void* const* handlers) {
@@ -110,6 +144,8 @@ Result<std::uint64_t> Executable::load_immediate(std::size_t at) const {
   const auto low = static_cast<std::uint32_t>(insn.imm),
              high = static_cast<std::uint32_t>(parts_.insns[at + 1].imm);
   const auto pseudo = static_cast<abi::PseudoLoad>(insn.src());
+  if (pseudo == verifier::kOwnProgram)
+    return reinterpret_cast<std::uintptr_t>(static_cast<const map::FunctionOwner*>(this));
   switch (pseudo) {
     case abi::PseudoLoad::kNone:
       return std::uint64_t{high} << 32 | low;

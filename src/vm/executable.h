@@ -8,6 +8,7 @@
 #include "helper/helper.h"
 #include "isa/operation.h"
 #include "jit/code.h"
+#include "jit/symbols.h"
 #include "verifier/program.h"
 
 namespace portolan::vm {
@@ -27,7 +28,7 @@ struct Code {
 };
 static_assert(sizeof(Code) == 24);
 
-class Executable final : public verifier::Prepared {
+class Executable final : public verifier::Prepared, public map::FunctionOwner {
  public:
   // EINVAL: an instruction that only a kernel can carry out.
   static Result<std::unique_ptr<Executable>> create(const verifier::VerifiedProgram& program);
@@ -47,6 +48,9 @@ class Executable final : public verifier::Prepared {
   // Makes machine code of it: what jit::Code::create() says. `blinding`: as jit::Source has it.
   Result<void> compile(std::uint64_t blinding = 0);
   const jit::Code* native() const { return native_.get(); }  // nullptr: it is interpreted
+  // What it has been compiled to, with names; without a name of its own, a function has that of the program.
+  std::vector<jit::Symbol> symbols(std::string_view program) const;
+  void keep(std::unique_ptr<const jit::DebuggerSymbols> symbols) { debugger_symbols_ = std::move(symbols); }
 
   abi::ProgType type() const { return parts_.type; }
   const std::vector<map::Map*>& maps() const { return parts_.maps; }
@@ -58,6 +62,13 @@ class Executable final : public verifier::Prepared {
   Function main() const { return {code_.data(), parts_.subprograms.front().stack_bytes}; }
   // What runs when the program has thrown; code nullptr: there is none.
   Function exception_callback() const;
+  std::optional<ds::TimerCallback> name_of(std::uint64_t function) const override;
+  // Whether the function of that number, counted from 0, was verified as the callback of timers of such a
+  // map.
+  bool may_be_called_for(std::uint32_t function, const map::Map& map) const;
+  Function function_at(std::uint32_t index) const {
+    return {code_.data() + parts_.subprograms[index].start, parts_.subprograms[index].stack_bytes};
+  }
   // By the number that the program has for it: its first instruction's index, plus 1.
   Function function(std::uint64_t number) const;
 
@@ -73,6 +84,7 @@ class Executable final : public verifier::Prepared {
   Parts parts_;
   std::vector<Code> code_;
   std::unique_ptr<const jit::Code> native_;
+  std::unique_ptr<const jit::DebuggerSymbols> debugger_symbols_;
 };
 
 }  // namespace portolan::vm

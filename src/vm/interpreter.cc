@@ -40,6 +40,12 @@ u64 Execution<Memory>::run_on(u64 context) {
 }
 
 template <class Memory>
+u64 Execution<Memory>::call(Executable::Function function, u64 a, u64 b, u64 c) {
+  Registers registers{0, a, b, c};
+  return start(function, registers);
+}
+
+template <class Memory>
 u64 Execution<Memory>::call_back(u64 function, u64 a, u64 b, u64 c, u64 d, u64 e) {
   Registers registers{0, a, b, c, d, e};
   return start(executable_->function(function), registers);

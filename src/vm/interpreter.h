@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 
+#include "helper/loops.h"
 #include "vm/executable.h"
 
 namespace portolan::vm {
@@ -10,7 +11,7 @@ namespace portolan::vm {
 inline constexpr std::size_t kRegisters = 12;  // R11 is for what the library inserts
 // Of one function, with room below the program's own for what fixups keep there.
 inline constexpr std::uint32_t kFrameBytes = isa::kStackBytes + 64;
-using jit::kMaxLoops;
+using helper::kMaxLoops;
 
 // How a program's accesses reach memory. The verifier has allowed each: nothing is left to check.
 struct NativeMemory {
@@ -42,6 +43,8 @@ class Execution final : public map::ProgramInvoker {
   // The main program on run.context; R0.
   std::uint64_t run() { return run_on(reinterpret_cast<std::uintptr_t>(run_.context)); }
   std::uint64_t run_on(std::uint64_t context);
+  // The same of one of the executable's functions.
+  std::uint64_t call(Executable::Function function, std::uint64_t a, std::uint64_t b, std::uint64_t c);
   std::uint64_t call_back(std::uint64_t function, std::uint64_t a, std::uint64_t b, std::uint64_t c,
                           std::uint64_t d, std::uint64_t e) override;
 

@@ -9,7 +9,7 @@ namespace portolan::vm {
 Result<const Executable*> executable_of(verifier::Program& program);
 // Whether programs that are made ready become machine code, where that can be had: PORTOLAN_JIT=0 in the
 // environment says no. PORTOLAN_JIT_HARDEN=1: with constant blinding. PORTOLAN_PERF_MAP=1: perf(1) is told
-// its names.
+// its names; PORTOLAN_GDB_SYMBOLS=1: gdb(1).
 bool jit_is_on();
 void set_jit_for_test(bool on);
 // For the one that has just verified it, to be adopted. What Executable::create() says.

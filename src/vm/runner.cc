@@ -9,10 +9,16 @@ namespace portolan::vm {
 
 Result<Runner> Runner::create(object::Runtime& runtime, helper::SystemCalls* system) {
   const sync::Actor actor = TRY(runtime.actor());
-  return Runner(runtime, actor, system);
+  return Runner(runtime, actor, system, runtime.vcpus().lease(actor));
 }
-Runner::Runner(object::Runtime& runtime, const sync::Actor& actor, helper::SystemCalls* system)
-    : runtime_(&runtime), actor_(actor), system_(system), cpu_(runtime.vcpus().lease(actor)) {}
+Result<Runner> Runner::create_on(object::Runtime& runtime, std::uint32_t cpu) {
+  const sync::Actor actor = TRY(runtime.actor());
+  runtime.vcpus().lease_one(actor, cpu);
+  return Runner(runtime, actor, nullptr, cpu);
+}
+Runner::Runner(object::Runtime& runtime, const sync::Actor& actor, helper::SystemCalls* system,
+               std::uint32_t cpu)
+    : runtime_(&runtime), actor_(actor), system_(system), cpu_(cpu) {}
 Runner::Runner(Runner&& other) noexcept
     : runtime_(std::exchange(other.runtime_, nullptr)),
       actor_(other.actor_),
@@ -22,23 +28,43 @@ Runner::~Runner() {
   if (runtime_ != nullptr) runtime_->vcpus().release(actor_, cpu_);
 }
 
-std::uint64_t Runner::run(const Executable& executable, std::uint32_t program_id, void* context) {
-  helper::Run run{.runtime = *runtime_,
-                  .actor = actor_,
-                  .cpu = cpu_,
-                  .program = nullptr,
-                  .context = context,
-                  .program_type = static_cast<std::uint32_t>(executable.type()),
-                  .program_id = program_id,
-                  .system = system_,
-                  .frame = __builtin_frame_address(0)};
-  sync::VcpuTable& vcpus = runtime_->vcpus();
-  vcpus.enter(cpu_);
-  const std::uint64_t result = executable.native() != nullptr
-                                   ? jit::NativeRun(run).run(*executable.native())
-                                   : Execution<NativeMemory>(executable, run, {}).run();
-  vcpus.leave(cpu_);
-  return result;
+[[gnu::always_inline]] inline helper::Run Runner::new_run(const Executable& executable,
+                                                          std::uint32_t program_id, void* context,
+                                                          const helper::Attachment* attachment) const {
+  return {.runtime = *runtime_,
+          .actor = actor_,
+          .cpu = cpu_,
+          .program = nullptr,
+          .context = context,
+          .program_type = static_cast<std::uint32_t>(executable.type()),
+          .program_id = program_id,
+          .system = system_,
+          .attachment = attachment,
+          .frame = __builtin_frame_address(0)};
+}
+
+std::uint64_t Runner::run_inside(const Executable& executable, std::uint32_t program_id, void* context,
+                                 const helper::Attachment* attachment) {
+  helper::Run run = new_run(executable, program_id, context, attachment);
+  return executable.native() != nullptr ? jit::NativeRun(run).run(*executable.native())
+                                        : Execution<NativeMemory>(executable, run, {}).run();
+}
+
+void Runner::call_back(const Executable& executable, const ds::TimerTable::Due& timer, map::Map& map,
+                       const std::byte* key, std::byte* value) {
+  helper::Run run = new_run(executable, timer.callback.program, nullptr, nullptr);
+  run.timer = timer.name;
+  const auto map_word = reinterpret_cast<std::uintptr_t>(&map),
+             key_word = reinterpret_cast<std::uintptr_t>(key),
+             value_word = reinterpret_cast<std::uintptr_t>(value);
+  const std::uint32_t function = timer.callback.function;
+  const Inside inside(*this);
+  if (const jit::Code* code = executable.native(); code != nullptr)
+    jit::NativeRun(run).call_back(reinterpret_cast<std::uintptr_t>(code->function(function)), map_word,
+                                  key_word, value_word, 0, 0);
+  else
+    Execution<NativeMemory>(executable, run, {})
+        .call(executable.function_at(function), map_word, key_word, value_word);
 }
 
 Result<std::uint32_t> bpf_prog_run(Runner& runner, verifier::Program& program, void* context, bool counts) {

@@ -11,16 +11,40 @@ class Runner {
   // `system` nullptr: programs find no bpf_sys_bpf. Call it inside a CallEpoch that lasts as long as the
   // Runner.
   static Result<Runner> create(object::Runtime& runtime, helper::SystemCalls* system);
+  // On that vCPU, and no other; the thread has none so far.
+  static Result<Runner> create_on(object::Runtime& runtime, std::uint32_t cpu);
   Runner(Runner&& other) noexcept;
   Runner& operator=(Runner&&) = delete;
   ~Runner();
 
   std::uint32_t cpu() const { return cpu_; }
+  // In scope the vCPU counts as running programs (sync/quiescence.h).
+  class Inside {
+   public:
+    explicit Inside(const Runner& runner) : runner_(runner) { runner.runtime_->vcpus().enter(runner.cpu_); }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    ~Inside() { runner_.runtime_->vcpus().leave(runner_.cpu_); }
+
+   private:
+    const Runner& runner_;
+  };
   // One run on `context` (helper/packet.h, or bytes); R0.
-  std::uint64_t run(const Executable& executable, std::uint32_t program_id, void* context);
+  std::uint64_t run(const Executable& executable, std::uint32_t program_id, void* context) {
+    const Inside inside(*this);
+    return run_inside(executable, program_id, context, nullptr);
+  }
+  // The same for one who is Inside. `attachment` nullptr: the program runs at no hook.
+  std::uint64_t run_inside(const Executable& executable, std::uint32_t program_id, void* context,
+                           const helper::Attachment* attachment);
+  // A timer's callback: the function of that number, which may_be_called_for() the map.
+  void call_back(const Executable& executable, const ds::TimerTable::Due& timer, map::Map& map,
+                 const std::byte* key, std::byte* value);
 
  private:
-  Runner(object::Runtime& runtime, const sync::Actor& actor, helper::SystemCalls* system);
+  Runner(object::Runtime& runtime, const sync::Actor& actor, helper::SystemCalls* system, std::uint32_t cpu);
+  helper::Run new_run(const Executable& executable, std::uint32_t program_id, void* context,
+                      const helper::Attachment* attachment) const;
 
   object::Runtime* runtime_;  // nullptr: moved from
   sync::Actor actor_;

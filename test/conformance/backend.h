@@ -31,6 +31,17 @@ class Backend {
   // first.
   virtual long open_event(std::uint32_t) { return -kEnotsupp; }
   virtual long map_event(int, std::size_t) { return -kEnotsupp; }
+  // Where programs may be attached without harm: a device's number, a network namespace, and a cgroup without
+  // processes; -1: there is none here. Made when they are first asked for.
+  struct AttachPoints {
+    std::uint32_t ifindex = 1;
+    int cgroup = -1;
+    int netns = -1;
+  };
+  virtual const AttachPoints& attach_points() {
+    static const AttachPoints none;
+    return none;
+  }
   // An empty directory of this backend's bpf file system, for pins; without a '/' at its end.
   virtual const std::string& pin_directory() const = 0;
 };

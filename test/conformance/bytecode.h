@@ -69,6 +69,11 @@ class Bytecode {
     return wide(to, 4, 0);
   }
 
+  bool leads_to(int label) const {
+    for (const Jump& one : jumps_)
+      if (one.label == label) return true;
+    return false;
+  }
   std::size_t size() const { return insns_.size(); }
   std::vector<Insn> finish() {
     for (const Jump& one : jumps_) {

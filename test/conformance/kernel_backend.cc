@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/utsname.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "backend.h"
 #include "base/bytes.h"
@@ -19,6 +23,7 @@ class Kernel final : public Backend {
   explicit Kernel(std::string mount_point)
       : mount_point_(std::move(mount_point)), pins_(mount_point_ + "/pins") {}
   ~Kernel() override {
+    if (!cgroup_.empty()) ::rmdir(cgroup_.c_str());
     ::umount2(mount_point_.c_str(), MNT_DETACH);
     ::rmdir(mount_point_.c_str());
   }
@@ -47,8 +52,31 @@ class Kernel final : public Backend {
     return mmap((1 + pages) * kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   }
   const std::string& pin_directory() const override { return pins_; }
+  // A network namespace of this thread's own, which has a loopback device, and a cgroup of its own.
+  const AttachPoints& attach_points() override {
+    if (asked_) return points_;
+    asked_ = true;
+    if (::unshare(CLONE_NEWNET) != 0) return points_;
+    points_.netns = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    cgroup_ = cgroup2_mount() + "/portolan-conformance-XXXXXX";
+    if (::mkdtemp(cgroup_.data()) != nullptr)
+      points_.cgroup = ::open(cgroup_.c_str(), O_RDONLY | O_CLOEXEC);
+    else
+      cgroup_.clear();
+    return points_;
+  }
 
  private:
+  static std::string cgroup2_mount() {
+    std::ifstream mounts("/proc/self/mounts");
+    for (std::string device, place, type, rest;
+         mounts >> device >> place >> type && std::getline(mounts, rest);)
+      if (type == "cgroup2") return place;
+    return "/sys/fs/cgroup";
+  }
+  bool asked_ = false;
+  AttachPoints points_;
+  std::string cgroup_;
   std::string mount_point_;
   std::string pins_;
 };

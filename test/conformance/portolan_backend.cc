@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <sys/stat.h>
 
@@ -6,6 +7,7 @@
 #include "backend.h"
 #include "base/bytes.h"
 #include "base/sys.h"
+#include "hook/hook.h"
 #include "map/perf_event.h"
 #include "sync/call_epoch.h"
 #include "uapi.h"
@@ -54,8 +56,35 @@ class Portolan final : public Backend {
     return map_ring(length, PROT_READ | PROT_WRITE, fd, 0);
   }
   const std::string& pin_directory() const override { return pins_; }
+  // A host program's hooks, in this very process.
+  const AttachPoints& attach_points() override {
+    if (!hooks_.empty()) return points_;
+    const auto declare = [this](const hook::Key& key) {
+      const sync::CallEpoch epoch;
+      if (auto declared = hook::Hook::declare(*backend_->runtime(), key))
+        hooks_.push_back(std::move(declared->fd));
+    };
+    const auto open = [](const char* path) {
+      return sys::openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC).value_or(-1);
+    };
+    for (const std::uint32_t type : {attach_type::kXdp, attach_type::kTcxIngress, attach_type::kTcxEgress})
+      declare(hook::of_device(points_.ifindex, static_cast<abi::AttachType>(type)));
+    points_.cgroup = open(backend_->directory().c_str());
+    points_.netns = open("/proc/self/ns/net");
+    struct ::stat status{};
+    if (::fstat(points_.cgroup, &status) == 0)
+      for (const std::uint32_t type :
+           {attach_type::kCgroupIngress, attach_type::kCgroupEgress, attach_type::kCgroupDevice})
+        declare({hook::Point::kCgroup, type, status.st_dev, status.st_ino, {}});
+    if (::fstat(points_.netns, &status) == 0)
+      for (const std::uint32_t type : {attach_type::kFlowDissector, attach_type::kSkLookup})
+        declare({hook::Point::kNetns, type, status.st_dev, status.st_ino, {}});
+    return points_;
+  }
 
  private:
+  AttachPoints points_;
+  std::vector<UniqueFd> hooks_;
   std::shared_ptr<detail::Backend> backend_;
   std::string pins_;
 };

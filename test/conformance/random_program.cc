@@ -6,7 +6,10 @@ namespace portolan::conformance {
 RandomProgram ProgramMaker::make() {
   static constexpr std::uint32_t types[] = {6, 6, 1, 3, 31, 17};
   program_.type = types[dice_.below(std::size(types))];
-  if (program_.type == 31) program_.flags = 16;
+  constexpr std::uint32_t kTestStateFreq = 8, kSleepable = 16;
+  if (program_.type == 31) program_.flags = kSleepable;
+  // Verifiers that compare states wherever they can find out most about how they do it.
+  if (dice_.one_in(2)) program_.flags |= kTestStateFreq;
   regs_[1].kind = Kind::kContext;
   code_.move(6, 1);
   regs_[6].kind = Kind::kContext;
@@ -93,7 +96,7 @@ void ProgramMaker::tamper() {
   auto& insns = program_.insns;
   for (std::uint32_t i = 1 + dice_.below(2); i != 0; --i) {
     Bytecode::Insn& insn = insns[dice_.below(insns.size())];
-    switch (dice_.below(8)) {
+    switch (dice_.below(11)) {
       case 0:
         insn.off = static_cast<std::int16_t>(insn.off + static_cast<int>(dice_.below(17)) - 8);
         break;
@@ -112,6 +115,14 @@ void ProgramMaker::tamper() {
         break;
       case 6:
         insn.code = static_cast<std::uint8_t>(insn.code ^ 1u << dice_.below(8));
+        break;
+      case 7:
+      case 8:
+      case 9:  // what follows is left out on one of two paths
+        if (insn.code != 0x18 && insn.code != 0)
+          insn = {static_cast<std::uint8_t>(dice_.one_in(2) ? 0x15 : 0x25),
+                  static_cast<std::uint8_t>(dice_.below(10)), static_cast<std::int16_t>(1 + dice_.below(3)),
+                  constant()};
         break;
       default:
         if (insn.code != 0x18 && insn.code != 0) insn = {0x05, 0, 0, 0};  // it is left out

@@ -19,10 +19,15 @@ enum Command : unsigned {
   kProgLoad = 5,
   kObjPin = 6,
   kObjGet = 7,
+  kProgAttach = 8,
+  kProgDetach = 9,
   kProgTestRun = 10,
   kMapGetNextId = 12,
+  kProgGetFdById = 13,
   kMapGetFdById = 14,
   kObjGetInfo = 15,
+  kProgQuery = 16,
+  kRawTracepointOpen = 17,
   kBtfLoad = 18,
   kBtfGetFdById = 19,
   kLookupAndDelete = 21,
@@ -32,7 +37,12 @@ enum Command : unsigned {
   kLookupAndDeleteBatch = 25,
   kUpdateBatch = 26,
   kDeleteBatch = 27,
+  kLinkCreate = 28,
+  kLinkUpdate = 29,
+  kLinkGetFdById = 30,
+  kLinkGetNextId = 31,
   kEnableStats = 32,
+  kLinkDetach = 34,
 };
 std::string_view command_name(unsigned command);
 
@@ -171,6 +181,55 @@ inline constexpr Field kProgFd{0, 4, "prog_fd"}, kRetval{4, 4, "retval"}, kDataS
     kDataSizeOut{12, 4, "data_size_out"}, kDataIn{16, 8, "data_in"}, kDataOut{24, 8, "data_out"},
     kRepeat{32, 4, "repeat"}, kCtxSizeIn{40, 4, "ctx_size_in"}, kCtxIn{48, 8, "ctx_in"};
 }  // namespace test
+
+namespace attach {
+inline constexpr Field kTarget{0, 4, "target_fd"}, kProgFd{4, 4, "attach_bpf_fd"}, kType{8, 4, "attach_type"},
+    kFlags{12, 4, "attach_flags"}, kReplaceFd{16, 4, "replace_bpf_fd"}, kRelative{20, 4, "relative_fd"},
+    kRevision{24, 8, "expected_revision"};
+}  // namespace attach
+namespace query {
+inline constexpr Field kTarget{0, 4, "target_fd"}, kType{4, 4, "attach_type"},
+    kQueryFlags{8, 4, "query_flags"}, kAttachFlags{12, 4, "attach_flags"}, kProgIds{16, 8, "prog_ids"},
+    kCount{24, 4, "count"}, kProgFlags{32, 8, "prog_attach_flags"}, kLinkIds{40, 8, "link_ids"},
+    kLinkFlags{48, 8, "link_attach_flags"}, kRevision{56, 8, "revision"};
+}  // namespace query
+namespace tracepoint {
+inline constexpr Field kName{0, 8, "name"}, kProgFd{8, 4, "prog_fd"}, kCookie{16, 8, "cookie"};
+}  // namespace tracepoint
+namespace link {
+inline constexpr Field kProgFd{0, 4, "prog_fd"}, kTarget{4, 4, "target_fd"}, kType{8, 4, "attach_type"},
+    kFlags{12, 4, "flags"}, kRelative{16, 4, "relative_fd"}, kRevision{24, 8, "expected_revision"};
+inline constexpr unsigned kSize = 60;
+// LINK_UPDATE, LINK_DETACH
+inline constexpr Field kLinkFd{0, 4, "link_fd"}, kNewProgFd{4, 4, "new_prog_fd"}, kUpdateFlags{8, 4, "flags"},
+    kOldProgFd{12, 4, "old_prog_fd"};
+// struct bpf_link_info
+inline constexpr unsigned kInfoSize = 64, kInfoIdOffset = 4;
+}  // namespace link
+// enum bpf_attach_type, BPF_F_*
+namespace attach_type {
+enum AttachType : std::uint32_t {
+  kCgroupIngress = 0,
+  kCgroupEgress = 1,
+  kCgroupDevice = 6,
+  kFlowDissector = 17,
+  kTraceFentry = 24,
+  kSkLookup = 36,
+  kXdp = 37,
+  kTcxIngress = 46,
+  kTcxEgress = 47,
+};
+}  // namespace attach_type
+enum AttachFlags : std::uint32_t {
+  kAllowOverride = 1,
+  kAllowMulti = 2,
+  kReplace = 4,
+  kBefore = 8,
+  kAfter = 16,
+  kById = 32,
+  kPreorder = 64,
+  kOfLink = 1 << 13,
+};
 
 inline constexpr unsigned kAttrSize = 168;       // sizeof(union bpf_attr) of the newest header
 inline constexpr unsigned kAttrCapacity = 4224;  // room for sizes past a page

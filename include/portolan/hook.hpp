@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "portolan/runtime.hpp"
+
+namespace portolan {
+
+namespace detail {
+
+struct HookState;
+
+// What programs see of an argument: its bytes, as a number of 64 bits; pointers as addresses.
+template <class T>
+std::uint64_t argument(T value) {
+  if constexpr (std::is_pointer_v<T> || std::is_null_pointer_v<T>)
+    return reinterpret_cast<std::uintptr_t>(value);
+  else
+    return static_cast<std::uint64_t>(value);
+}
+
+// The arguments of one call. Programs may look at all of them, whatever the host passes: the rest are zeros.
+struct Words {
+  static constexpr std::size_t kMost = 12;
+  std::array<std::uint64_t, kMost + 1> words{};
+  std::uint32_t count = 0;
+  template <class... Args>
+  explicit Words(Args... args) : words{argument(args)...}, count(sizeof...(Args)) {
+    static_assert(sizeof...(Args) <= kMost, "a hook has at most 12 arguments");
+  }
+};
+
+}  // namespace detail
+
+// A packet in memory of the host's. Programs see it from its first byte, may change it, and may grow or move
+// it within `room`: XDP programs leave 40 bytes at its beginning and 320 at its end alone, as the kernel
+// does.
+struct Packet {
+  std::span<std::byte> room = {};
+  std::size_t offset = 0;  // of the packet's first byte in `room`; it begins with its Ethernet header
+  std::size_t size = 0;
+  std::uint32_t rx_queue = 0;
+  std::uint32_t mark = 0;      // in and out, but for XDP
+  std::uint32_t priority = 0;  // likewise
+};
+
+class Tracepoint;
+class FunctionHook;
+class LsmHook;
+class PacketHook;
+class DeviceHook;
+class LookupHook;
+class FlowHook;
+enum class TcxDirection : std::uint32_t { kIngress = 46, kEgress = 47 };  // enum bpf_attach_type
+enum class SkbDirection : std::uint32_t { kIngress = 0, kEgress = 1 };
+
+// A place in this program where other processes attach BPF programs, by the bpf(2) calls that attach them to
+// a kernel:
+//
+//   auto hook = portolan::Hook::raw_tracepoint(runtime, "request");
+//   hook->run(id, bytes);   // one load and a branch while nothing is attached
+//
+// Hooks live in a runtime, and as long as a process that has declared them: when the last one destroys its
+// Hook or ends, links to it come loose. Several processes may declare the same one. Running is thread-safe
+// and takes no lock; a program that was detached runs no more when the detaching call has returned. What was
+// attached by a process that was killed goes within 256 runs, and at most 100 ms later. A program that cannot
+// run in this process is passed over, and so are all if the process cannot join the runtime (its 4096 places
+// are taken). Moving is cheap; not while somebody runs it.
+//
+// Errors of all that declare: EINVAL, a name that no client could say; EOPNOTSUPP, the kernel's runtime;
+// ENOMEM, EAGAIN.
+class Hook {
+ public:
+  // For RAW_TRACEPOINT_OPEN by this name (up to 127 characters), and for tp_btf programs of a tracepoint that
+  // the machine's kernel has under it.
+  PORTOLAN_EXPORT static Expected<Tracepoint> raw_tracepoint(const Runtime& runtime, std::string_view name);
+  // For fentry, fexit and fmod_ret programs of that function of the machine's kernel: whose arguments the
+  // program's BTF says.
+  PORTOLAN_EXPORT static Expected<FunctionHook> function(const Runtime& runtime, std::string_view name);
+  // For lsm programs of a hook of the machine's kernel: "file_open".
+  PORTOLAN_EXPORT static Expected<LsmHook> lsm(const Runtime& runtime, std::string_view name);
+  // For XDP links to that ifindex, which need not be a device's.
+  PORTOLAN_EXPORT static Expected<PacketHook> xdp(const Runtime& runtime, std::uint32_t ifindex);
+  // For TCX programs and links of that ifindex.
+  PORTOLAN_EXPORT static Expected<PacketHook> tcx(const Runtime& runtime, std::uint32_t ifindex,
+                                                  TcxDirection direction);
+  // For cgroup_skb programs and links of a cgroup: any directory; clients name it by an fd of it. It has no
+  // parents.
+  PORTOLAN_EXPORT static Expected<PacketHook> cgroup_skb(const Runtime& runtime, const std::string& directory,
+                                                         SkbDirection direction);
+  // For cgroup_device programs, likewise.
+  PORTOLAN_EXPORT static Expected<DeviceHook> cgroup_device(const Runtime& runtime,
+                                                            const std::string& directory);
+
+  // For sk_lookup links of a network namespace: a file such as /proc/self/ns/net; clients name it by an fd of
+  // it.
+  PORTOLAN_EXPORT static Expected<LookupHook> sk_lookup(const Runtime& runtime, const std::string& netns);
+  // For the flow dissector of a network namespace, likewise.
+  PORTOLAN_EXPORT static Expected<FlowHook> flow_dissector(const Runtime& runtime, const std::string& netns);
+
+  // Whether anything is attached: one load of shared memory.
+  bool is_attached() const { return __atomic_load_n(attached_, __ATOMIC_RELAXED) != 0; }
+
+  PORTOLAN_EXPORT Hook(Hook&& other) noexcept;
+  PORTOLAN_EXPORT Hook& operator=(Hook&& other) noexcept;
+  PORTOLAN_EXPORT ~Hook();
+
+ protected:
+  explicit Hook(std::unique_ptr<detail::HookState> state);
+  std::unique_ptr<detail::HookState> state_;
+
+ private:
+  const std::uint8_t* attached_;
+};
+
+// All attached programs run; what they return counts for nothing.
+class Tracepoint : public Hook {
+ public:
+  template <class... Args>
+  void run(Args... args) const {
+    if (is_attached()) [[unlikely]]
+      run_attached(detail::Words(args...));
+  }
+
+ private:
+  friend class Hook;
+  using Hook::Hook;
+  PORTOLAN_EXPORT void run_attached(const detail::Words& words) const;
+};
+
+// A security decision: programs run until one says no.
+class LsmHook : public Hook {
+ public:
+  // 0, or the first program's -errno.
+  template <class... Args>
+  int run(Args... args) const {
+    if (!is_attached()) [[likely]]
+      return 0;
+    return run_attached(detail::Words(args...));
+  }
+
+ private:
+  friend class Hook;
+  using Hook::Hook;
+  PORTOLAN_EXPORT int run_attached(const detail::Words& words) const;
+};
+
+// A function that programs see the beginning and the end of, and may put an end to.
+class FunctionHook {
+ public:
+  // body(args...), which gives a number, after fentry programs and before fexit programs. It is left out when
+  // an fmod_ret program returns something else than 0: then that is what the function gives.
+  template <class Body, class... Args>
+  auto call(Body&& body, Args... args) const -> std::invoke_result_t<Body, Args...> {
+    using R = std::invoke_result_t<Body, Args...>;
+    if (!is_attached()) [[likely]]
+      return std::forward<Body>(body)(args...);
+    const detail::Words words(args...);
+    std::uint64_t result = 0;
+    if (!begin(words, &result)) result = detail::argument(std::forward<Body>(body)(args...));
+    end(words, result);
+    return static_cast<R>(result);
+  }
+  bool is_attached() const { return entry_.is_attached() || modify_.is_attached() || exit_.is_attached(); }
+
+ private:
+  friend class Hook;
+  class Part : public Hook {  // programs of one attach type
+    friend class Hook;
+    friend class FunctionHook;
+    using Hook::Hook;
+  };
+  FunctionHook(Part entry, Part modify, Part exit)
+      : entry_(std::move(entry)), modify_(std::move(modify)), exit_(std::move(exit)) {}
+  // Whether the body is to be left out.
+  PORTOLAN_EXPORT bool begin(const detail::Words& words, std::uint64_t* result) const;
+  PORTOLAN_EXPORT void end(const detail::Words& words, std::uint64_t result) const;
+  Part entry_, modify_, exit_;
+};
+
+class PacketHook : public Hook {
+ public:
+  // What the programs decide. XDP: enum xdp_action, XDP_PASS if none is attached. TCX: the first that is not
+  // TCX_NEXT, and that if there is none. cgroup_skb: 0, or -EPERM if one of them says so. EINVAL of a packet
+  // that has no Ethernet header, or an IP packet without its header: -EINVAL.
+  int run(Packet& packet) const {
+    if (!is_attached()) [[likely]]
+      return nothing_attached_;
+    int verdict;
+    run_attached({&packet, 1}, {&verdict, 1});
+    return verdict;
+  }
+  // The same for many, which enters and leaves the programs' CPU once for 64 of them. `verdicts` is as long.
+  void run(std::span<Packet> packets, std::span<int> verdicts) const {
+    if (is_attached()) [[unlikely]]
+      return run_attached(packets, verdicts);
+    for (int& verdict : verdicts) verdict = nothing_attached_;
+  }
+
+ private:
+  friend class Hook;
+  PacketHook(std::unique_ptr<detail::HookState> state, int nothing_attached);
+  PORTOLAN_EXPORT void run_attached(std::span<Packet> packets, std::span<int> verdicts) const;
+  int nothing_attached_;
+};
+
+// Whether a device may be opened.
+class DeviceHook : public Hook {
+ public:
+  // 0, or -EPERM if one of the programs says no. `access`: BPF_DEVCG_ACC_* << 16 | BPF_DEVCG_DEV_*.
+  int run(std::uint32_t access, std::uint32_t major, std::uint32_t minor) const {
+    if (!is_attached()) [[likely]]
+      return 0;
+    return run_attached(access, major, minor);
+  }
+
+ private:
+  friend class Hook;
+  using Hook::Hook;
+  PORTOLAN_EXPORT int run_attached(std::uint32_t access, std::uint32_t major, std::uint32_t minor) const;
+};
+
+// Which socket a packet is for. There are no sockets that a program could choose: it lets the lookup pass or
+// not.
+class LookupHook : public Hook {
+ public:
+  // SK_PASS (1), or SK_DROP (0) if one of the programs says so. `lookup`: struct bpf_sk_lookup, or the
+  // beginning of one.
+  int run(std::span<const std::byte> lookup) const {
+    if (!is_attached()) [[likely]]
+      return 1;
+    return run_attached(lookup);
+  }
+
+ private:
+  friend class Hook;
+  using Hook::Hook;
+  PORTOLAN_EXPORT int run_attached(std::span<const std::byte> lookup) const;
+};
+
+// What flow a packet belongs to.
+class FlowHook : public Hook {
+ public:
+  // enum bpf_ret_code of the program, which has filled in `keys`: struct bpf_flow_keys, or the beginning of
+  // one. BPF_FLOW_DISSECTOR_CONTINUE (129) if none is attached. -EINVAL as PacketHook::run.
+  int run(const Packet& packet, std::span<std::byte> keys) const {
+    if (!is_attached()) [[likely]]
+      return 129;
+    return run_attached(packet, keys);
+  }
+
+ private:
+  friend class Hook;
+  using Hook::Hook;
+  PORTOLAN_EXPORT int run_attached(const Packet& packet, std::span<std::byte> keys) const;
+};
+
+// While one lives, this thread keeps the programs' CPU that its first run takes: runs of hooks enter and
+// leave it for much less. Others wait for that CPU meanwhile, so keep it short; destroy it on the thread that
+// made it.
+class Burst {
+ public:
+  // EOPNOTSUPP: the kernel's runtime. EAGAIN: this process cannot join the runtime.
+  PORTOLAN_EXPORT static Expected<Burst> begin(const Runtime& runtime);
+  PORTOLAN_EXPORT Burst(Burst&& other) noexcept;
+  Burst& operator=(Burst&&) = delete;
+  PORTOLAN_EXPORT ~Burst();
+
+ private:
+  struct State;
+  explicit Burst(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace portolan

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "portolan/hook.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "abi/context.h"
+#include "api/hook_state.h"
+#include "base/sys.h"
+
+namespace portolan {
+namespace {
+
+using detail::HookState;
+using hook::Key;
+using hook::Point;
+using A = abi::AttachType;
+
+std::unexpected<Error> failed(int code, std::string detail = {}) {
+  return std::unexpected(Error(Operation::kDeclareHook, code, std::move(detail)));
+}
+
+Expected<std::unique_ptr<HookState>> declare(const Runtime& runtime, const Key& key) {
+  object::Runtime* const where = runtime.backend()->runtime();
+  if (where == nullptr) return failed(EOPNOTSUPP, "hooks of the kernel are the kernel's own");
+  sync::CallEpoch epoch;
+  auto declared = hook::Hook::declare(*where, key);
+  if (!declared) return failed(declared.error().value);
+  return std::make_unique<HookState>(runtime.backend(), *declared->hook, declared->fd.release());
+}
+
+Expected<std::unique_ptr<HookState>> declare_named(const Runtime& runtime, Point point, A attach_type,
+                                                   std::string_view name) {
+  if (name.empty() || name.size() >= sizeof Key::name || name.find('\0') != name.npos)
+    return failed(EINVAL, "a hook's name has 1 to 127 characters");
+  return declare(runtime, hook::named(point, static_cast<std::uint32_t>(attach_type), name));
+}
+
+// A cgroup or a namespace: the file that clients have an fd of.
+Expected<std::unique_ptr<HookState>> declare_file(const Runtime& runtime, Point point,
+                                                  std::uint32_t attach_type, const std::string& path) {
+  struct ::stat status{};
+  if (auto found = sys::fstatat(AT_FDCWD, path.c_str(), status, 0); !found)
+    return failed(found.error().value, path + ": cannot be looked at");
+  if (point == Point::kCgroup && !S_ISDIR(status.st_mode)) return failed(ENOTDIR, path + ": is no directory");
+  return declare(runtime, {point, attach_type, status.st_dev, status.st_ino, {}});
+}
+
+}  // namespace
+
+namespace detail {
+
+std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
+                      helper::Attachment attachment) {
+  attachment.cookie = attached.cookie;
+  return runner.run_inside(*attached.executable, attached.program->id(), context, &attachment);
+}
+
+}  // namespace detail
+
+Hook::Hook(std::unique_ptr<HookState> state)
+    : state_(std::move(state)), attached_(const_cast<const std::uint8_t*>(state_->hook.attached())) {}
+Hook::Hook(Hook&&) noexcept = default;
+Hook& Hook::operator=(Hook&&) noexcept = default;
+Hook::~Hook() = default;
+
+Expected<Tracepoint> Hook::raw_tracepoint(const Runtime& runtime, std::string_view name) {
+  auto state = declare_named(runtime, Point::kTracepoint, A{}, name);
+  if (!state) return std::unexpected(state.error());
+  return Tracepoint(std::move(*state));
+}
+
+Expected<LsmHook> Hook::lsm(const Runtime& runtime, std::string_view name) {
+  auto state = declare_named(runtime, Point::kFunction, A::kLsmMac, "bpf_lsm_" + std::string(name));
+  if (!state) return std::unexpected(state.error());
+  return LsmHook(std::move(*state));
+}
+
+Expected<FunctionHook> Hook::function(const Runtime& runtime, std::string_view name) {
+  auto entry = declare_named(runtime, Point::kFunction, A::kTraceFentry, name);
+  if (!entry) return std::unexpected(entry.error());
+  auto modify = declare_named(runtime, Point::kFunction, A::kModifyReturn, name);
+  if (!modify) return std::unexpected(modify.error());
+  auto exit = declare_named(runtime, Point::kFunction, A::kTraceFexit, name);
+  if (!exit) return std::unexpected(exit.error());
+  using Part = FunctionHook::Part;
+  return FunctionHook(Part(std::move(*entry)), Part(std::move(*modify)), Part(std::move(*exit)));
+}
+
+Expected<PacketHook> Hook::xdp(const Runtime& runtime, std::uint32_t ifindex) {
+  auto state = declare(runtime, hook::of_device(ifindex, A::kXdp));
+  if (!state) return std::unexpected(state.error());
+  constexpr int kXdpPass = 2;
+  return PacketHook(std::move(*state), kXdpPass);
+}
+
+Expected<PacketHook> Hook::tcx(const Runtime& runtime, std::uint32_t ifindex, TcxDirection direction) {
+  auto state = declare(runtime, hook::of_device(ifindex, static_cast<A>(direction)));
+  if (!state) return std::unexpected(state.error());
+  constexpr int kTcxNext = -1;
+  return PacketHook(std::move(*state), kTcxNext);
+}
+
+Expected<PacketHook> Hook::cgroup_skb(const Runtime& runtime, const std::string& directory,
+                                      SkbDirection direction) {
+  auto state = declare_file(runtime, Point::kCgroup, static_cast<std::uint32_t>(direction), directory);
+  if (!state) return std::unexpected(state.error());
+  return PacketHook(std::move(*state), 0);
+}
+
+Expected<DeviceHook> Hook::cgroup_device(const Runtime& runtime, const std::string& directory) {
+  auto state = declare_file(runtime, Point::kCgroup, static_cast<std::uint32_t>(A::kCgroupDevice), directory);
+  if (!state) return std::unexpected(state.error());
+  return DeviceHook(std::move(*state));
+}
+
+Expected<LookupHook> Hook::sk_lookup(const Runtime& runtime, const std::string& netns) {
+  auto state = declare_file(runtime, Point::kNetns, static_cast<std::uint32_t>(A::kSkLookup), netns);
+  if (!state) return std::unexpected(state.error());
+  return LookupHook(std::move(*state));
+}
+
+Expected<FlowHook> Hook::flow_dissector(const Runtime& runtime, const std::string& netns) {
+  auto state = declare_file(runtime, Point::kNetns, static_cast<std::uint32_t>(A::kFlowDissector), netns);
+  if (!state) return std::unexpected(state.error());
+  return FlowHook(std::move(*state));
+}
+
+void Tracepoint::run_attached(const detail::Words& words) const {
+  (void)state_->hook.run([&](vm::Runner& runner, std::span<const hook::Hook::Attached> programs) {
+    // Each sees the host's arguments: no program of a tracepoint may write its context.
+    for (const auto& one : programs)
+      (void)detail::run_one(runner, one, const_cast<std::uint64_t*>(words.words.data()));
+  });
+}
+
+namespace {
+
+using Programs = std::span<const hook::Hook::Attached>;
+
+// Programs of a function, with a word for its result behind the arguments. Until one gives something else
+// than 0, if that counts; what the last one gave.
+std::uint64_t run_function(HookState& state, detail::Words words, std::uint64_t result, bool has_result,
+                           bool ends_at_nonzero) {
+  std::uint64_t& place = words.words[words.count];
+  place = result;
+  (void)state.hook.run([&](vm::Runner& runner, Programs programs) {
+    for (const auto& one : programs) {
+      const std::uint64_t given =
+          detail::run_one(runner, one, words.words.data(), {0, words.words.data(), words.count, has_result});
+      if (!ends_at_nonzero) continue;
+      place = given;
+      if (static_cast<int>(given) != 0) break;
+    }
+  });
+  return place;
+}
+
+}  // namespace
+
+int LsmHook::run_attached(const detail::Words& words) const {
+  return static_cast<int>(run_function(*state_, words, 0, true, true));
+}
+
+bool FunctionHook::begin(const detail::Words& words, std::uint64_t* result) const {
+  if (entry_.is_attached()) (void)run_function(*entry_.state_, words, 0, false, false);
+  if (!modify_.is_attached()) return false;
+  const auto modified = static_cast<int>(run_function(*modify_.state_, words, 0, true, true));
+  *result = static_cast<std::uint64_t>(std::int64_t{modified});
+  return modified != 0;
+}
+
+void FunctionHook::end(const detail::Words& words, std::uint64_t result) const {
+  if (exit_.is_attached()) (void)run_function(*exit_.state_, words, result, true, false);
+}
+
+int DeviceHook::run_attached(std::uint32_t access, std::uint32_t major, std::uint32_t minor) const {
+  abi::CgroupDevice context{access, major, minor};
+  std::int32_t retval = 0;
+  (void)state_->hook.run([&](vm::Runner& runner, Programs programs) {
+    for (const auto& one : programs) {
+      const auto allowed = detail::run_one(runner, one, &context, {0, nullptr, 0, false, &retval});
+      if (static_cast<std::uint32_t>(allowed) == 0 && retval >= 0) retval = -EPERM;
+    }
+  });
+  return retval;
+}
+
+int LookupHook::run_attached(std::span<const std::byte> lookup) const {
+  constexpr std::uint64_t kSkDrop = 0;
+  abi::SkLookup context{};
+  std::memcpy(&context, lookup.data(), std::min(lookup.size(), sizeof context));
+  context.sk = 0;
+  int verdict = 1;
+  (void)state_->hook.run([&](vm::Runner& runner, Programs programs) {
+    for (const auto& one : programs)
+      if (detail::run_one(runner, one, &context) == kSkDrop) verdict = 0;
+  });
+  return verdict;
+}
+
+struct Burst::State {
+  sync::CallEpoch epoch;
+  vm::Runner runner;
+};
+
+Expected<Burst> Burst::begin(const Runtime& runtime) {
+  object::Runtime* const where = runtime.backend()->runtime();
+  if (where == nullptr) return std::unexpected(Error(Operation::kTestRun, EOPNOTSUPP));
+  auto runner = vm::Runner::create(*where, nullptr);
+  if (!runner) return std::unexpected(Error(Operation::kTestRun, runner.error().value));
+  return Burst(std::unique_ptr<State>(new State{{}, std::move(*runner)}));
+}
+
+Burst::Burst(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Burst::Burst(Burst&&) noexcept = default;
+Burst::~Burst() = default;
+
+}  // namespace portolan

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "api/backend.h"
+#include "hook/hook.h"
+#include "portolan/hook.hpp"
+
+namespace portolan::detail {
+
+// A declared hook: its fd keeps it there for others, its view mapped here.
+struct HookState {
+  HookState(std::shared_ptr<Backend> owner, hook::Hook& declared, int its_fd)
+      : backend(std::move(owner)), view(declared), hook(declared), fd(its_fd) {}
+  HookState(const HookState&) = delete;
+  HookState& operator=(const HookState&) = delete;
+  ~HookState() { backend->close_fd(fd); }
+
+  std::shared_ptr<Backend> backend;
+  object::ViewRef view;
+  hook::Hook& hook;
+  int fd;
+};
+
+// A run of one attached program by a runner that is Inside.
+std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
+                      helper::Attachment attachment = {});
+
+}  // namespace portolan::detail

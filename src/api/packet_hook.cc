@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packets of the host's as the kernel's own, which is what programs see.
+#include <algorithm>
+#include <cstring>
+
+#include "abi/context.h"
+#include "api/hook_state.h"
+#include "helper/packet.h"
+#include "helper/skb_receive.h"
+
+namespace portolan {
+namespace {
+
+using Attached = hook::Hook::Attached;
+using Programs = std::span<const Attached>;
+using A = abi::AttachType;
+
+constexpr std::size_t kPacketsAtOnce = 64;  // so that who waits for quiescence does not wait for long
+constexpr int kXdpPass = 2, kXdpMost = 4, kXdpAborted = 0;
+constexpr int kTcxNext = -1, kTcxPass = 0, kTcxDrop = 2, kTcxRedirect = 7;
+
+bool is_whole(const Packet& packet) {
+  return packet.offset <= packet.room.size() && packet.size <= packet.room.size() - packet.offset &&
+         packet.size >= helper::kEthernetHeader && packet.room.size() <= UINT32_MAX;
+}
+
+void take_back(Packet& packet, const std::byte* begin, const std::byte* end) {
+  packet.offset = static_cast<std::size_t>(begin - packet.room.data());
+  packet.size = static_cast<std::size_t>(end - begin);
+}
+
+int run_xdp(vm::Runner& runner, Programs programs, std::uint32_t ifindex, Packet& packet) {
+  helper::NetDevice device{ifindex};
+  helper::RxQueue queue{&device, packet.rx_queue};
+  helper::XdpBuff xdp{};
+  xdp.data_hard_start = packet.room.data();
+  xdp.data_meta = xdp.data = xdp.data_hard_start + packet.offset;
+  xdp.data_end = xdp.data + packet.size;
+  xdp.rxq = &queue;
+  xdp.frame_sz = static_cast<std::uint32_t>(packet.room.size());
+  std::uint64_t action = kXdpPass;
+  for (const Attached& one : programs) action = detail::run_one(runner, one, &xdp);
+  take_back(packet, xdp.data, xdp.data_end);
+  return action > kXdpMost ? kXdpAborted : static_cast<int>(action);
+}
+
+// As the kernel takes the results of TCX programs: what it does not know is as good as nothing.
+int run_tcx(vm::Runner& runner, Programs programs, helper::SkBuff& skb) {
+  int result = kTcxNext;
+  for (const Attached& one : programs) {
+    result = static_cast<int>(detail::run_one(runner, one, &skb));
+    if (result != kTcxNext) break;
+  }
+  return result == kTcxPass || result == kTcxDrop || result == kTcxRedirect ? result : kTcxNext;
+}
+
+// All run; each has to let the packet pass.
+int run_cgroup(vm::Runner& runner, Programs programs, helper::SkBuff& skb) {
+  int result = 0;
+  for (const Attached& one : programs)
+    if ((detail::run_one(runner, one, &skb) & 1) == 0) result = -EPERM;
+  return result;
+}
+
+int run_skb(vm::Runner& runner, Programs programs, const hook::Key& key, Packet& packet) {
+  helper::SkBuff skb{};
+  skb.head = packet.room.data();
+  skb.end = skb.head + packet.room.size();
+  skb.data = skb.head + packet.offset;
+  skb.data_end = skb.data + packet.size;
+  if (!helper::receive(skb)) return -EINVAL;
+  const bool is_device = key.point == hook::Point::kDevice;
+  helper::set_begin(skb, is_device ? skb.mac_header : skb.network_header);
+  skb.ifindex = skb.ingress_ifindex = is_device ? static_cast<std::uint32_t>(key.number) : 0;
+  skb.queue_mapping = packet.rx_queue;
+  skb.mark = packet.mark;
+  skb.priority = packet.priority;
+  skb.wire_len = skb.len;
+  const int verdict = is_device ? run_tcx(runner, programs, skb) : run_cgroup(runner, programs, skb);
+  packet.mark = skb.mark;
+  packet.priority = skb.priority;
+  take_back(packet, is_device ? skb.data : skb.mac_header, skb.data_end);
+  return verdict;
+}
+
+}  // namespace
+
+PacketHook::PacketHook(std::unique_ptr<detail::HookState> state, int nothing_attached)
+    : Hook(std::move(state)), nothing_attached_(nothing_attached) {}
+
+void PacketHook::run_attached(std::span<Packet> packets, std::span<int> verdicts) const {
+  const hook::Key& key = state_->hook.key();
+  const bool is_xdp = key.attach_type == static_cast<std::uint32_t>(A::kXdp);
+  const std::size_t all = std::min(packets.size(), verdicts.size());
+  for (std::size_t first = 0; first < all; first += kPacketsAtOnce) {
+    const std::size_t end = std::min(all, first + kPacketsAtOnce);
+    const auto ran = state_->hook.run([&](vm::Runner& runner, Programs programs) {
+      for (std::size_t i = first; i < end; ++i) {
+        if (!is_whole(packets[i]))
+          verdicts[i] = -EINVAL;
+        else if (is_xdp)
+          verdicts[i] = run_xdp(runner, programs, static_cast<std::uint32_t>(key.number), packets[i]);
+        else
+          verdicts[i] = run_skb(runner, programs, key, packets[i]);
+      }
+    });
+    if (!ran)
+      for (std::size_t i = first; i < end; ++i) verdicts[i] = nothing_attached_;
+  }
+}
+
+int FlowHook::run_attached(const Packet& packet, std::span<std::byte> keys) const {
+  if (!is_whole(packet)) return -EINVAL;
+  // A dissector looks at the packet only.
+  std::byte* const begin = packet.room.data() + packet.offset;
+  const auto size = static_cast<std::uint32_t>(packet.size);
+  abi::FlowKeys found{};
+  std::memcpy(&found.n_proto, begin + 12, sizeof found.n_proto);
+  found.nhoff = found.thoff = helper::kEthernetHeader;
+  helper::SkBuff skb{};
+  skb.head = skb.data = skb.mac_header = begin;
+  skb.end = skb.data_end = begin + size;
+  skb.network_header = begin + helper::kEthernetHeader;
+  skb.len = size;
+  skb.flow_keys = &found;
+  constexpr int kContinue = 129;  // BPF_FLOW_DISSECTOR_CONTINUE
+  int result = kContinue;
+  (void)state_->hook.run([&](vm::Runner& runner, Programs programs) {
+    for (const Attached& one : programs) result = static_cast<int>(detail::run_one(runner, one, &skb));
+  });
+  const auto end = static_cast<std::uint16_t>(std::min<std::uint32_t>(size, UINT16_MAX));
+  found.nhoff = std::clamp(found.nhoff, static_cast<std::uint16_t>(helper::kEthernetHeader), end);
+  found.thoff = std::clamp(found.thoff, found.nhoff, end);
+  std::memcpy(keys.data(), &found, std::min(keys.size(), sizeof found));
+  return result;
+}
+
+}  // namespace portolan

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+// clang-format off
+// The list of a hook: which programs are attached, in which order.
+//
+// Source        the kernel's bpf_mprog: two arrays, of which one is in use while the other is being filled, and RCU for
+//               whoever may still be running what has left. Here one word says which array, and how long it is.
+//
+// Layout        Stored { key; lock; current; banks[2] }, and the edges of the object.
+//               current   version << 8 | members. The bank in use is the one of the version's lowest bit.
+//               Bank      { revision, flags, rows[64] }; a row is a place | flags << 32
+//               edge[p]   of a place p: the link or the program that is attached there; what keeps it alive, too.
+//               A link's program is the link's own edge.
+//               Of each process: a Snapshot, what it has made of one value of `current`: programs, ready to run.
+//
+// Invariants    I1 banks and edges change under `lock` only, and never the bank in use; I2 a listed place has an edge;
+//               I3 `current` never has the same value twice (the version has 56 bits); I4 an edge whose place is not
+//               listed is of something that left, or never came: whoever has the lock may clear it.
+//
+// Linearization attach, detach, replace: the store of `current` in commit(). A link's new program: the same, though its
+//               edge changed before. A run: its load of `current` inside the vCPU's run.
+//
+// Why it holds  A run enters its vCPU, then loads `current`, and uses the snapshot of that very value (I3). Whoever
+//               takes a program off stores `current`, then waits for quiescence: each run that may have loaded the old
+//               value has ended when the call returns. A reader of a bank looks at `current` again: were the bank
+//               filled anew meanwhile, the version would have moved before (the release fence in commit).
+//               A snapshot that was replaced is freed when every call that may have loaded its pointer is over.
+//
+// Progress      run() with nothing attached is the host's one load. With a known list it takes no lock. edit() blocks for
+//               the hook's lock and for programs that run; it holds the lock for a bounded number of stores.
+//
+// Crash table   killed …                        others see                  put right by
+//               before the store of `current`   the old list; edges that    the next edit() clears them (I4)
+//                                               are not listed
+//               after it                        the new list; likewise      the same; runs in progress keep their views mapped
+//               between a link's new edge and   the old program where it    repair (the lock's next holder): a new version
+//               the store of `current`          is known already
+//               the host                        a hook that nobody holds    find(), and every sweep: it goes, links come loose
+//               the holder of a link's last fd  a link that only its hook   settle of the link (by id, in a sweep, in
+//                                               refers to                   settle_links, by the host): release_uref takes it off
+// A host that runs a hook looks for dead holders after each 256 runs, when 100 ms have passed since it did so last.
+// clang-format on
+#include "hook/hook.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "hook/link.h"
+#include "hook/order.h"
+#include "sync/quiescence.h"
+#include "vm/prepare.h"
+
+namespace portolan::hook {
+namespace {
+
+constexpr std::uint64_t kMagic = 0x31'4b4f'4f48'4c54'50ull;  // "PTLHOOK1"
+// More than members, so that what has left may keep its place until nobody runs it.
+constexpr std::uint32_t kPlaces = 2 * kMostMembers;
+constexpr std::uint64_t kNsPerLook = 100'000'000;
+
+constexpr std::uint32_t members_in(std::uint64_t current) {
+  return std::min(static_cast<std::uint32_t>(current & 0xff), kMostMembers);
+}
+constexpr std::uint64_t version_of(std::uint64_t current) { return current >> 8; }
+
+struct Bank {
+  sync::Atomic<std::uint64_t> revision;
+  sync::Atomic<std::uint32_t> flags;
+  sync::Atomic<std::uint64_t> rows[kMostMembers];
+};
+
+object::Edge target_of(const Member& member) {
+  return member.link_id != 0 ? object::Edge{object::Kind::kLink, member.link_id}
+                             : object::Edge{object::Kind::kProg, member.program_id};
+}
+
+// One process declares at a time, so that two do not make two hooks of one key.
+class DeclarationLock {
+ public:
+  static Result<DeclarationLock> take(object::Runtime& runtime) {
+    DeclarationLock lock;
+    lock.file_.reset(TRY(sys::openat(runtime.directory_fd(), "hooks", O_RDWR | O_CREAT | O_CLOEXEC, 0600)));
+    struct flock whole{};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    TRY(sys::fcntl_lock(lock.file_.get(), F_OFD_SETLKW, whole));
+    return lock;
+  }
+
+ private:
+  UniqueFd file_;
+};
+
+}  // namespace
+
+struct Hook::Stored {
+  std::uint64_t magic;
+  Key key;
+  sync::RobustLock lock;
+  sync::Atomic<std::uint64_t> current;
+  Bank banks[2];
+};
+
+void wait_for_runs(object::Runtime& runtime) {
+  const auto self = runtime.actor();
+  if (!self) return;
+  // A program that waited for others would have them wait for it.
+  if (!runtime.vcpus().is_inside(*self)) sync::wait_quiescent(runtime.vcpus(), *self);
+}
+
+Result<Hook*> Hook::find(object::Runtime& runtime, const Key& key) {
+  std::uint32_t id = 0;
+  for (;;) {
+    const auto next = runtime.next_id(object::Kind::kHook, id);
+    if (!next) return fail(next.error());
+    id = *next;
+    const auto view = runtime.view_by_id(object::Kind::kHook, id);
+    if (view && static_cast<Hook*>(*view)->key() == key) return static_cast<Hook*>(*view);
+  }
+}
+
+Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key) {
+  const DeclarationLock lock = TRY(DeclarationLock::take(runtime));
+  sync::CallEpoch epoch;
+  if (const auto there = find(runtime, key)) {
+    UniqueFd fd = TRY(runtime.open_by_id(object::Kind::kHook, (*there)->id(), shm::Access::kReadWrite));
+    return Declared{*there, std::move(fd)};
+  }
+  object::Draft draft = TRY(runtime.draft(object::Kind::kHook, sizeof(Stored), sizeof(Stored), 0, kPlaces));
+  auto* stored = draft.state.at<Stored>(draft.payload_offset);
+  stored->key = key;
+  for (Bank& bank : stored->banks) bank.revision.store_relaxed(1);
+  stored->magic = kMagic;  // publish() publishes it
+  auto published = TRY(runtime.publish(std::move(draft), {}, shm::Access::kReadWrite));
+  return Declared{static_cast<Hook*>(published.view), std::move(published.fd)};
+}
+
+Result<std::unique_ptr<object::View>> Hook::make(object::Mapped mapped) {
+  auto* stored = mapped.state.at<Stored>(mapped.payload_offset);
+  if (stored == nullptr || stored->magic != kMagic) return fail(EINVAL);
+  return std::unique_ptr<object::View>(new Hook(std::move(mapped), stored));
+}
+
+Hook::Hook(object::Mapped mapped, Stored* stored)
+    : View(std::move(mapped)), stored_(stored), current_(&stored->current), key_(stored->key) {
+  key_.name[sizeof key_.name - 1] = '\0';
+}
+
+Hook::~Hook() { let_go(); }
+
+void Hook::let_go() {
+  delete snapshot_.exchange_acq_rel(nullptr);
+  for (const Snapshot* old = retired_.exchange_acq_rel(nullptr); old != nullptr;) {
+    const Snapshot* const next = old->next;
+    delete old;
+    old = next;
+  }
+}
+
+// The low byte of `current`, on a little-endian machine.
+const volatile std::uint8_t* Hook::attached() const {
+  return reinterpret_cast<const volatile std::uint8_t*>(current_);
+}
+
+std::uint32_t Hook::program_of(object::Edge target) const {
+  if (target.kind == object::Kind::kProg) return target.id;
+  if (target.kind != object::Kind::kLink) return 0;
+  const auto link = runtime().view_by_id(object::Kind::kLink, target.id);
+  return link ? static_cast<const Link*>(*link)->program_id() : 0;
+}
+
+List Hook::list() const {
+  const auto places = object::Runtime::edge_places(*this);
+  for (;;) {
+    const std::uint64_t current = stored_->current.load_acquire();  // pairs with commit
+    const Bank& bank = stored_->banks[version_of(current) & 1];
+    List list;
+    list.revision = bank.revision.load_relaxed();
+    list.flags = bank.flags.load_relaxed();
+    for (std::uint32_t i = 0; i < members_in(current); ++i) {
+      const std::uint64_t row = bank.rows[i].load_relaxed();
+      const auto place = static_cast<std::uint32_t>(row);
+      if (place >= places.size()) continue;
+      const std::uint64_t word = places[place].load_acquire();  // pairs with Runtime::replace_edge
+      const object::Edge target{static_cast<object::Kind>(word >> 32), static_cast<std::uint32_t>(word)};
+      const bool is_link = target.kind == object::Kind::kLink;
+      list.members.push_back(
+          {program_of(target), is_link ? target.id : 0, static_cast<std::uint32_t>(row >> 32), place});
+    }
+    sync::fence_acquire();
+    if (stored_->current.load_relaxed() == current) return list;
+  }
+}
+
+void Hook::settle_links() {
+  for (const Member& member : list().members)
+    if (member.link_id != 0) runtime().settle(object::Kind::kLink, member.link_id);
+}
+
+template <class Body>
+auto Hook::locked(const sync::Actor& actor, Body&& body) {
+  sync::RobustGuard guard(stored_->lock, actor, [&] { commit(list()); });
+  return body();
+}
+
+// Under the lock.
+void Hook::commit(const List& list) {
+  const std::uint64_t version = version_of(stored_->current.load_relaxed()) + 1;
+  sync::fence_release();  // the stores below come after that of the version before; pairs with list()
+  Bank& bank = stored_->banks[version & 1];
+  bank.revision.store_relaxed(list.revision);
+  bank.flags.store_relaxed(list.flags);
+  for (std::size_t i = 0; i < list.members.size(); ++i)
+    bank.rows[i].store_relaxed(list.members[i].place | std::uint64_t{list.members[i].flags} << 32);
+  stored_->current.store_release(version << 8 | list.members.size());  // pairs with list() and run()
+}
+
+Result<void> Hook::give_places(List& list) {
+  const auto places = object::Runtime::edge_places(*this);
+  std::uint32_t place = 0;
+  for (Member& member : list.members) {
+    if (member.place != kNoPlace) continue;
+    while (place < places.size() && places[place].load_relaxed() != 0) ++place;
+    const auto before = runtime().replace_edge(*this, place, target_of(member));
+    if (!before) return fail(before.error().value == ENOENT ? ENODEV : before.error().value);
+    member.place = place;
+  }
+  return {};
+}
+
+bool Hook::has_unlisted(const List& list) const {
+  const auto places = object::Runtime::edge_places(*this);
+  const auto taken =
+      std::count_if(places.begin(), places.end(), [](const auto& word) { return word.load_relaxed() != 0; });
+  return static_cast<std::size_t>(taken) > list.members.size();
+}
+
+// Under the lock: I4.
+void Hook::reap(const List& list, std::vector<object::Edge>& dropped) {
+  const auto places = object::Runtime::edge_places(*this);
+  for (std::uint32_t place = 0; place < places.size(); ++place) {
+    const std::uint64_t word = places[place].load_relaxed();
+    const auto is_here = [place](const Member& member) { return member.place == place; };
+    if (word == 0 || std::any_of(list.members.begin(), list.members.end(), is_here)) continue;
+    const auto kind = static_cast<object::Kind>(word >> 32);
+    const auto cleared = runtime().replace_edge(*this, place, {object::Kind::kProg, 0});
+    if (cleared && *cleared != 0) dropped.push_back({kind, *cleared});
+  }
+}
+
+Result<void> Hook::edit(const std::function<Result<void>(List&)>& change) {
+  const sync::Actor self = TRY(runtime().actor());
+  std::vector<object::Edge> dropped;
+  bool left = false;
+  const auto try_change = [&]() -> Result<void> {
+    List edited = list();
+    reap(edited, dropped);
+    TRY(change(edited));
+    if (edited.members.size() > kMostMembers) return fail(E2BIG);
+    TRY(give_places(edited));
+    commit(edited);
+    return {};
+  };
+  const Result<void> done = locked(self, [&] {
+    const Result<void> changed = try_change();
+    left = has_unlisted(list());
+    return changed;
+  });
+  if (left) {
+    wait_for_runs(runtime());
+    locked(self, [&] { reap(list(), dropped); });
+  }
+  for (const object::Edge& edge : dropped) runtime().settle(edge.kind, edge.id);
+  return done;
+}
+
+// The region is outside data: a program that cannot run here is passed over.
+Result<Hook::Attached> Hook::prepare(const Member& member, std::vector<object::ViewRef>& views) {
+  auto* const program =
+      static_cast<verifier::Program*>(TRY(runtime().view_by_id(object::Kind::kProg, member.program_id)));
+  if (!fits(key_, *program)) return fail(EINVAL);
+  const vm::Executable* const executable = TRY(vm::executable_of(*program));
+  std::uint64_t cookie = 0;
+  if (member.link_id != 0) {
+    auto* const link = static_cast<Link*>(TRY(runtime().view_by_id(object::Kind::kLink, member.link_id)));
+    cookie = link->attributes().cookie;
+  }
+  views.emplace_back(*program);
+  return Attached{executable, program, cookie};
+}
+
+Result<void> Hook::refresh() {
+  auto made = std::make_unique<Snapshot>();
+  do {
+    *made = {};
+    made->current = stored_->current.load_acquire();  // pairs with commit
+    for (const Member& member : in_order_of_runs(list()))
+      if (const auto one = prepare(member, made->views)) made->programs.push_back(*one);
+  } while (stored_->current.load_acquire() != made->current);  // pairs with commit
+  if (Snapshot* const before = snapshot_.exchange_acq_rel(made.release()); before != nullptr)
+    retire(before);  // pairs with run
+  free_retired();
+  return {};
+}
+
+void Hook::retire(Snapshot* snapshot) {
+  snapshot->epoch = sync::begin_epoch();
+  Snapshot* head = retired_.load_relaxed();
+  do {
+    snapshot->next = head;
+  } while (!retired_.cas_acq_rel(head, snapshot));
+}
+
+void Hook::free_retired() {
+  Snapshot* old = retired_.exchange_acq_rel(nullptr);
+  while (old != nullptr) {
+    Snapshot* const next = const_cast<Snapshot*>(old->next);  // ours: it is in no list
+    if (sync::quiesced(old->epoch))
+      delete old;
+    else
+      retire(old);
+    old = next;
+  }
+}
+
+// Holders of links that were killed, and of the hook's lock.
+void Hook::look_after_the_dead() {
+  const std::uint64_t now = coarse_ns(), before = looked_at_.load_relaxed();
+  if (now - before < kNsPerLook) return;
+  looked_at_.store_relaxed(now);
+  settle_links();
+  const sync::Owner holder = stored_->lock.owner();
+  const auto self = runtime().actor();
+  if (self && !holder.is_nobody() && !self->liveness->alive(holder)) locked(*self, [] {});
+}
+
+void Hook::check(shm::Findings& findings) const {
+  const std::string where = fmt::format("hook{}", id());
+  const std::uint64_t current = stored_->current.load_acquire();  // pairs with commit
+  if ((current & 0xff) > kMostMembers)
+    findings.corrupt(where, fmt::format("says that {} programs are attached", current & 0xff));
+  for (const Member& member : list().members)
+    if (member.program_id == 0)
+      findings.corrupt(where, fmt::format("place {} is listed and has no program", member.place));
+}
+
+}  // namespace portolan::hook

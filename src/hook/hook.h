@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// A place of a host program where other processes attach programs, as an object of the runtime. See hook.cc
+// for the essay.
+#pragma once
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "helper/run.h"
+#include "hook/key.h"
+#include "object/runtime.h"
+#include "sync/call_epoch.h"
+#include "sync/robust_lock.h"
+#include "verifier/program.h"
+#include "vm/runner.h"
+
+namespace portolan::hook {
+
+inline constexpr std::uint32_t kMostMembers = 64;  // BPF_MPROG_MAX, BPF_CGROUP_MAX_PROGS
+inline constexpr std::uint32_t kNoPlace = UINT32_MAX;
+
+// One attached program.
+struct Member {
+  std::uint32_t program_id = 0;
+  std::uint32_t link_id = 0;       // 0: attached by itself
+  std::uint32_t flags = 0;         // BPF_F_PREORDER
+  std::uint32_t place = kNoPlace;  // the hook's own: which of its edges
+};
+
+// What is attached to a hook, in order.
+struct List {
+  std::vector<Member> members;
+  std::uint32_t flags = 0;  // of a cgroup: BPF_F_ALLOW_*
+  std::uint64_t revision = 1;
+};
+
+class Hook final : public object::View {
+ public:
+  struct Stored;  // its bytes in the region
+  // The hook of that key, made if nobody has declared it yet; `fd` keeps it there.
+  struct Declared {
+    Hook* hook;
+    UniqueFd fd;
+  };
+  static Result<Declared> declare(object::Runtime& runtime, const Key& key);
+  // ENOENT: no living process has declared it. Call it inside a CallEpoch.
+  static Result<Hook*> find(object::Runtime& runtime, const Key& key);
+  static Result<std::unique_ptr<object::View>> make(object::Mapped mapped);
+
+  Hook(object::Mapped mapped, Stored* stored);
+  ~Hook() override;
+  void let_go() override;
+
+  const Key& key() const { return key_; }
+  // Not 0 while anything is attached. Lies in shared memory.
+  const volatile std::uint8_t* attached() const;
+
+  // As it stands. Members whose link has just ended may be among them: settle_links() first.
+  List list() const;
+  void settle_links();
+  // Has `change` edit the list and puts it in the old one's place, unless it fails. Returns when no program
+  // that left is running any more, unless the caller is inside a program itself. ENODEV: the host has gone.
+  Result<void> edit(const std::function<Result<void>(List&)>& change);
+
+  // One attached program, ready to run in this process.
+  struct Attached {
+    const vm::Executable* executable;
+    verifier::Program* program;
+    std::uint64_t cookie;
+  };
+  // body(runner, programs) once, Inside, with the attached programs in their order. EAGAIN: this process
+  // cannot join the runtime.
+  template <class Body>
+  Result<void> run(Body&& body) {
+    sync::CallEpoch epoch;
+    vm::Runner runner = TRY(vm::Runner::create(runtime(), nullptr));
+    for (;;) {
+      {
+        const vm::Runner::Inside inside(runner);
+        const Snapshot* const known = snapshot_.load_acquire();  // pairs with refresh
+        if (known != nullptr && is_current(*known)) [[likely]] {
+          body(runner, std::span<const Attached>(known->programs));
+          break;
+        }
+      }
+      TRY(refresh());
+    }
+    count_run();
+    return {};
+  }
+  void check(shm::Findings& findings) const override;
+
+ private:
+  struct Snapshot {
+    std::uint64_t current;  // the word that it was made of
+    std::vector<Attached> programs;
+    std::vector<object::ViewRef> views;
+    std::uint64_t epoch = 0;         // once replaced: nobody uses it when this has passed
+    const Snapshot* next = nullptr;  // once replaced
+  };
+  template <class Body>
+  auto locked(const sync::Actor& actor, Body&& body);
+  void commit(const List& list);
+  Result<void> give_places(List& list);
+  bool has_unlisted(const List& list) const;
+  void reap(const List& list, std::vector<object::Edge>& dropped);
+  std::uint32_t program_of(object::Edge target) const;
+
+  bool is_current(const Snapshot& snapshot) const { return current_->load_acquire() == snapshot.current; }
+  Result<void> refresh();
+  Result<Attached> prepare(const Member& member, std::vector<object::ViewRef>& views);
+  bool accepts(const verifier::Program& program) const;
+  void count_run() {
+    const std::uint32_t runs = runs_.load_relaxed() + 1;
+    runs_.store_relaxed(runs);
+    if (runs % kRunsPerLook == 0) [[unlikely]]
+      look_after_the_dead();
+  }
+  void look_after_the_dead();
+  void retire(Snapshot* snapshot);
+  void free_retired();
+
+  static constexpr std::uint32_t kRunsPerLook = 256;
+  Stored* stored_;
+  const sync::Atomic<std::uint64_t>* current_;
+  Key key_;
+  sync::Atomic<Snapshot*> snapshot_, retired_;
+  sync::Atomic<std::uint32_t> runs_;
+  sync::Atomic<std::uint64_t> looked_at_;
+};
+
+// Waits until no program is running that had begun before the call, unless the caller is inside one itself.
+void wait_for_runs(object::Runtime& runtime);
+
+}  // namespace portolan::hook

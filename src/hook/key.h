@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What names a hook: unmodified clients say it in the kernel's words (a tracepoint's name, an ifindex, a
+// cgroup's directory), a host application when it declares the hook.
+#pragma once
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "abi/prog_type.h"
+
+namespace portolan::hook {
+
+enum class Point : std::uint32_t {
+  kTracepoint = 1,  // by name; raw tracepoint programs and those by BTF
+  kFunction = 2,    // by name and attach type: fentry, fexit, fmod_ret, lsm
+  kDevice = 3,      // by ifindex and attach type: XDP, TCX
+  kCgroup = 4,      // by the directory's device and inode, and attach type
+  kNetns = 5,       // by the namespace's device and inode, and attach type
+};
+
+struct Key {
+  Point point{};
+  std::uint32_t attach_type = 0;  // 0 for tracepoints
+  std::uint64_t device = 0;
+  std::uint64_t number = 0;  // ifindex or inode
+  char name[128] = {};
+  friend bool operator==(const Key&, const Key&) = default;
+};
+
+// What is longer than a name can be is cut off, as the kernel does it.
+inline Key named(Point point, std::uint32_t attach_type, std::string_view name) {
+  Key key{point, attach_type, 0, 0, {}};
+  std::memcpy(key.name, name.data(), name.size() < sizeof key.name ? name.size() : sizeof key.name - 1);
+  return key;
+}
+inline Key of_device(std::uint32_t ifindex, abi::AttachType type) {
+  return {Point::kDevice, static_cast<std::uint32_t>(type), 0, ifindex, {}};
+}
+
+}  // namespace portolan::hook

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may be attached where, in which order: the kernel's rules for each kind of hook, on a list.
+#pragma once
+#include "hook/hook.h"
+
+namespace portolan::hook {
+
+// Whether a program of its type and attach type can run at the hook.
+bool fits(const Key& key, const verifier::Program& program);
+
+// Members in the order in which they run: of cgroups, those with BPF_F_PREORDER first.
+std::vector<Member> in_order_of_runs(const List& list);
+
+// What is due when the last member has left: a list of TCX programs is freed and begins anew, a cgroup
+// forgets its flags.
+void forget_settings(List& list, const Key& key);
+
+// A program, and the link through which it is attached (0: none); neither: {}.
+struct Pair {
+  std::uint32_t program_id = 0;
+  std::uint32_t link_id = 0;
+};
+// Looks up what relative_fd or relative_id names, if anything, once the rules want it. As the kernel: EBADF,
+// EINVAL, ENOENT.
+using Anchor = std::function<Result<void>(Pair* found)>;
+
+// How a command wants a program attached or detached.
+struct Request {
+  std::uint32_t flags = 0;  // BPF_F_*
+  std::uint64_t expected_revision = 0;
+  Anchor anchor;
+};
+
+// bpf_mprog: lists whose members are placed before or after others. `replaced` counts with BPF_F_REPLACE.
+// ESTALE, EEXIST, ENOENT, EBUSY, ERANGE, EINVAL.
+Result<void> mprog_attach(List& list, Pair added, std::uint32_t replaced, const Request& request);
+Result<void> mprog_detach(List& list, Pair removed, const Request& request);
+
+// Cgroups. `replaced` is a program that is attached by itself, 0: none. EINVAL, ESTALE, EPERM, E2BIG, ENOENT.
+Result<void> cgroup_attach(List& list, Pair added, std::uint32_t replaced, const Request& request);
+Result<void> cgroup_detach(List& list, std::uint32_t program_id, std::uint64_t expected_revision);
+
+}  // namespace portolan::hook

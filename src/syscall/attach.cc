@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "syscall/attach.h"
+
+#include <fcntl.h>
+
+#include "abi/prog_flags.h"
+#include "base/sys.h"
+
+namespace portolan::syscall {
+namespace {
+
+using A = abi::AttachType;
+using P = abi::ProgType;
+using namespace abi::attach_flag;
+
+}  // namespace
+
+Result<verifier::Program*> program_of(const Call& call, std::uint32_t fd) {
+  return static_cast<verifier::Program*>(TRY(call.target(fd, object::Kind::kProg)).view);
+}
+
+Result<verifier::Program*> program_of(const Call& call, std::uint32_t fd, P type) {
+  verifier::Program* const program = TRY(program_of(call, fd));
+  if (static_cast<P>(program->attributes().type) != type) return fail(EINVAL);
+  return program;
+}
+
+P program_type_of(std::uint32_t attach_type) {
+  switch (static_cast<A>(attach_type)) {
+    case A::kCgroupInetIngress:
+    case A::kCgroupInetEgress:
+      return P::kCgroupSkb;
+    case A::kCgroupInetSockCreate:
+    case A::kCgroupInetSockRelease:
+    case A::kCgroupInet4PostBind:
+    case A::kCgroupInet6PostBind:
+      return P::kCgroupSock;
+    case A::kCgroupInet4Bind:
+    case A::kCgroupInet6Bind:
+    case A::kCgroupInet4Connect:
+    case A::kCgroupInet6Connect:
+    case A::kCgroupUnixConnect:
+    case A::kCgroupInet4Getpeername:
+    case A::kCgroupInet6Getpeername:
+    case A::kCgroupUnixGetpeername:
+    case A::kCgroupInet4Getsockname:
+    case A::kCgroupInet6Getsockname:
+    case A::kCgroupUnixGetsockname:
+    case A::kCgroupUdp4Sendmsg:
+    case A::kCgroupUdp6Sendmsg:
+    case A::kCgroupUnixSendmsg:
+    case A::kCgroupUdp4Recvmsg:
+    case A::kCgroupUdp6Recvmsg:
+    case A::kCgroupUnixRecvmsg:
+      return P::kCgroupSockAddr;
+    case A::kCgroupSockOps:
+      return P::kSockOps;
+    case A::kCgroupDevice:
+      return P::kCgroupDevice;
+    case A::kSkMsgVerdict:
+      return P::kSkMsg;
+    case A::kSkSkbStreamParser:
+    case A::kSkSkbStreamVerdict:
+    case A::kSkSkbVerdict:
+      return P::kSkSkb;
+    case A::kLircMode2:
+      return P::kLircMode2;
+    case A::kFlowDissector:
+      return P::kFlowDissector;
+    case A::kCgroupSysctl:
+      return P::kCgroupSysctl;
+    case A::kCgroupGetsockopt:
+    case A::kCgroupSetsockopt:
+      return P::kCgroupSockopt;
+    case A::kTraceIter:
+    case A::kTraceRawTp:
+    case A::kTraceFentry:
+    case A::kTraceFexit:
+    case A::kModifyReturn:
+      return P::kTracing;
+    case A::kLsmMac:
+    case A::kLsmCgroup:
+      return P::kLsm;
+    case A::kSkLookup:
+      return P::kSkLookup;
+    case A::kXdp:
+      return P::kXdp;
+    case A::kTcxIngress:
+    case A::kTcxEgress:
+    case A::kNetkitPrimary:
+    case A::kNetkitPeer:
+      return P::kSchedCls;
+    default:
+      return P::kUnspec;
+  }
+}
+
+bool is_of_cgroups(P type) {
+  switch (type) {
+    case P::kCgroupSkb:
+    case P::kCgroupSock:
+    case P::kCgroupSockAddr:
+    case P::kCgroupDevice:
+    case P::kCgroupSysctl:
+    case P::kCgroupSockopt:
+    case P::kSockOps:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Result<void> check_attach_type(const verifier::Program& program, std::uint32_t attach_type) {
+  const std::uint32_t expected = program.attributes().expected_attach_type;
+  const auto type = static_cast<P>(program.attributes().type);
+  const auto is = [attach_type](std::initializer_list<A> types) {
+    for (A one : types)
+      if (static_cast<std::uint32_t>(one) == attach_type) return true;
+    return false;
+  };
+  const auto verdict = [](bool allowed) -> Result<void> {
+    if (!allowed) return fail(EINVAL);
+    return {};
+  };
+  switch (type) {
+    case P::kCgroupSock:
+    case P::kCgroupSockAddr:
+    case P::kCgroupSockopt:
+    case P::kSkLookup:
+      return verdict(attach_type == expected);
+    case P::kExt:
+      return {};
+    case P::kNetfilter:
+      return verdict(is({A::kNetfilter}));
+    case P::kPerfEvent:
+    case P::kTracepoint:
+      return verdict(is({A::kPerfEvent}));
+    case P::kKprobe:
+      for (A one :
+           {A::kTraceKprobeMulti, A::kTraceKprobeSession, A::kTraceUprobeMulti, A::kTraceUprobeSession})
+        if (expected == static_cast<std::uint32_t>(one) && attach_type != expected) return fail(EINVAL);
+      return verdict(is({A::kPerfEvent, A::kTraceKprobeMulti, A::kTraceKprobeSession, A::kTraceUprobeMulti,
+                         A::kTraceUprobeSession}));
+    case P::kSchedCls:
+      return verdict(is({A::kTcxIngress, A::kTcxEgress, A::kNetkitPrimary, A::kNetkitPeer}));
+    default: {
+      const P wanted = program_type_of(attach_type);
+      return verdict(wanted != P::kUnspec && wanted == type);
+    }
+  }
+}
+
+namespace {
+
+// By the file's own name, which nobody can forge.
+Result<hook::Key> key_of_file(const Call& call, std::uint32_t callers_fd, hook::Point point,
+                              std::uint32_t attach_type) {
+  const int fd = TRY(call.caller.resolve_fd(static_cast<int>(callers_fd)));
+  struct ::stat status{};
+  TRY(sys::fstat(fd, status));
+  return hook::Key{point, attach_type, status.st_dev, status.st_ino, {}};
+}
+
+Result<hook::Hook*> hook_or(const Call& call, const hook::Key& key, int missing) {
+  const Result<hook::Hook*> there = hook::Hook::find(call.runtime, key);
+  if (!there) return fail(missing);
+  (*there)->settle_links();
+  return there;
+}
+
+}  // namespace
+
+Result<hook::Hook*> cgroup_hook(const Call& call, std::uint32_t fd, std::uint32_t attach_type) {
+  return hook_or(call, TRY(key_of_file(call, fd, hook::Point::kCgroup, attach_type)), EBADF);
+}
+Result<hook::Hook*> netns_hook(const Call& call, std::uint32_t fd, std::uint32_t attach_type) {
+  return hook_or(call, TRY(key_of_file(call, fd, hook::Point::kNetns, attach_type)), EINVAL);
+}
+Result<hook::Hook*> own_netns_hook(const Call& call, std::uint32_t attach_type) {
+  struct ::stat status{};
+  TRY(sys::fstatat(AT_FDCWD, "/proc/self/ns/net", status, 0));
+  return hook_or(call, {hook::Point::kNetns, attach_type, status.st_dev, status.st_ino, {}}, EINVAL);
+}
+Result<hook::Hook*> device_hook(const Call& call, std::uint32_t ifindex, std::uint32_t attach_type,
+                                int missing) {
+  return hook_or(call, hook::of_device(ifindex, static_cast<A>(attach_type)), missing);
+}
+
+namespace {
+
+using object::Kind;
+
+// A program or a link (BPF_F_LINK), by fd or by id (BPF_F_ID).
+Result<object::View*> named(const Call& call, std::uint32_t id_or_fd, std::uint32_t flags) {
+  const Kind kind = (flags & kLink) != 0 ? Kind::kLink : Kind::kProg;
+  if ((flags & kId) != 0) return call.runtime.view_by_id(kind, id_or_fd);
+  if (id_or_fd == 0) return fail(EINVAL);
+  return TRY(call.target(id_or_fd, kind)).view;
+}
+
+hook::Pair pair_of(const object::View& view) {
+  if (view.kind() == Kind::kProg) return {view.id(), 0};
+  return {static_cast<const hook::Link&>(view).program_id(), view.id()};
+}
+
+// An anchor is a program of the same type. kUnspec: of any.
+Result<void> look_up(const Call& call, std::uint32_t id_or_fd, std::uint32_t flags, P type,
+                     hook::Pair* found) {
+  *found = pair_of(*TRY(named(call, id_or_fd, flags)));
+  const object::View* const program = TRY(call.runtime.view_by_id(Kind::kProg, found->program_id));
+  const std::uint32_t its_type = static_cast<const verifier::Program*>(program)->attributes().type;
+  if (type != P::kUnspec && static_cast<P>(its_type) != type) return fail(EINVAL);
+  return {};
+}
+
+}  // namespace
+
+hook::Anchor mprog_anchor(const Call& call, std::uint32_t id_or_fd, std::uint32_t flags, P type) {
+  return [&call, id_or_fd, flags, type](hook::Pair* found) -> Result<void> {
+    if ((flags & (kLink | kId)) == 0 && id_or_fd == 0) return {};
+    return look_up(call, id_or_fd, flags, type, found);
+  };
+}
+
+hook::Anchor cgroup_anchor(const Call& call, std::uint32_t id_or_fd, std::uint32_t flags, bool is_for_link) {
+  return [&call, id_or_fd, flags, is_for_link](hook::Pair* found) -> Result<void> {
+    if ((flags & (kLink | kId)) == 0 && id_or_fd == 0) return {};
+    // Of the two, exactly one; links stand by links, programs by programs.
+    if (((flags & kBefore) != 0) == ((flags & kAfter) != 0)) return fail(EINVAL);
+    if (((flags & kLink) != 0) != is_for_link) return fail(EINVAL);
+    return look_up(call, id_or_fd, flags, P::kUnspec, found);
+  };
+}
+
+}  // namespace portolan::syscall

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "syscall/link_info.h"
+
+#include <cstring>
+
+namespace portolan::syscall {
+namespace {
+
+// As much of the name as there is room for, with a NUL.
+Result<void> name_out(const Call& call, const char* name, std::uint64_t to, std::uint32_t room) {
+  const std::size_t size = std::strlen(name) + 1;
+  if (room >= size) return call.caller.copy_out(to, name, size);
+  const char end = '\0';
+  TRY(call.caller.copy_out(to, name, room - 1));
+  TRY(call.caller.copy_out(to + room - 1, &end, 1));
+  return fail(ENOSPC);
+}
+
+}  // namespace
+
+Result<void> fill_link_info(const Call& call, const hook::Link& link, abi::LinkInfo& info) {
+  const hook::Link::Attributes& attributes = link.attributes();
+  // What it was attached to is 0 once it has come loose.
+  const std::uint64_t number = link.hook() ? attributes.key.number : 0;
+  info.type = static_cast<std::uint32_t>(attributes.type);
+  info.id = link.id();
+  info.prog_id = link.program_id();
+  switch (attributes.type) {
+    case abi::LinkType::kRawTracepoint: {
+      auto& out = info.raw_tracepoint;
+      const std::uint32_t room = out.tp_name_len;
+      if ((room == 0) != (out.tp_name == 0)) return fail(EINVAL);
+      out.tp_name_len = static_cast<std::uint32_t>(std::strlen(attributes.key.name) + 1);
+      out.cookie = attributes.cookie;
+      if (room == 0) return {};
+      return name_out(call, attributes.key.name, out.tp_name, room);
+    }
+    case abi::LinkType::kTracing:
+      info.tracing.attach_type = attributes.attach_type;
+      info.tracing.target_obj_id = object::kKernelBtfId;
+      info.tracing.target_btf_id = attributes.target_btf_id;
+      info.tracing.cookie = attributes.cookie;
+      return {};
+    case abi::LinkType::kCgroup:
+      info.cgroup = {number, attributes.attach_type};
+      return {};
+    case abi::LinkType::kNetns:
+      info.netns = {static_cast<std::uint32_t>(number), attributes.attach_type};
+      return {};
+    case abi::LinkType::kXdp:
+      info.xdp = {static_cast<std::uint32_t>(number)};
+      return {};
+    case abi::LinkType::kTcx:
+      info.tcx = {static_cast<std::uint32_t>(number), attributes.attach_type};
+      return {};
+    default:
+      return {};
+  }
+}
+
+}  // namespace portolan::syscall

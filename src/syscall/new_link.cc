@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "syscall/new_link.h"
+
+#include <string_view>
+
+#include "map/kernel_btf.h"
+
+namespace portolan::syscall {
+namespace {
+
+using A = abi::AttachType;
+using P = abi::ProgType;
+
+constexpr std::string_view kTracepointPrefix = "btf_trace_";
+constexpr std::size_t kMostFunctionMembers = 38;  // BPF_MAX_TRAMP_LINKS
+
+Result<std::string_view> target_name(const verifier::Program& program) {
+  const btf::Btf& types = *TRY(map::kernel_btf());
+  const btf::Type* const type = types.type(program.attributes().attach_btf_id);
+  if (type == nullptr) return fail(EINVAL);
+  return std::string_view(types.name(*type));
+}
+
+Result<hook::Hook*> hook_of(const Call& call, const hook::Key& key) {
+  const Result<hook::Hook*> there = hook::Hook::find(call.runtime, key);
+  if (there) (*there)->settle_links();
+  return there;
+}
+
+Result<void> add_last(hook::List& list, hook::Pair added) {
+  list.members.push_back({added.program_id, added.link_id, 0, hook::kNoPlace});
+  return {};
+}
+
+// The newest runs first; a program runs once.
+Result<void> add_to_function(hook::List& list, hook::Pair added) {
+  if (list.members.size() >= kMostFunctionMembers) return fail(E2BIG);
+  for (const hook::Member& member : list.members)
+    if (member.program_id == added.program_id) return fail(EBUSY);
+  list.members.insert(list.members.begin(), {added.program_id, added.link_id, 0, hook::kNoPlace});
+  return {};
+}
+
+}  // namespace
+
+Result<long> create_link(const Call& call, verifier::Program& program, hook::Hook& hook,
+                         const hook::Link::Attributes& attributes, const AddLink& add) {
+  hook::Link::Attributes complete = attributes;
+  complete.hook_id = hook.id();
+  complete.key = hook.key();
+  auto published = TRY(hook::Link::publish(call.runtime, complete, program.id()));
+  const hook::Pair added{program.id(), published.id};
+  const Result<void> attached = hook.edit([&](hook::List& list) { return add(list, added); });
+  if (!attached) {
+    call.runtime.forget_fd(published.fd.get());
+    published.fd.reset();
+    call.runtime.settle(object::Kind::kLink, published.id);
+    return fail(attached.error());
+  }
+  return TRY(call.caller.install_fd(std::move(published.fd)));
+}
+
+Result<long> link_raw_tracepoint(const Call& call, verifier::Program& program, std::uint64_t tracepoint,
+                                 std::uint64_t cookie) {
+  char name[sizeof(hook::Key::name)] = "";
+  if (tracepoint != 0) {
+    const std::size_t length = TRY(call.caller.copy_in_string(name, tracepoint, sizeof name - 1));
+    name[std::min(length, sizeof name - 1)] = '\0';
+  }
+  std::string_view wanted = name;
+  if (static_cast<P>(program.attributes().type) == P::kTracing) {
+    wanted = TRY(target_name(program));
+    wanted.remove_prefix(std::min(kTracepointPrefix.size(), wanted.size()));
+  }
+  hook::Hook& hook = *TRY(hook_of(call, hook::named(hook::Point::kTracepoint, 0, wanted)));
+  // No tracepoint of a host's has memory that a program may write.
+  if (!hook::fits(hook.key(), program)) return fail(EINVAL);
+  return create_link(call, program, hook,
+                     {.type = abi::LinkType::kRawTracepoint,
+                      .attach_type = program.attributes().expected_attach_type,
+                      .hook_id = 0,
+                      .target_btf_id = 0,
+                      .cookie = cookie,
+                      .key = {}},
+                     add_last);
+}
+
+Result<long> link_function(const Call& call, verifier::Program& program, std::uint32_t target_fd,
+                           std::uint32_t target_btf_id, std::uint64_t cookie) {
+  const std::uint32_t attach_type = program.attributes().expected_attach_type;
+  switch (static_cast<A>(attach_type)) {
+    case A::kTraceFentry:
+    case A::kTraceFexit:
+    case A::kModifyReturn:
+    case A::kLsmMac:
+      break;
+    default:
+      return fail(EINVAL);
+  }
+  if (target_fd != 0 || target_btf_id != 0) return fail(EINVAL);  // those are for programs of type ext
+  const std::string_view name = TRY(target_name(program));
+  hook::Hook& hook = *TRY(hook_of(call, hook::named(hook::Point::kFunction, attach_type, name)));
+  return create_link(call, program, hook,
+                     {.type = abi::LinkType::kTracing,
+                      .attach_type = attach_type,
+                      .hook_id = 0,
+                      .target_btf_id = program.attributes().attach_btf_id,
+                      .cookie = cookie,
+                      .key = {}},
+                     add_to_function);
+}
+
+}  // namespace portolan::syscall

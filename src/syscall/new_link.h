@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "syscall/attach.h"
+
+namespace portolan::syscall {
+
+// A link of the program to the hook, attached as `change` puts it into the list; the caller's fd.
+using AddLink = std::function<Result<void>(hook::List& list, hook::Pair added)>;
+Result<long> create_link(const Call& call, verifier::Program& program, hook::Hook& hook,
+                         const hook::Link::Attributes& attributes, const AddLink& add);
+
+// Links of programs that name themselves where they belong. `tracepoint` 0: the program's own, by BTF.
+Result<long> link_raw_tracepoint(const Call& call, verifier::Program& program, std::uint64_t tracepoint,
+                                 std::uint64_t cookie);
+Result<long> link_function(const Call& call, verifier::Program& program, std::uint32_t target_fd,
+                           std::uint32_t target_btf_id, std::uint64_t cookie);
+
+}  // namespace portolan::syscall
