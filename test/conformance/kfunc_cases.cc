@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions of the kernel that programs call by BTF: iterators, sections, dynptrs of packets, strings,
+// exceptions.
+#include "cases.h"
+#include "kfuncs.h"
+
+namespace portolan::conformance {
+namespace {
+
+constexpr std::uint32_t kTc = 3, kXdp = 6;
+constexpr std::uint8_t kIfEqual = 0x15, kAdd = 0x0f;
+using Body = std::function<void(Bytecode&)>;
+
+class Kfunc : public Case {
+ protected:
+  void SetUp() override {
+    Case::SetUp();
+    if (kfunc_id("bpf_iter_num_new") == 0) GTEST_SKIP() << "this kernel's BTF has no such functions";
+  }
+  static Bytecode& call(Bytecode& code, std::string_view name) { return code.call_kfunc(kfunc_id(name)); }
+  static Bytecode& stack(Bytecode& code, int to, std::int32_t at) { return code.move(to, 10).add(to, at); }
+  static Bytecode& made(Bytecode& code, std::int32_t begin, std::int32_t end, std::int32_t at = -8) {
+    return call(stack(code, 1, at).set(2, begin).set(3, end), "bpf_iter_num_new");
+  }
+  static Bytecode& of_iterator(Bytecode& code, std::string_view name, std::int32_t at = -8) {
+    return call(stack(code, 1, at), name);
+  }
+  static Bytecode& destroyed(Bytecode& code, std::int32_t at = -8) {
+    return of_iterator(code, "bpf_iter_num_destroy", at);
+  }
+  long verdict(const Body& body, std::uint32_t type = kTc) {
+    Bytecode code;
+    body(code);
+    return std::min(load(type, code.set(0, 0).exit().finish()), 0l);
+  }
+  long result(Bytecode& code, std::uint32_t type = kTc) {
+    const long got = run(program(type, code.exit().finish()));
+    return got < 0 ? got : static_cast<std::int32_t>(got);
+  }
+};
+ON_BOTH_BACKENDS(Kfunc);
+
+TEST_P(Kfunc, iterators_count) {
+  const auto sum = [&](std::int32_t begin, std::int32_t end) {
+    Bytecode code;
+    const int again = code.new_label(), out = code.new_label();
+    made(code.set(6, 0), begin, end).move(7, 0).here(again);
+    of_iterator(code, "bpf_iter_num_next").jump(kIfEqual, 0, 0, out).load(Bytecode::kWord, 1, 0, 0);
+    code.raw(kAdd, 6, 1, 0, 0).jump(0x05, 0, 0, again).here(out);
+    return result(destroyed(code).move(0, 6).raw(kAdd, 0, 7, 0, 0));
+  };
+  EXPECT_ANSWER(45, sum(0, 10));
+  EXPECT_ANSWER(0, sum(10, 10));
+  EXPECT_ANSWER(-EINVAL, sum(11, 10));
+  EXPECT_ANSWER(-E2BIG, sum(0, 8 * 1024 * 1024 + 1));
+}
+
+TEST_P(Kfunc, iterators_are_made_once_and_destroyed_once) {
+  const struct {
+    const char* what;
+    long expected;
+    Body body;
+  } rows[] = {
+      {"made and destroyed", 0, [](Bytecode& c) { made(c, 0, 3), destroyed(c); }},
+      {"never destroyed", -EINVAL, [](Bytecode& c) { made(c, 0, 3); }},
+      {"made twice", -EINVAL, [](Bytecode& c) { made(c, 0, 3), made(c, 0, 3), destroyed(c); }},
+      {"destroyed twice", -EINVAL, [](Bytecode& c) { made(c, 0, 3), destroyed(c), destroyed(c); }},
+      {"next of none", -EINVAL, [](Bytecode& c) { of_iterator(c, "bpf_iter_num_next"); }},
+      {"of another kind", -EINVAL,
+       [](Bytecode& c) { made(c, 0, 3), of_iterator(c, "bpf_iter_bits_next", -16), destroyed(c); }},
+      {"read", -EACCES, [](Bytecode& c) { made(c, 0, 3).load(Bytecode::kDouble, 1, 10, -8), destroyed(c); }},
+      {"written", -EINVAL,
+       [](Bytecode& c) { made(c, 0, 3).store_imm(Bytecode::kDouble, 10, -8, 0), destroyed(c); }},
+      {"across two words", -EINVAL, [](Bytecode& c) { made(c, 0, 3, -12), destroyed(c, -12); }},
+      {"outside of the stack", -EACCES, [](Bytecode& c) { made(c, 0, 3, -520), destroyed(c, -520); }},
+      {"an element written", -EACCES,
+       [](Bytecode& c) {
+         const int none = c.new_label();
+         made(c, 0, 3);
+         of_iterator(c, "bpf_iter_num_next").jump(kIfEqual, 0, 0, none);
+         destroyed(c.store_imm(Bytecode::kWord, 0, 0, 1).here(none));
+       }},
+      {"an element that outlives it", -EACCES,
+       [](Bytecode& c) {
+         const int none = c.new_label();
+         made(c, 0, 3);
+         of_iterator(c, "bpf_iter_num_next").move(6, 0);
+         destroyed(c).jump(kIfEqual, 6, 0, none).load(Bytecode::kWord, 1, 6, 0).here(none);
+       }},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.what);
+    EXPECT_ANSWER(row.expected, verdict(row.body));
+  }
+}
+
+TEST_P(Kfunc, sections_begin_and_end) {
+  const auto irq = [](Bytecode& c, const char* name, std::int32_t at) { call(stack(c, 1, at), name); };
+  const struct {
+    const char* what;
+    long expected;
+    Body body;
+  } rows[] = {
+      {"RCU", 0, [](Bytecode& c) { call(c, "bpf_rcu_read_lock"), call(c, "bpf_rcu_read_unlock"); }},
+      {"RCU left open", -EINVAL, [](Bytecode& c) { call(c, "bpf_rcu_read_lock"); }},
+      {"RCU only ended", -EINVAL, [](Bytecode& c) { call(c, "bpf_rcu_read_unlock"); }},
+      {"preemption left disabled", -EINVAL, [](Bytecode& c) { call(c, "bpf_preempt_disable"); }},
+      {"preemption enabled twice", -EINVAL,
+       [](Bytecode& c) {
+         call(c, "bpf_preempt_disable"), call(c, "bpf_preempt_enable"), call(c, "bpf_preempt_enable");
+       }},
+      {"interrupts, one in the other", 0,
+       [&](Bytecode& c) {
+         irq(c, "bpf_local_irq_save", -8), irq(c, "bpf_local_irq_save", -16);
+         irq(c, "bpf_local_irq_restore", -16), irq(c, "bpf_local_irq_restore", -8);
+       }},
+      {"interrupts, crosswise", -EACCES,
+       [&](Bytecode& c) {
+         irq(c, "bpf_local_irq_save", -8), irq(c, "bpf_local_irq_save", -16);
+         irq(c, "bpf_local_irq_restore", -8), irq(c, "bpf_local_irq_restore", -16);
+       }},
+      {"interrupts left disabled", -EINVAL, [&](Bytecode& c) { irq(c, "bpf_local_irq_save", -8); }},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.what);
+    EXPECT_ANSWER(row.expected, verdict(row.body));
+  }
+}
+
+TEST_P(Kfunc, dynptrs_of_packets) {
+  const auto of_packet = [&](Bytecode& c, const char* name) {
+    return call(stack(c.set(2, 0), 3, -16), name).move(6, 0);
+  };
+  for (const std::uint32_t type : {kTc, kXdp}) {
+    SCOPED_TRACE(type);
+    const char* const from = type == kTc ? "bpf_dynptr_from_skb" : "bpf_dynptr_from_xdp";
+    const auto asked = [&](const Body& body) {
+      Bytecode code;
+      of_packet(code, from);
+      body(code);
+      return result(code, type);
+    };
+    EXPECT_ANSWER(64, asked([](Bytecode& c) { call(stack(c, 1, -16), "bpf_dynptr_size"); }));
+    EXPECT_ANSWER(0, asked([](Bytecode& c) { call(stack(c, 1, -16), "bpf_dynptr_is_rdonly"); }));
+    EXPECT_ANSWER(-ERANGE, asked([](Bytecode& c) {
+      call(stack(c, 1, -16).set(2, 0).set(3, 65), "bpf_dynptr_adjust");
+    }));
+    EXPECT_ANSWER(24, asked([](Bytecode& c) {
+                    call(stack(c, 1, -16).set(2, 8).set(3, 32), "bpf_dynptr_adjust");
+                    call(stack(c, 1, -16), "bpf_dynptr_size");
+                  }));
+    EXPECT_ANSWER(-E2BIG, asked([](Bytecode& c) {
+      call(stack(c, 1, -16).set(2, 60).set(3, 8).set(4, 7), "bpf_dynptr_memset");
+    }));
+    EXPECT_ANSWER(7, asked([](Bytecode& c) {
+                    const int none = c.new_label();
+                    call(stack(c, 1, -16).set(2, 40).set(3, 8).set(4, 7), "bpf_dynptr_memset");
+                    call(stack(c, 1, -16).set(2, 44).set(3, 0).set(4, 4), "bpf_dynptr_slice");
+                    c.jump(kIfEqual, 0, 0, none).load(Bytecode::kByte, 0, 0, 3).here(none);
+                  }));
+    EXPECT_ANSWER(-EACCES, verdict(
+                               [&](Bytecode& c) {
+                                 of_packet(c, from);
+                                 call(stack(c, 1, -16).set(2, 0).set(3, 0).set(4, 4), "bpf_dynptr_slice");
+                                 c.load(Bytecode::kByte, 0, 0, 0);
+                               },
+                               type));
+  }
+}
+
+TEST_P(Kfunc, a_program_ends_with_what_it_throws) {
+  Bytecode code;
+  EXPECT_ANSWER(42, result(call(code.set(1, 42), "bpf_throw").set(0, 0)));
+  EXPECT_ANSWER(-EINVAL,
+                verdict([](Bytecode& c) { made(c, 0, 3), call(c.set(1, 1), "bpf_throw"), destroyed(c); }));
+  EXPECT_ANSWER(-EACCES, verdict([](Bytecode& c) { call(c.set(1, 1), "bpf_throw"); }, 1));
+}
+
+TEST_P(Kfunc, strings_are_compared_by_what_they_are) {
+  const int array = map({kArray, 4, 64, 1, 0});
+  Data text(64);
+  std::memcpy(text.data(), "abcdab", 7);
+  std::memcpy(text.data() + 32, "dab", 4);
+  ASSERT_EQ(0, update(array, number32(0), text));
+  const auto asked = [&](const char* name, std::int32_t second_number) {
+    Bytecode code;
+    code.map_value(1, array).map_value(2, array).add(2, 32);
+    if (second_number >= 0) code.set(2, second_number);
+    return result(call(code, name));
+  };
+  EXPECT_ANSWER(6, asked("bpf_strlen", 0));
+  EXPECT_ANSWER(4, asked("bpf_strnlen", 4));
+  EXPECT_ANSWER(1, asked("bpf_strchr", 'b'));
+  EXPECT_ANSWER(5, asked("bpf_strrchr", 'b'));
+  EXPECT_ANSWER(-ENOENT, asked("bpf_strchr", 'x'));
+  EXPECT_ANSWER(3, asked("bpf_strstr", -1));
+  EXPECT_ANSWER(-1, asked("bpf_strcmp", -1));
+  EXPECT_ANSWER(-ERANGE, asked("bpf_strcmp", 0));
+}
+
+}  // namespace
+}  // namespace portolan::conformance
