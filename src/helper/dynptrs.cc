@@ -26,7 +26,7 @@ U64 dynptr_from_mem(Run&, U64 data, U64 size, U64 flags, U64 to, U64) {
   dynptr = {};
   if (low(size) > Dynptr::kMost) return negative(E2BIG);
   if (flags != 0) return negative(EINVAL);
-  dynptr = {mutable_bytes_at(data), low(size), 0};
+  dynptr = Dynptr::of(Dynptr::Kind::kMemory, pointer(data), low(size));
   return 0;
 }
 
@@ -34,20 +34,33 @@ U64 dynptr_read(Run&, U64 to, U64 size, U64 from, U64 offset, U64 flags) {
   const auto& dynptr = at<Dynptr>(from);
   if (dynptr.data == nullptr || flags != 0) return negative(EINVAL);
   if (!dynptr.holds(low(offset), low(size))) return negative(E2BIG);
-  return copy_bytes(mutable_bytes_at(to), dynptr.data + low(offset), low(size));
+  const std::byte* const bytes = dynptr.bytes(low(offset), low(size));
+  if (bytes == nullptr) {
+    if (dynptr.kind() == Dynptr::Kind::kXdp) return negative(EINVAL);
+    clear(to, low(size));
+    return negative(EFAULT);
+  }
+  return copy_bytes(mutable_bytes_at(to), bytes, low(size));
 }
 
-U64 dynptr_write(Run&, U64 to, U64 offset, U64 from, U64 size, U64 flags) {
+U64 dynptr_write(Run& run, U64 to, U64 offset, U64 from, U64 size, U64 flags) {
   const auto& dynptr = at<Dynptr>(to);
-  if (dynptr.data == nullptr || flags != 0) return negative(EINVAL);
+  if (dynptr.data == nullptr || dynptr.is_read_only()) return negative(EINVAL);
   if (!dynptr.holds(low(offset), low(size))) return negative(E2BIG);
-  return copy_bytes(dynptr.data + low(offset), bytes_at(from), low(size));
+  if (dynptr.kind() == Dynptr::Kind::kSkb)
+    return skb_store_bytes(run, reinterpret_cast<std::uintptr_t>(dynptr.data),
+                           U64{dynptr.offset} + low(offset), from, size, flags);
+  if (flags != 0) return negative(EINVAL);
+  std::byte* const bytes = dynptr.bytes(low(offset), low(size));
+  return bytes == nullptr ? negative(EINVAL) : copy_bytes(bytes, bytes_at(from), low(size));
 }
 
 U64 dynptr_data(Run&, U64 from, U64 offset, U64 size, U64, U64) {
   const auto& dynptr = at<Dynptr>(from);
-  if (dynptr.data == nullptr || !dynptr.holds(low(offset), low(size))) return 0;
-  return reinterpret_cast<std::uintptr_t>(dynptr.data + low(offset));
+  // A packet may move: it is looked at by slices.
+  if (dynptr.kind() != Dynptr::Kind::kMemory || dynptr.data == nullptr || dynptr.is_read_only()) return 0;
+  if (!dynptr.holds(low(offset), low(size))) return 0;
+  return reinterpret_cast<std::uintptr_t>(dynptr.bytes(low(offset), low(size)));
 }
 
 U64 ringbuf_reserve_dynptr(Run& run, U64 map_arg, U64 size, U64 flags, U64 to, U64) {
@@ -57,20 +70,20 @@ U64 ringbuf_reserve_dynptr(Run& run, U64 map_arg, U64 size, U64 flags, U64 to, U
   if (low(size) > Dynptr::kMost) return negative(E2BIG);
   std::byte* const record = reserve_record(run, map_arg, low(size));
   if (record == nullptr) return negative(EINVAL);
-  dynptr = {record, low(size), 0};
+  dynptr = Dynptr::of(Dynptr::Kind::kMemory, record, low(size));
   return 0;
 }
 
 U64 ringbuf_submit_dynptr(Run& run, U64 from, U64 flags, U64, U64, U64) {
   auto& dynptr = at<Dynptr>(from);
-  if (dynptr.data != nullptr) end_record(run, dynptr.data, false, flags);
+  if (dynptr.data != nullptr) end_record(run, static_cast<std::byte*>(dynptr.data), false, flags);
   dynptr = {};
   return 0;
 }
 
 U64 ringbuf_discard_dynptr(Run& run, U64 from, U64 flags, U64, U64, U64) {
   auto& dynptr = at<Dynptr>(from);
-  if (dynptr.data != nullptr) end_record(run, dynptr.data, true, flags);
+  if (dynptr.data != nullptr) end_record(run, static_cast<std::byte*>(dynptr.data), true, flags);
   dynptr = {};
   return 0;
 }
@@ -83,7 +96,7 @@ U64 user_ringbuf_drain(Run& run, U64 map_arg, U64 function, U64 context, U64 fla
   } visitor{run, function, context};
   const auto visit = [](void* opaque, std::byte* bytes, std::uint32_t size) {
     const Visitor& to = *static_cast<Visitor*>(opaque);
-    Dynptr record{bytes, size, 0};
+    Dynptr record = Dynptr::of(Dynptr::Kind::kMemory, bytes, size);
     return to.run.program->call_back(to.function, reinterpret_cast<std::uintptr_t>(&record), to.context, 0, 0,
                                      0) == 0;
   };

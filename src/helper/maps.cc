@@ -78,4 +78,8 @@ U64 map_peek_elem(Run&, U64 map_arg, U64 value_arg, U64, U64, U64) {
   return value ? outcome(map.peek_elem(*value)) : negative(value.error().value);
 }
 
+U64 map_sum_elem_count(Run&, U64 map_arg, U64, U64, U64, U64) {
+  return at<map::Map>(map_arg).element_count();
+}
+
 }  // namespace portolan::helper::functions

@@ -38,4 +38,22 @@ U64 probe_read_str(Run&, U64 to, U64 size, U64 from, U64, U64) { return read_str
 U64 probe_read_user_str(Run&, U64 to, U64 size, U64 from, U64, U64) { return read_string(to, size, from); }
 U64 probe_read_kernel_str(Run&, U64 to, U64 size, U64 from, U64, U64) { return read_string(to, size, from); }
 
+U64 copy_from_user_str(Run&, U64 to, U64 size_arg, U64 from, U64 flags, U64) {
+  constexpr U64 kPadZeros = 1;
+  const auto size = static_cast<std::uint32_t>(size_arg);
+  if ((flags & ~kPadZeros) != 0) return negative_int(EINVAL);
+  if (size == 0) return 0;
+  long length = 0;
+  if (size > 1)
+    length = portolan_fault_copy_string(static_cast<char*>(pointer(to)),
+                                        static_cast<const char*>(pointer(from)), size - 1);
+  if (length < 0) {
+    if ((flags & kPadZeros) != 0) clear(to, size);
+    return negative_int(EFAULT);
+  }
+  const auto end = static_cast<std::uint32_t>(length);
+  clear(to + end, (flags & kPadZeros) != 0 ? size - end : 1);
+  return end + 1;
+}
+
 }  // namespace portolan::helper::functions

@@ -52,8 +52,9 @@ struct Run {
     ds::RecordRing::Record record;
   };
   std::vector<Reserved> reserved = {};
-  ds::TimerName timer = 0;      // of which it is the callback; 0: of none
-  const void* frame = nullptr;  // of the function that runs it: where user space begins on this stack
+  ds::TimerName timer = 0;          // of which it is the callback; 0: of none
+  const void* thrown_to = nullptr;  // the frame of the program that is run, if it may throw (jit)
+  const void* frame = nullptr;      // of the function that runs it: where user space begins on this stack
 };
 
 }  // namespace portolan::helper

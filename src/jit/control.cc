@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Jumps, calls and frames.
+#include <algorithm>
 #include <cstddef>
 
 #include "helper/helper.h"
@@ -11,6 +12,12 @@ namespace portolan::jit {
 namespace {
 
 using isa::Jump;
+
+// Run holds references, so that the standard does not say what this is; the compilers do.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+constexpr int kThrownToAt = offsetof(helper::Run, thrown_to);
+#pragma GCC diagnostic pop
 
 }  // namespace
 
@@ -82,13 +89,39 @@ void Emitter::call_helper() {
   call_native(reinterpret_cast<const void*>(prototype->function));
 }
 
+void Emitter::call_kfunc() {
+  const helper::Kfunc* const kfunc = source_.notes[at_].kfunc;
+  if (kfunc == nullptr || kfunc->function == nullptr) throw Xbyak::Error(Xbyak::ERR_BAD_PARAMETER);
+  if (helper::throws(kfunc)) return throw_out();
+  mov(rdi, r12);
+  call_native(reinterpret_cast<const void*>(kfunc->function));
+}
+
+// The stack is that of the main function again, as its own code has it.
+void Emitter::throw_out() { jmp(thrown_); }
+
+void Emitter::land_thrown() {
+  L(thrown_);
+  mov(rsp, qword[r12 + kThrownToAt]);
+  lea(rbp, ptr[rsp + static_cast<int>(8 + 8 * kept_.size() + frame_bytes_)]);
+  const auto& all = source_.subprograms;
+  const auto callback = std::find_if(
+      all.begin(), all.end(), [](const verifier::Subprogram& one) { return one.is_exception_callback; });
+  if (callback == all.end())
+    mov(rax, rsi);
+  else
+    call(functions_[static_cast<std::size_t>(callback - all.begin())]);
+  return_from();
+}
+
 void Emitter::call_function() { call(function_at(static_cast<std::int64_t>(at_) + 1 + insn_.imm)); }
 
 void Emitter::enter_frame() {
   push(rbp);
   mov(rbp, rsp);
   frame_bytes_ = stack_bytes_ + (counts_loops_ ? 8 : 0);
-  if ((frame_bytes_ + 8 * kept_.size()) % 16 != 0) frame_bytes_ += 8;
+  const std::size_t pushed = kept_.size() + (is_main_of_throwing_ ? 1 : 0);
+  if ((frame_bytes_ + 8 * pushed) % 16 != 0) frame_bytes_ += 8;
   if (frame_bytes_ != 0) sub(rsp, frame_bytes_);
   if (stack_bytes_ >= 16) xorps(xmm0, xmm0);
   // Zeros: programs of root may read what they never wrote.
@@ -97,9 +130,13 @@ void Emitter::enter_frame() {
   if (done < stack_bytes_) mov(qword[rbp - static_cast<int>(done + 8)], 0);
   if (counts_loops_) mov(dword[rbp - static_cast<int>(stack_bytes_ + 8)], helper::kMaxLoops);
   for (const Reg64& one : kept_) push(one);
+  if (!is_main_of_throwing_) return;
+  push(qword[r12 + kThrownToAt]);
+  mov(qword[r12 + kThrownToAt], rsp);
 }
 
 void Emitter::leave_frame() {
+  if (is_main_of_throwing_) pop(qword[r12 + kThrownToAt]);
   for (auto one = kept_.rbegin(); one != kept_.rend(); ++one) pop(*one);
   leave();
 }

@@ -40,6 +40,7 @@ Emitter::Emitter(const Source& source, std::span<std::uint8_t> room)
       has_bmi2_(cpu_has_bmi2()),
       random_(source.blinding) {
   setDefaultJmpNEAR(true);
+  for (const verifier::InsnNotes& one : source.notes) throws_ |= helper::throws(one.kfunc);
 }
 
 void Emitter::emit() {
@@ -76,6 +77,8 @@ void Emitter::function(std::size_t index) {
     counts_loops_ |= isa::operation_of(insn) == Operation::may_goto;
     if (isa::is_wide(insn)) ++at;
   }
+  is_main_of_throwing_ = throws_ && index == 0;
+  if (is_main_of_throwing_) kept_ = {native(6), native(7), native(8), native(9)};
   enter_frame();
   for (at_ = begin; at_ < end; ++at_) {
     insn_ = source_.insns[at_];
@@ -91,6 +94,7 @@ void Emitter::function(std::size_t index) {
     xor_(eax, eax);
     return_from();
   }
+  if (is_main_of_throwing_) land_thrown();
   landings();
 }
 
@@ -159,6 +163,8 @@ void Emitter::instruction() {
       return may_go_to();
     case Operation::call_helper:
       return call_helper();
+    case Operation::call_kfunc:
+      return call_kfunc();
     case Operation::call_function:
       return call_function();
     case Operation::exit_:

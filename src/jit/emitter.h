@@ -12,7 +12,8 @@
 //   rbp of the caller                         <- rbp, R10
 //   stack_bytes of the program's stack, zeros
 //   8 bytes: how often may_goto still falls through, if there is one
-//   those of rbx, r13, r14, r15 that the function writes
+//   those of rbx, r13, r14, r15 that the function writes; all of them in the main function of a program that
+//   throws 8 bytes, there: the frame that throws led to before (Run::thrown_to)
 #pragma once
 #include <xbyak/xbyak.h>
 
@@ -145,6 +146,9 @@ class Emitter : private Xbyak::CodeGenerator {
   void go_to(std::int64_t distance);
   void may_go_to();
   void call_helper();
+  void call_kfunc();
+  void throw_out();
+  void land_thrown();
   void call_function();
   void enter_frame();
   void leave_frame();
@@ -163,6 +167,8 @@ class Emitter : private Xbyak::CodeGenerator {
     Label back;
   };
   std::deque<Landing> landings_;  // of this function; labels do not move
+  bool throws_ = false;           // something in the program does
+  Label thrown_;                  // where it goes on then
   bool has_bmi2_;
   std::uint64_t random_;  // of constant blinding; 0: there is none
 
@@ -171,7 +177,8 @@ class Emitter : private Xbyak::CodeGenerator {
   std::uint32_t frame_bytes_ = 0;  // with what of it is the function's own
   bool counts_loops_ = false;
   std::vector<Reg64> kept_;
-  std::optional<Label> zero_exit_;  // where the function returns 0, once something goes there
+  bool is_main_of_throwing_ = false;  // it keeps what all functions may write, and where its frame is
+  std::optional<Label> zero_exit_;    // where the function returns 0, once something goes there
   std::size_t at_ = 0;
   abi::Insn insn_ = {};
 };

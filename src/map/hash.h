@@ -18,6 +18,7 @@ class HashBase : public Map {
   Result<void> lookup_and_delete_batch(const BatchCall& call) override { return walk_batch(call, true); }
   Result<void> update_batch(const BatchCall& call) override { return generic_update_batch(call); }
   Result<void> delete_batch(const BatchCall& call) override { return generic_delete_batch(call); }
+  std::uint64_t element_count() const override { return table_.count(); }
   std::uint64_t mem_usage() const override;
   bool has_iterator() const override { return true; }
   bool has_seq_show() const override { return true; }

@@ -104,7 +104,8 @@ class Map : public object::View {
   // Whether this map may be an inner one where `meta` is what they are like. Call it if may_be_inner().
   virtual bool meta_equal(const MapSpec& meta) const;
   virtual Result<void> get_hash(std::byte* sha256) const;
-  virtual std::uint64_t mem_usage() const;  // bytes of the files
+  virtual std::uint64_t element_count() const { return 0; }  // of types that count them
+  virtual std::uint64_t mem_usage() const;                   // bytes of the files
   virtual bool has_seq_show() const { return false; }
   // What reading a pin of the map shows, by its BTF (map_seq_show_elem for each element). EIO: the type has
   // no such thing, or the map no BTF.

@@ -214,7 +214,7 @@ TEST_F(ProgTypesByBtf, nothing_is_read_where_the_current_task_points_to) {
 }
 
 TEST_F(ProgTypesByBtf, symbols_of_the_kernel_are_absent) {
-  const std::uint32_t function = id_of("bpf_rcu_read_lock");
+  const std::uint32_t function = id_of("bpf_task_acquire");
   if (function == 0) GTEST_SKIP() << "a kernel without functions for programs";
   const Insn address_of{0x18, regs(2, 3), 0, static_cast<std::int32_t>(function)}, high{};
   // Whoever asks first goes on without it, and its call is dead code.
@@ -224,8 +224,23 @@ TEST_F(ProgTypesByBtf, symbols_of_the_kernel_are_absent) {
           {set(0, 0), address_of, high, {0x15, regs(2), 1, 0}, call_kernel(function), set(0, 0), kExit}),
       0)
       << log_;
-  EXPECT_EQ(load_tracepoint("sched_switch", {call_kernel(function), set(0, 0), kExit}), -EINVAL);
-  EXPECT_TRUE(log_says("kernel function bpf_rcu_read_lock is not supported")) << log_;
+  EXPECT_EQ(load_tracepoint("sched_switch", {call_kernel(function), set(0, 0), kExit}), -EACCES);
+  EXPECT_TRUE(log_says("calling kernel function bpf_task_acquire is not allowed")) << log_;
+}
+
+TEST_F(ProgTypesByBtf, functions_that_are_here_are_found_by_who_asks) {
+  const std::uint32_t function = id_of("bpf_rcu_read_lock");
+  if (function == 0) GTEST_SKIP() << "a kernel without functions for programs";
+  const Insn address_of{0x18, regs(2, 3), 0, static_cast<std::int32_t>(function)}, high{};
+  // The way without it is dead code, or the program would be refused.
+  EXPECT_GE(load_tracepoint("sched_switch", {set(0, 0),
+                                             address_of,
+                                             high,
+                                             {0x55, regs(2), 1, 0},
+                                             call_kernel(id_of("bpf_task_acquire")),
+                                             kExit}),
+            0)
+      << log_;
 }
 
 TEST_F(ProgTypesByBtf, the_kernels_btf_is_the_first_object_of_its_kind) {

@@ -4,7 +4,6 @@
 
 #include "isa/insn.h"
 #include "verifier/helper_ids.h"
-#include "verifier/kernel_symbols.h"
 #include "verifier/map_helpers.h"
 #include "verifier/walk.h"
 
@@ -14,6 +13,12 @@ namespace {
 using helper::Arg;
 using helper::Ret;
 namespace arg_flag = helper::arg_flag;
+
+// Iterators of numbers are all that may be called under a lock.
+bool counts_numbers(const helper::Kfunc* kfunc) {
+  return kfunc != nullptr && kfunc->args[0].kind == helper::KfuncArg::kIterator &&
+         kfunc->args[0].iterator == helper::IteratorKind::kNum;
+}
 
 constexpr std::uint64_t kMostVariable = std::uint64_t{1} << 29;
 
@@ -26,7 +31,8 @@ bool is_tc(abi::ProgType type) {
 Result<Walk::Next> Walk::call(const abi::Insn& insn) {
   const auto kind = static_cast<abi::PseudoCall>(insn.src());
   const bool unlocks = kind == abi::PseudoCall::kHelper && insn.imm == kSpinUnlock;
-  if (state_.lock.map != nullptr && kind != abi::PseudoCall::kSubprogram && !unlocks)
+  const bool may_be_locked = kind == abi::PseudoCall::kKfunc && counts_numbers(facts_.insns[at_].kfunc);
+  if (state_.lock.map != nullptr && kind != abi::PseudoCall::kSubprogram && !unlocks && !may_be_locked)
     return refuse(EINVAL, "function calls are not allowed while holding a lock");
   switch (kind) {
     case abi::PseudoCall::kSubprogram:
@@ -35,8 +41,8 @@ Result<Walk::Next> Walk::call(const abi::Insn& insn) {
       TRY(call_helper(insn));
       return Next::kFollow;
     case abi::PseudoCall::kKfunc:
-      if (insn.imm == 0) return Next::kFollow;  // see check_no_kfuncs
-      return refuse(EINVAL, "kernel function {} is not supported", kernel_function_name(insn));
+      if (insn.imm == 0) return Next::kFollow;  // see check_no_weak_kfuncs
+      return call_kfunc(insn);
   }
   return refuse(EINVAL, "BPF_CALL uses reserved fields");
 }
@@ -45,17 +51,19 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
   const auto id = static_cast<std::uint32_t>(insn.imm);
   const helper::Prototype* prototype = helper::find(id);
   if (prototype == nullptr) return refuse(EINVAL, "invalid func unknown#{}", insn.imm);
-  const bool is_sleepable = (program_.flags & abi::prog_flag::kSleepable) != 0;
   if (!helper::is_available(*prototype, program_.type, program_.expected_attach_type))
     return refuse(EINVAL, "program of this type cannot use helper {}#{}", prototype->name, id);
   if (prototype->gpl_only && !program_.gpl_compatible)
     return refuse(EINVAL, "cannot call GPL-restricted function from non-GPL compatible program");
-  if (prototype->might_sleep && !is_sleepable)
+  if (prototype->might_sleep && !is_sleepable())
     return refuse(EINVAL, "helper call might sleep in a non-sleepable prog");
   if (prototype->function == nullptr)
     return refuse(EINVAL, "helper {}#{} is not supported: {}", prototype->name, id, prototype->note);
   if (!helper::takes_context_of(*prototype, program_.type))
     return refuse(EINVAL, "helper {}#{} is not supported in programs of this type", prototype->name, id);
+  if (prototype->might_sleep)
+    if (const char* section = open_section())
+      return refuse(EINVAL, "sleepable helper {}#{} in {} region", prototype->name, id, section);
 
   CallMeta meta;
   meta.prototype = prototype;
@@ -79,7 +87,7 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
       TRY(enter_async_callback(meta));
       break;
     case kTailCall:
-      TRY(check_given_back("tail_call"));
+      TRY(check_nothing_held("tail_call"));
       TRY(leave_by_tail_call());
       break;
     default:
@@ -89,7 +97,9 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
   clobber_caller_saved();
   set_result(meta);
   // A tail call that comes back has done nothing.
-  if (prototype->changes_pkt_data && id != kTailCall) forget_packet_pointers();
+  const bool writes_skb =
+      id == kDynptrWrite && meta.dynptr.mem_size == static_cast<unsigned>(DynptrKind::kSkb);
+  if ((prototype->changes_pkt_data && id != kTailCall) || writes_skb) forget_packet_pointers();
   return {};
 }
 
@@ -284,7 +294,10 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
       if (size == 0) return {};
       const std::int64_t least = reg.bounds.wide.smin + reg.off;
       const std::int64_t end = reg.bounds.wide.smax + reg.off + static_cast<std::int64_t>(size);
-      TRY(check_no_dynptr(reg, least, end, kind == Access::kWrite ? "write to" : "read from"));
+      if (kind == Access::kWrite)
+        TRY(check_no_dynptr(reg, least, end));
+      else
+        TRY(check_not_opaque(reg, least, end, fmt::format("R{} ", number)));
       read_slots(reg, least, end);  // written ones, too: not all of them may be
       if (kind == Access::kWrite) TRY(forget_stack(reg, least, end, false));
       return {};
@@ -425,7 +438,7 @@ void Walk::set_result(const CallMeta& meta) {
 
 void Walk::forget_packet_pointers() {
   state_.for_each_reg([](RegState& reg) {
-    if (reg.is_packet()) reg = RegState::unknown();
+    if (reg.is_packet() || reg.is_in_packet) reg = RegState::unknown();
   });
 }
 

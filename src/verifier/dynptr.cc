@@ -39,16 +39,21 @@ Result<void> Walk::check_dynptr(unsigned number, const helper::Argument& argumen
   const RegState& reg = state_.reg(number);
   if (makes) {
     if (reg.type != RegType::kStack) return refuse(EINVAL, "Dynptr has to be an uninitialized dynptr");
-    return make_dynptr(number, meta);
+    const bool is_record = meta.prototype->id == kRingbufReserveDynptr;
+    if (!dynptr_at(number)) return refuse(EINVAL, "Dynptr has to be an uninitialized dynptr");
+    return make_dynptr(number, is_record ? DynptrKind::kRingbuf : DynptrKind::kLocal, 0);
   }
   const bool releases = (argument.flags & arg_flag::kReleases) != 0;
   if (reg.type == RegType::kDynptr) {
-    if (releases) return refuse(EINVAL, "cannot pass pointer to const bpf_dynptr, the helper mutates it");
+    if (releases) return refuse(EINVAL, "cannot release unowned const bpf_dynptr");
     TRY(check_fixed(reg, number));
     meta.dynptr = reg;
     return {};
   }
-  const StackSlot* const slot = TRY(dynptr_at(number));
+  const Result<StackSlot*> found = dynptr_at(number);
+  const StackSlot* const slot = found ? *found : nullptr;
+  if (releases && (slot == nullptr || !slot->is_dynptr() || slot->spilled.reference == 0))
+    return refuse(EINVAL, "arg {} is an unacquired reference", number);
   if (slot == nullptr || !slot->is_dynptr() || slot->spilled.off != 0)
     return refuse(EINVAL, "Expected an initialized dynptr as arg #{}", number - 1);
   meta.dynptr = slot->spilled;
@@ -59,8 +64,9 @@ Result<void> Walk::check_dynptr(unsigned number, const helper::Argument& argumen
   return check_is_ours(slot->spilled.reference, meta);
 }
 
-// Whatever was there is gone; what is there afterwards is a dynptr, also if the helper fails.
-Result<void> Walk::make_dynptr(unsigned number, CallMeta& meta) {
+// Whatever was there is gone; what is there afterwards is a dynptr, also if the call fails. `reference`: of
+// the record of which it is another dynptr.
+Result<void> Walk::make_dynptr(unsigned number, DynptrKind kind, std::uint32_t reference) {
   (void)TRY(dynptr_at(number));
   const RegState reg = state_.reg(number);
   const std::int64_t at = at_of(reg);
@@ -68,9 +74,9 @@ Result<void> Walk::make_dynptr(unsigned number, CallMeta& meta) {
   TRY(forget_stack(reg, at, at + 16, false));
   RegState half = RegState::pointer(RegType::kDynptr);
   half.id = new_id();
-  const bool is_record = meta.prototype->id == kRingbufReserveDynptr;
-  half.mem_size = static_cast<std::uint32_t>(is_record ? DynptrKind::kRingbuf : DynptrKind::kLocal);
-  if (is_record) {
+  half.mem_size = static_cast<std::uint32_t>(kind);
+  half.reference = reference;
+  if (kind == DynptrKind::kRingbuf && reference == 0) {
     half.reference = new_id();
     state_.references.push_back({half.reference, at_, state_.callbacks()});
   }
@@ -111,13 +117,13 @@ void Walk::drop_dynptrs_of(std::uint32_t reference) {
         drop_dynptr(frame, slot);
 }
 
-Result<void> Walk::check_no_dynptr(const RegState& reg, std::int64_t least, std::int64_t end,
-                                   const char* what) {
+// A helper that writes there does not tell how far.
+Result<void> Walk::check_no_dynptr(const RegState& reg, std::int64_t least, std::int64_t end) {
   const Frame& frame = frame_of(reg);
   for (std::int64_t at = least; at < end && at < 0; ++at) {
     const auto slot = static_cast<std::size_t>((-at - 1) / 8);
     if (slot < frame.stack.size() && frame.stack[slot].is_dynptr())
-      return refuse(EACCES, "potential {} dynptr at off={} disallowed", what, at);
+      return refuse(EACCES, "potential write to dynptr at off={} disallowed", at);
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "helper/kfunc.h"
 #include "verifier/state.h"
 #include "verifier/verifier.h"
 
@@ -11,11 +12,12 @@ namespace portolan::verifier {
 
 // Of one instruction of the source, over all paths.
 struct InsnFacts {
-  bool seen = false;                    // some path comes here
-  bool seen_access = false;             // it has been carried out
-  RegType through = RegType::kNotInit;  // a load or store through a pointer of which it makes a difference
-  bool may_fault = false;               // as InsnNotes
-  std::int32_t map = kNotSeen;          // of a call of a helper: index into maps, or one of these
+  bool seen = false;                     // some path comes here
+  bool seen_access = false;              // it has been carried out
+  RegType through = RegType::kNotInit;   // a load or store through a pointer of which it makes a difference
+  bool may_fault = false;                // as InsnNotes
+  std::int32_t map = kNotSeen;           // of a call of a helper: index into maps, or one of these
+  const helper::Kfunc* kfunc = nullptr;  // that it calls
   static constexpr std::int32_t kNotSeen = -2, kSeveral = -1;
 };
 
@@ -24,6 +26,7 @@ struct SourceSubprogram {
   std::uint32_t stack_bytes = 0;
   std::string name;
   std::vector<TimersOf> timers = {};
+  bool is_exception_callback = false;
 };
 
 // A function that timers in values of such maps call.

@@ -115,10 +115,10 @@ class ProgramBuilder {
     program.source_ = std::move(source);
     program.insns_ = std::move(draft.insns);
     program.notes_.reserve(draft.facts.size());
-    for (const InsnFacts& one : draft.facts) program.notes_.push_back({one.may_fault, one.map});
+    for (const InsnFacts& one : draft.facts) program.notes_.push_back({one.may_fault, one.map, one.kfunc});
     for (SourceSubprogram& one : draft.subprograms)
-      program.subprograms_.push_back(
-          {one.start, one.stack_bytes, std::move(one.name), std::move(one.timers)});
+      program.subprograms_.push_back({one.start, one.stack_bytes, std::move(one.name), std::move(one.timers),
+                                      one.is_exception_callback});
     program.maps_ = std::move(facts.maps);
     program.read_only_copies_ = std::move(facts.read_only_copies);
     program.func_info_ = std::move(draft.func_info);

@@ -52,7 +52,7 @@ bool is_context_struct(const btf::Btf& btf, const btf::Type& type, abi::ProgType
                      [&](const Row& row) { return row.program == program && row.name == name; });
 }
 
-enum class ArgumentKind : std::uint8_t { kNumber, kContext, kMemory, kUnknown };
+enum class ArgumentKind : std::uint8_t { kNumber, kContext, kMemory, kDynptr, kUnknown };
 struct ArgumentType {
   ArgumentKind kind = ArgumentKind::kUnknown;
   std::uint32_t size = 0;  // kMemory: bytes
@@ -85,6 +85,8 @@ ArgumentType argument_type(const btf::Btf& btf, std::uint32_t function_id, const
       const std::uint32_t target_id = btf.resolve(type.type);
       const btf::Type& target = *btf.type(target_id);
       if (is_context_struct(btf, target, program)) return {ArgumentKind::kContext};
+      if (btf::is(target, btf::Kind::kStruct) && btf.name(target) == std::string_view("bpf_dynptr"))
+        return {ArgumentKind::kDynptr};
       const Result<std::uint32_t> size = btf.size_of(target_id);
       if (!size || *size == 0) return {};
       return {ArgumentKind::kMemory, *size, !is_nonnull};
@@ -115,7 +117,12 @@ void Walk::enter(State& state, std::uint32_t function, bool is_callback) {
 Result<void> Walk::set_global_arguments(State& state, const Function& function) {
   const std::uint32_t id = type_of_function_at(program_, function.start);
   const btf::Btf& btf = *program_.btf;
+  TRY(check_returns_number(function, id));
   const auto parameters = btf.params(*btf.type(btf.type(id)->type));
+  if (function.is_exception_callback &&
+      (parameters.size() != 1 ||
+       argument_type(btf, id, parameters[0], 0, program_.type).kind != ArgumentKind::kNumber))
+    return refuse(EINVAL, "exception cb only supports single integer argument");
   if (parameters.size() > 5)
     return refuse(EINVAL, "Global function {}() with {} > 5 args. Buggy compiler.", function.name,
                   parameters.size());
@@ -134,6 +141,11 @@ Result<void> Walk::set_global_arguments(State& state, const Function& function) 
         reg.mem_size = type.size;
         reg.maybe_null = type.may_be_null;
         if (type.may_be_null) reg.id = new_id();
+        break;
+      case ArgumentKind::kDynptr:
+        reg = RegState::pointer(RegType::kDynptr);
+        reg.mem_size = static_cast<std::uint32_t>(DynptrKind::kSkb);  // of which the most must be minded
+        reg.id = new_id();
         break;
       case ArgumentKind::kUnknown:
         return refuse(EINVAL, "Arg#{} type {} in {}() is not supported yet.", i,
@@ -155,6 +167,11 @@ Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
     if (state_.lock.map != nullptr)
       return refuse(
           EINVAL, "global function calls are not allowed while holding a lock,\nuse static function instead");
+    if (callee.might_sleep && (open_section() != nullptr || !is_sleepable()))
+      return refuse(
+          EINVAL,
+          "global functions that may sleep are not allowed in non-sleepable context,\n"
+          "i.e., in a RCU/IRQ/preempt-disabled section, or in\na non-sleepable BPF program context");
     TRY(call_global(callee, number));
     return Next::kFollow;
   }
@@ -169,22 +186,25 @@ Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
   return Next::kJumped;
 }
 
+Result<void> Walk::check_returns_number(const Function& function, std::uint32_t id) {
+  const btf::Btf& btf = *program_.btf;
+  const btf::Type& prototype = *btf.type(btf.type(id)->type);
+  if (prototype.type != 0) {
+    const auto kind = abi::btf::kind(*btf.type(btf.resolve(prototype.type)));
+    if (kind == abi::btf::Kind::kInt || kind == abi::btf::Kind::kEnum || kind == abi::btf::Kind::kEnum64)
+      return {};
+  }
+  return refuse(EINVAL, "Global function {}() doesn't return scalar. Only those are supported.",
+                function.name);
+}
+
 Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
   const std::uint32_t id = type_of_function_at(program_, callee.start);
   const btf::Btf& btf = *program_.btf;
-  const btf::Type& prototype = *btf.type(btf.type(id)->type);
-  const auto parameters = btf.params(prototype);
-  bool returns_number = false;
-  if (prototype.type != 0) {
-    const btf::Type& returned = *btf.type(btf.resolve(prototype.type));
-    const auto kind = abi::btf::kind(returned);
-    returns_number =
-        kind == abi::btf::Kind::kInt || kind == abi::btf::Kind::kEnum || kind == abi::btf::Kind::kEnum64;
-  }
-  if (!returns_number) {
-    (void)refuse(0, "Global function {}() doesn't return scalar. Only those are supported.", callee.name);
+  if (!check_returns_number(callee, id))
     return refuse(EINVAL, "Caller passes invalid args into func#{} ('{}')", number, callee.name);
-  }
+  const auto parameters = btf.params(*btf.type(btf.type(id)->type));
+  if (callee.might_throw) TRY(check_nothing_held("bpf_throw"));
   CallMeta meta;
   for (std::size_t i = 0; i < std::min<std::size_t>(parameters.size(), 5); ++i) {
     const auto reg_number = static_cast<unsigned>(i + 1);
@@ -218,6 +238,12 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
           if (checked) checked = check_memory(reg_number, type.size, Access::kWrite, false, meta);
           break;
         }
+        case ArgumentKind::kDynptr:
+          if (reg.type == RegType::kStack || reg.type == RegType::kDynptr)
+            checked = check_dynptr(reg_number, {helper::Arg::kDynptr}, meta);
+          else
+            checked = refuse(EINVAL, "arg#{} expected pointer to stack or const struct bpf_dynptr", i);
+          break;
         case ArgumentKind::kUnknown:
           checked = refuse(EINVAL, "Arg#{} of {}() is of a type that is not supported", i, callee.name);
           break;
@@ -291,7 +317,7 @@ Result<Walk::Next> Walk::leave_function() {
   const std::uint32_t callsite = leaving.callsite;
   if (leaving.is_callback) {
     if (!result.is_scalar()) return refuse(EACCES, "R0 not a scalar value");
-    TRY(check_result_range("At callback return", result, 0, 1));
+    TRY(check_result_range("At callback return", 0, 0, 1));
     if (state_.lock.map != nullptr) return refuse(EINVAL, "callback must not return with a lock held");
     TRY(check_given_back("BPF_EXIT instruction in callback"));
     state_.frames.pop_back();
@@ -333,16 +359,20 @@ Result<void> Walk::leave_program() {
   if (state_.lock.map != nullptr)
     return refuse(EINVAL, "BPF_EXIT instruction in {} cannot be used inside bpf_spin_lock-ed region",
                   root_ == 0 ? "main prog" : "subprog");
-  TRY(check_given_back("BPF_EXIT instruction in main prog"));
+  TRY(check_nothing_held("BPF_EXIT instruction in main prog"));
   TRY(check_readable(0));
   if (state_.frame().is_async) return leave_async_callback();
+  if (root_ == 0 || structure_.functions[root_].is_exception_callback) return check_result_of_program(0);
   const RegState& result = state_.reg(0);
-  if (root_ != 0) {
-    if (!result.is_scalar())
-      return refuse(EINVAL, "At subprogram exit the register R0 is not a scalar value ({})",
-                    name_of(result.type));
-    return {};
-  }
+  if (!result.is_scalar())
+    return refuse(EINVAL, "At subprogram exit the register R0 is not a scalar value ({})",
+                  name_of(result.type));
+  return {};
+}
+
+// The register holds what the program ends with.
+Result<void> Walk::check_result_of_program(unsigned number) {
+  const RegState& result = state_.reg(number);
   ReturnRange range = return_range(program_.type, program_.expected_attach_type);
   if (program_.type == abi::ProgType::kLsm) {
     const auto of_hook = lsm_return_range(program_, target_);
@@ -351,12 +381,14 @@ Result<void> Walk::leave_program() {
   }
   if (range.any) return {};
   if (!result.is_scalar())
-    return refuse(EINVAL, "At program exit the register R0 is not a known value ({})", name_of(result.type));
-  return check_result_range("At program exit", result, range.least, range.most);
+    return refuse(EINVAL, "At program exit the register R{} is not a known value ({})", number,
+                  name_of(result.type));
+  return check_result_range("At program exit", number, range.least, range.most);
 }
 
-Result<void> Walk::check_result_range(const char* when, const RegState& result, std::int64_t least,
+Result<void> Walk::check_result_range(const char* when, unsigned number, std::int64_t least,
                                       std::int64_t most) {
+  const RegState& result = state_.reg(number);
   depend_on(result);
   const auto& [umin, umax, smin, smax] = result.bounds.wide;
   if (smin >= least && smax <= most) return {};
@@ -364,7 +396,8 @@ Result<void> Walk::check_result_range(const char* when, const RegState& result, 
   if (smin > std::numeric_limits<std::int64_t>::min()) known += fmt::format(" smin={}", smin);
   if (smax < std::numeric_limits<std::int64_t>::max()) known += fmt::format(" smax={}", smax);
   if (known.empty()) known = " unknown scalar value";
-  return refuse(EINVAL, "{} the register R0 has{} should have been in [{}, {}]", when, known, least, most);
+  return refuse(EINVAL, "{} the register R{} has{} should have been in [{}, {}]", when, number, known, least,
+                most);
 }
 
 }  // namespace portolan::verifier

@@ -25,6 +25,7 @@ enum HelperId : std::uint32_t {
   kLoop = 181,
   kDynptrFromMem = 197,
   kRingbufReserveDynptr = 198,
+  kDynptrWrite = 202,
   kUserRingbufDrain = 209,
 };
 

@@ -392,7 +392,7 @@ Result<void> Walk::load_packet(const abi::Insn& insn) {
   TRY(check_readable(6));
   if (state_.lock.map != nullptr)
     return refuse(EINVAL, "BPF_LD_[ABS|IND] cannot be used inside bpf_spin_lock-ed region");
-  TRY(check_given_back("BPF_LD_[ABS|IND]"));
+  TRY(check_nothing_held("BPF_LD_[ABS|IND]"));
   if (state_.reg(6).type != RegType::kCtx)
     return refuse(EINVAL, "at the time of BPF_LD_ABS|IND R6 != pointer to skb");
   if (is_indirect) TRY(check_readable(insn.src()));

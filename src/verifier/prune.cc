@@ -51,12 +51,16 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
     case RegType::kMem:
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
              old.is_direct == now.is_direct && old.is_read_only == now.is_read_only &&
-             old.is_record == now.is_record && old.bounds.includes(now.bounds) && ids.match(old.id, now.id) &&
-             ids.match(old.reference, now.reference) && old.dynptr == now.dynptr &&
+             old.is_record == now.is_record && old.is_in_packet == now.is_in_packet &&
+             old.bounds.includes(now.bounds) && ids.match(old.id, now.id) &&
+             ids.match(old.reference, now.reference) && ids.match(old.dynptr, now.dynptr) &&
              ids.match(old.map_uid, now.map_uid);
     case RegType::kDynptr:
       return old.off == now.off && old.mem_size == now.mem_size && old.is_read_only == now.is_read_only &&
              old.bounds == now.bounds && ids.match(old.id, now.id) && ids.match(old.reference, now.reference);
+    case RegType::kIterator:  // not how often: else no loop would come to an end
+      return old.off == now.off && old.mem_size == now.mem_size && old.is_drained == now.is_drained &&
+             ids.match(old.reference, now.reference);
     case RegType::kPacket:
     case RegType::kPacketMeta:
       if (old.range < 0 || now.range < 0 ? old.range != now.range : old.range > now.range) return false;
@@ -71,8 +75,8 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
 
 // What can be read from a byte of stack that is no spilled register: a number of eight unknown bits, or zero.
 bool covers(const StackSlot& old, const StackSlot& now, bool is_precise, IdPairs& ids) {
-  if (old.is_dynptr() || now.is_dynptr())
-    return old.is_dynptr() == now.is_dynptr() && covers(old.spilled, now.spilled, true, ids);
+  if (old.is_opaque() || now.is_opaque())
+    return old.bytes == now.bytes && covers(old.spilled, now.spilled, true, ids);
   if (old.is_spill() &&
       (is_precise || !old.spilled.is_scalar() || (now.is_spill() && now.spilled.is_pointer()))) {
     // Bytes that are no spilled register are a number of its own, that may be any.
@@ -116,8 +120,8 @@ bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t
   for (std::size_t slot = 0; slot < std::max(old.stack.size(), now.stack.size()); ++slot) {
     const StackSlot& one = slot < old.stack.size() ? old.stack[slot] : kUntouched;
     const StackSlot& other = slot < now.stack.size() ? now.stack[slot] : kUntouched;
-    // A dynptr counts even if it is only overwritten.
-    if ((read >> slot & 1) == 0 && !one.is_dynptr() && !other.is_dynptr()) continue;
+    // What is opaque counts even if it is only overwritten.
+    if ((read >> slot & 1) == 0 && !one.is_opaque() && !other.is_opaque()) continue;
     if (!covers(one, other, precise.counts(Dependencies::of_slot(frame, slot)), ids)) return false;
   }
   return true;
@@ -135,34 +139,41 @@ Dependencies numbers_behind_zeros(const State& old, const State& now) {
         from |= is[slot].spilled.from;
   }
   return from;
-}
-
-bool is_same(const StackSlot& a, const StackSlot& b) {
-  return a.bytes == b.bytes && (!(a.is_spill() || a.is_dynptr()) || a.spilled == b.spilled);
-}
-// Exactly the same: nothing has changed since the last time.
-bool is_same(const State& a, const State& b, std::uint16_t live) {
-  if (a.frames.size() != b.frames.size() || a.lock != b.lock || a.references != b.references ||
-      a.may_goto_depth != b.may_goto_depth || a.callback_rounds != b.callback_rounds)
-    return false;
-  for (std::size_t i = 0; i < a.frames.size(); ++i) {
-    const Frame &old = a.frames[i], &now = b.frames[i];
-    if (old.callsite != now.callsite || old.stack.size() != now.stack.size() || old.is_async != now.is_async)
-      return false;
-    const bool is_innermost = i + 1 == a.frames.size();
-    for (unsigned number = 0; number < isa::kRegisters; ++number)
-      if ((!is_innermost || (live >> number & 1) != 0) && old.regs[number] != now.regs[number]) return false;
-    for (std::size_t slot = 0; slot < old.stack.size(); ++slot)
-      if (!is_same(old.stack[slot], now.stack[slot])) return false;
+  bool covers(const Sections& old, const Sections& now, IdPairs& ids) {
+    const auto same_id = [&](const Reference& a, const Reference& b) { return ids.match(a.id, b.id); };
+    return old.rcu == now.rcu && old.preempt == now.preempt &&
+           std::ranges::equal(old.irqs, now.irqs, same_id);
   }
-  return true;
-}
+
+  bool is_same(const StackSlot& a, const StackSlot& b) {
+    return a.bytes == b.bytes && (!(a.is_spill() || a.is_opaque()) || a.spilled == b.spilled);
+  }
+  // Exactly the same: nothing has changed since the last time.
+  bool is_same(const State& a, const State& b, std::uint16_t live) {
+    if (a.frames.size() != b.frames.size() || a.lock != b.lock || a.references != b.references ||
+        a.sections != b.sections || a.may_goto_depth != b.may_goto_depth ||
+        a.callback_rounds != b.callback_rounds)
+      return false;
+    for (std::size_t i = 0; i < a.frames.size(); ++i) {
+      const Frame &old = a.frames[i], &now = b.frames[i];
+      if (old.callsite != now.callsite || old.stack.size() != now.stack.size() ||
+          old.is_async != now.is_async)
+        return false;
+      const bool is_innermost = i + 1 == a.frames.size();
+      for (unsigned number = 0; number < isa::kRegisters; ++number)
+        if ((!is_innermost || (live >> number & 1) != 0) && old.regs[number] != now.regs[number])
+          return false;
+      for (std::size_t slot = 0; slot < old.stack.size(); ++slot)
+        if (!is_same(old.stack[slot], now.stack[slot])) return false;
+    }
+    return true;
+  }
 
 }  // namespace
 
 Result<bool> Walk::was_seen() {
   const abi::Insn& insn = program_.insns[at_];
-  const bool calls_back = is_callback_call(insn);
+  const bool calls_back = is_callback_call(insn), iterates = gives_next(at_);
   const bool may_go = isa::class_of(insn) == isa::Class::kJmp && isa::jump_of(insn) == isa::Jump::kJcond;
   const auto live_in = [&](const State& state, std::size_t frame) {
     constexpr std::uint16_t kFramePointer = 1u << isa::kFramePointer;
@@ -178,6 +189,7 @@ Result<bool> Walk::was_seen() {
     IdPairs ids;
     if (old.lock.map != state_.lock.map) return false;
     if (old.lock.map != nullptr && !ids.match(old.lock.id, state_.lock.id)) return false;
+    if (!covers(old.sections, state_.sections, ids)) return false;
     if (old.references.size() != state_.references.size()) return false;
     for (std::size_t i = 0; i < old.references.size(); ++i)
       if (!ids.match(old.references[i].id, state_.references[i].id) ||
@@ -189,7 +201,7 @@ Result<bool> Walk::was_seen() {
     return true;
   };
 
-  const bool is_forced = calls_back || may_go;
+  const bool is_forced = calls_back || may_go || iterates;
   const std::uint32_t jumps = jumps_walked_ - jumps_at_checkpoint_,
                       insns = insns_walked_ - insns_at_checkpoint_;
   const bool keeps_all = is_forced || (program_.flags & abi::prog_flag::kTestStateFreq) != 0;
@@ -200,10 +212,11 @@ Result<bool> Walk::was_seen() {
     // Those of other calls of this function are a list of their own.
     if (old.state.frame().callsite != state_.frame().callsite) continue;
     if (old.branches != 0) {
-      // What follows from it is still being looked at. Callbacks and may_goto end by themselves, however
-      // often they come by; any other loop must make headway.
+      // What follows from it is still being looked at. Callbacks, iterators and may_goto end by themselves,
+      // however often they come by; any other loop must make headway.
       const bool comes_back = (calls_back && old.state.callback_rounds != state_.callback_rounds) ||
-                              (may_go && old.state.may_goto_depth != state_.may_goto_depth);
+                              (may_go && old.state.may_goto_depth != state_.may_goto_depth) ||
+                              (iterates && has_next_to_give(1));
       Slots all;
       all.fill(~std::uint64_t{0});
       if (comes_back && covers_now(old.state, all, {true, {}})) {
@@ -211,7 +224,7 @@ Result<bool> Walk::was_seen() {
         depend_on_what_mattered(old, true);
         return true;
       }
-      if (is_same(old.state, state_, live_in(state_, state_.frames.size() - 1)))
+      if (!iterates && is_same(old.state, state_, live_in(state_, state_.frames.size() - 1)))
         return refuse(EINVAL, "infinite loop detected at insn {}\ncur state:{}\nold state:{}", at_,
                       text_of(state_, {}), text_of(old.state, old.precise));
       // The rounds of a loop differ: few of them are worth keeping.
@@ -309,9 +322,12 @@ void Walk::start_from_checkpoint(Checkpoint& checkpoint) {
 // Numbers that have changed since the last time round, and on which nothing has depended so far, may be
 // anything: so the rounds come to an end. (What is seen to matter later is compared as it is.)
 void Walk::widen_from_last_visit(State& state, std::uint32_t insn, const Checkpoint* from) {
+  const auto is_same_place = [&](const Checkpoint& one) {
+    return one.insn == insn &&
+           std::ranges::equal(one.state.frames, state.frames, {}, &Frame::callsite, &Frame::callsite);
+  };
   const Checkpoint* last = from;
-  while (last != nullptr && (last->insn != insn || last->state.frames.size() != state.frames.size()))
-    last = last->state.parent;
+  while (last != nullptr && !is_same_place(*last)) last = last->state.parent;
   if (last == nullptr) return;
   const auto widen = [&](const RegState& old, RegState& now, const Dependencies& place) {
     if (!old.is_scalar() || !now.is_scalar() || old.bounds == now.bounds) return;

@@ -46,6 +46,18 @@ Result<void> Walk::check_given_back(const char* what) {
   return {};
 }
 
+// At an end of the program: no section is left open, either.
+Result<void> Walk::check_nothing_held(const char* what) {
+  TRY(check_given_back(what));
+  const Sections& sections = state_.sections;
+  const char* const open = !sections.irqs.empty()  ? "bpf_local_irq_save"
+                           : sections.rcu          ? "bpf_rcu_read_lock"
+                           : sections.preempt != 0 ? "bpf_preempt_disable"
+                                                   : nullptr;
+  if (open != nullptr) return refuse(EINVAL, "{} cannot be used inside {}-ed region", what, open);
+  return {};
+}
+
 // The result of the call must be given back.
 void Walk::acquire(RegState& result) {
   result.reference = result.id;

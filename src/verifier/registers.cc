@@ -39,6 +39,10 @@ const char* name_of(RegType type) {
       return "func";
     case RegType::kDynptr:
       return "dynptr_ptr";
+    case RegType::kIterator:
+      return "iter";
+    case RegType::kIrqFlags:
+      return "irq_flag";
     case RegType::kFlowKeys:
       return "flow_keys";
     case RegType::kTracepointBuffer:

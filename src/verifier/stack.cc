@@ -91,6 +91,30 @@ Result<void> Walk::check_stack_bounds(unsigned number, const RegState& reg, std:
   return {};
 }
 
+// Of an iterator, that word is gone: nothing can destroy it any more, as it must be.
+Result<void> Walk::overwrite_opaque(Frame& frame, std::size_t number) {
+  StackSlot& slot = frame.stack[number];
+  if (slot.is_dynptr()) return destroy_dynptr(frame, number);
+  if (slot.is_opaque()) {
+    slot.bytes.fill(Byte::kMisc);
+    slot.spilled = RegState{};
+  }
+  return {};
+}
+
+// No byte of what programs must not look at. `through`: the register, where the log names it.
+Result<void> Walk::check_not_opaque(const RegState& reg, std::int64_t least, std::int64_t end,
+                                    const std::string& through) {
+  const Frame& frame = frame_of(reg);
+  for (std::int64_t at = least; at < end && at < 0; ++at) {
+    const auto slot = static_cast<std::size_t>((-at - 1) / 8);
+    if (slot < frame.stack.size() && frame.stack[slot].is_opaque())
+      return refuse(EACCES, "invalid read from stack {}off {}+{} size {}", through, least, at - least,
+                    end - least);
+  }
+  return {};
+}
+
 // All that may have been written to: numbers, or zeros where it was zeros that were written and zeros that
 // were there.
 Result<void> Walk::forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros) {
@@ -98,7 +122,7 @@ Result<void> Walk::forget_stack(const RegState& reg, std::int64_t least, std::in
   for (std::int64_t offset = least; offset < end; ++offset) {
     const Place place = place_of(offset);
     StackSlot& slot = slot_at(frame, place.slot);
-    if (slot.is_dynptr()) TRY(destroy_dynptr(frame, place.slot));
+    TRY(overwrite_opaque(frame, place.slot));
     Byte& byte = slot.bytes[place.byte];
     if (are_zeros && byte == Byte::kSpill && slot.spilled.is_null()) continue;
     if (slot.is_spill()) break_up(slot);
@@ -121,7 +145,7 @@ Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32
   const Place place = place_of(least);
   if (size == 8) frame_of(reg).written |= std::uint64_t{1} << place.slot;
   StackSlot& slot = slot_at(frame_of(reg), place.slot);
-  if (slot.is_dynptr()) TRY(destroy_dynptr(frame_of(reg), place.slot));
+  TRY(overwrite_opaque(frame_of(reg), place.slot));
   // A frame may go before its callers do, and what points to it must not be left behind.
   if (value != nullptr && value->type == RegType::kStack && size == 8 &&
       reg.frame + 1u != state_.frames.size())
@@ -175,7 +199,7 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
     least = reg.bounds.wide.smin + reg.off + offset;
     end = reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size);
   }
-  TRY(check_no_dynptr(reg, least, end, "read from"));
+  TRY(check_not_opaque(reg, least, end, reg.bounds.is_constant() ? "" : fmt::format("R{} ", number)));
   read_slots(reg, least, end);
   // As in the kernel: bytes of zero, or a number on the stack where it is known which one is read; not both.
   bool are_zeros = true, are_of_zero = reg.bounds.is_constant();

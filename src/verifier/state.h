@@ -30,6 +30,8 @@ enum class RegType : std::uint8_t {
   kMem,               // mem_size bytes
   kFunc,              // a function of the program, for callbacks
   kDynptr,            // a dynptr that a callback was given; and what is known of one on the stack
+  kIterator,          // what is known of one on the stack; no register holds any
+  kIrqFlags,          // the same
   kFlowKeys,          // struct bpf_flow_keys
   kTracepointBuffer,  // what a writable raw tracepoint hands out
   kKernelObject,      // a struct of the kernel's, by BTF
@@ -51,17 +53,21 @@ struct RegState {
   bool is_direct = false;     // a map value of which the program was given the address
   bool is_read_only = false;  // kMem
   bool is_record = false;     // kMem, that was reserved in a ring buffer
+  bool is_in_packet = false;  // kMem: a slice of a packet's dynptr, gone when the packet changes
   Trust trust{};              // kKernelObject
   std::uint8_t sum_bits =
       0;  // kScalar: where not 0, the number that those of this id are plus `off`, of so many bits
-  std::uint8_t frame = 0;  // kStack: whose
+  bool is_drained = false;  // kIterator: next has given NULL
+  std::uint8_t frame = 0;   // kStack: whose
   // kPacket…: bytes from the base (with its variable part) that are there; kAtEnd, kBeyondEnd: none are.
+  // kIterator: how many elements next has given on this path.
   std::int32_t range = 0;
   std::uint32_t id = 0;  // the same number, pointer-or-NULL, or variable part as other registers of this id
   std::int32_t off = 0;  // kScalar: see sum_bits
   std::uint32_t reference = 0;  // of what must be given back: Reference::id
   std::uint32_t dynptr = 0;     // kMem: the id of the dynptr whose bytes these are
-  // kMem: bytes; kFunc: the subprogram; kDynptr: DynptrKind; kKernelObject: its type's id, 0 for just bytes
+  // kMem: bytes; kFunc: the subprogram; kDynptr: DynptrKind; kIterator:
+  // helper::IteratorKind; kKernelObject: its type's id, 0 for just bytes
   std::uint32_t mem_size = 0;
   std::uint32_t map_uid =
       0;  // of an inner map with timers, or a value in it: which one; 0: it is no inner one
@@ -107,16 +113,19 @@ struct RegState {
 std::string type_text(const RegState& reg);
 std::string to_text(const RegState& reg, std::size_t frame);  // as seen from that frame
 
-enum class DynptrKind : std::uint8_t { kLocal = 1, kRingbuf };
+enum class DynptrKind : std::uint8_t { kLocal = 1, kRingbuf, kSkb, kXdp };
 
-enum class Byte : std::uint8_t { kInvalid, kSpill, kMisc, kZero, kDynptr };
+enum class Byte : std::uint8_t { kInvalid, kSpill, kMisc, kZero, kDynptr, kIterator, kIrqFlags };
 struct StackSlot {
-  // Where bytes are kSpill: those from the first one on. Where they are kDynptr: a half of one, of type
-  // kDynptr, which `off` counts.
+  // Where bytes are kSpill: those from the first one on. Where they are opaque: a word of such an object,
+  // of its type, which `off` counts in bytes.
   RegState spilled;
   std::array<Byte, 8> bytes{};
   bool is_spill() const { return bytes[0] == Byte::kSpill; }
   bool is_dynptr() const { return bytes[0] == Byte::kDynptr; }
+  bool is_iterator() const { return bytes[0] == Byte::kIterator; }
+  // It holds what programs may not look at.
+  bool is_opaque() const { return is_dynptr() || is_iterator() || bytes[0] == Byte::kIrqFlags; }
   unsigned spilled_bytes() const {
     unsigned count = 0;
     while (count < 8 && bytes[count] == Byte::kSpill) ++count;
@@ -150,11 +159,20 @@ struct Reference {
   friend bool operator==(const Reference&, const Reference&) = default;
 };
 
+// In which nothing may sleep, and which must end before the program does.
+struct Sections {
+  bool rcu = false;
+  std::uint32_t preempt = 0;    // how often it has been disabled
+  std::vector<Reference> irqs;  // that were disabled, the outermost first
+  friend bool operator==(const Sections&, const Sections&) = default;
+};
+
 struct Checkpoint;
 
 struct State {
   std::vector<Frame> frames;
   Lock lock;
+  Sections sections;
   std::vector<Reference> references;
   std::uint32_t may_goto_depth = 0;
   std::uint32_t callback_rounds = 0;  // callbacks entered so far

@@ -55,7 +55,40 @@ std::int64_t Structure::function_that_starts_at(std::int64_t insn) const {
   return -1;
 }
 
-Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log) {
+namespace {
+
+// As bpf_find_exception_callback_insn_off: the function that a tag of the main program names. 0: none is
+// named.
+Result<std::int64_t> find_exception_callback(const UnverifiedProgram& program, btf::Log* log) {
+  constexpr std::string_view kTag = "exception_callback:";
+  if (program.func_info.empty()) return 0;
+  const btf::Btf& btf = *program.btf;
+  std::string_view name;
+  for (std::uint32_t id = 1; id < btf.type_count(); ++id) {
+    const btf::Type& type = *btf.type(id);
+    if (!btf::is(type, btf::Kind::kDeclTag) || type.type != program.func_info[0].type_id ||
+        btf.decl_tag(type).component_idx != -1 || !std::string_view(btf.name(type)).starts_with(kTag))
+      continue;
+    if (name.data() != nullptr)
+      return refuse(log, EEXIST, "multiple exception callback tags for main subprog");
+    name = std::string_view(btf.name(type)).substr(kTag.size());
+  }
+  if (name.data() == nullptr) return 0;
+  const auto id = btf.find_by_name(name, btf::Kind::kFunc);
+  if (!id) return refuse(log, EINVAL, "exception callback '{}' could not be found in BTF", name);
+  if (abi::btf::vlen(*btf.type(*id)) != static_cast<std::uint32_t>(abi::btf::FuncLinkage::kGlobal))
+    return refuse(log, EINVAL, "exception callback '{}' must have global linkage", name);
+  for (const abi::FuncInfo& info : program.func_info) {
+    if (info.type_id != *id) continue;
+    if (info.insn_off == 0) return refuse(log, EINVAL, "invalid exception callback insn_off in func_info: 0");
+    return info.insn_off;
+  }
+  return refuse(log, EINVAL, "exception callback type id not found in func_info");
+}
+
+}  // namespace
+
+Result<Structure> find_functions(const UnverifiedProgram& program, const Facts& facts, btf::Log* log) {
   constexpr std::size_t kMostFunctions = 256;
   const auto& insns = program.insns;
   const auto count = static_cast<std::int64_t>(insns.size());
@@ -73,13 +106,17 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
       if (starts.size() > kMostFunctions) return refuse(log, E2BIG, "too many subprograms");
     }
   }
+  const std::int64_t exception_callback = TRY(find_exception_callback(program, log));
+  if (exception_callback != 0) starts.insert(exception_callback);
   Structure structure;
+  structure.has_exception_callback = exception_callback != 0;
   for (auto start = starts.begin(); start != starts.end(); ++start) {
     const auto next = std::next(start);
     Function function;
     function.start = static_cast<std::uint32_t>(*start);
     function.end = static_cast<std::uint32_t>(next == starts.end() ? count : *next);
-    function.is_callback = callbacks.contains(*start);
+    function.is_exception_callback = exception_callback != 0 && *start == exception_callback;
+    function.is_callback = callbacks.contains(*start) || function.is_exception_callback;
     structure.functions.push_back(std::move(function));
   }
   for (Function& function : structure.functions) {
@@ -90,7 +127,11 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
         function.has_tail_call |= insn.imm == kTailCall;
         const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
         function.changes_packet |= prototype != nullptr && prototype->changes_pkt_data;
+        function.might_sleep |= prototype != nullptr && prototype->might_sleep;
       }
+      const helper::Kfunc* const kfunc = facts.insns[at].kfunc;
+      function.might_sleep |= kfunc != nullptr && kfunc->might_sleep;
+      function.might_throw |= helper::throws(kfunc);
       const bool goes_on =
           is_jump(insn) && isa::jump_of(insn) != Jump::kCall && isa::jump_of(insn) != Jump::kExit;
       if (goes_on) {
@@ -103,17 +144,21 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
     if (!is_exit(last) && !is_unconditional(last))
       return refuse(log, EINVAL, "last insn is not an exit or jmp");
   }
-  // What a function calls may move the packet, too.
+  // What a function calls may move the packet, sleep or throw, too.
   for (bool changed = true; changed;) {
     changed = false;
     for (Function& function : structure.functions)
-      for (std::uint32_t at = function.start; at < function.end && !function.changes_packet; ++at) {
+      for (std::uint32_t at = function.start; at < function.end; ++at) {
         const abi::Insn& insn = insns[at];
-        if (calls_function(insn) || loads_function(insn)) {
-          const auto callee = structure.function_that_starts_at(target_of(insn, at));
-          if (structure.functions[static_cast<std::size_t>(callee)].changes_packet)
-            function.changes_packet = changed = true;
-        }
+        if (!calls_function(insn) && !loads_function(insn)) continue;
+        const auto number = static_cast<std::size_t>(structure.function_that_starts_at(target_of(insn, at)));
+        const Function& callee = structure.functions[number];
+        changed |= (callee.changes_packet && !function.changes_packet) ||
+                   (callee.might_sleep && !function.might_sleep) ||
+                   (callee.might_throw && !function.might_throw);
+        function.changes_packet |= callee.changes_packet;
+        function.might_sleep |= callee.might_sleep;
+        function.might_throw |= callee.might_throw;
       }
   }
   for (Function& function : structure.functions)
@@ -127,7 +172,8 @@ Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log
   return structure;
 }
 
-Result<void> check_flow(const UnverifiedProgram& program, Structure& structure, btf::Log* log) {
+Result<void> check_flow(const UnverifiedProgram& program, const Facts& facts, Structure& structure,
+                        btf::Log* log) {
   const auto& insns = program.insns;
   std::vector<bool> reached(insns.size());
   structure.is_prune_point.assign(insns.size(), false);
@@ -158,7 +204,8 @@ Result<void> check_flow(const UnverifiedProgram& program, Structure& structure, 
     // Where a jump leads is a place to meet; what follows it otherwise is not: only this path comes there.
     if ((is_jump(insn) && !is_call(insn)) || calls_function(insn)) structure.is_prune_point[at] = true;
     if (calls_function(insn)) structure.is_prune_point[static_cast<std::size_t>(next)] = true;
-    if (is_callback_call(insn)) structure.is_prune_point[at] = true;
+    const helper::Kfunc* const kfunc = facts.insns[at].kfunc;
+    if (is_callback_call(insn) || (kfunc != nullptr && kfunc->is_next)) structure.is_prune_point[at] = true;
     reach(next);
   }
   for (std::size_t at = 0; at < insns.size(); ++at) {
@@ -217,7 +264,13 @@ Use use_of(const abi::Insn& insn) {
   return {0x7ff, 0};
 }
 
-std::uint16_t reads_of_call(const abi::Insn& insn, std::uint16_t reads) {
+std::uint16_t reads_of_call(const abi::Insn& insn, const helper::Kfunc* kfunc, std::uint16_t reads) {
+  if (kfunc != nullptr) {
+    std::uint16_t used = 0;
+    for (unsigned i = 0; i < 5; ++i)
+      if (kfunc->args[i].kind != helper::KfuncArg::kNone) used |= static_cast<std::uint16_t>(1u << (i + 1));
+    return used;
+  }
   if (!is_call(insn) || insn.src() != 0) return reads;
   const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
   if (prototype == nullptr) return reads;
@@ -229,7 +282,7 @@ std::uint16_t reads_of_call(const abi::Insn& insn, std::uint16_t reads) {
 
 }  // namespace
 
-void find_live_registers(const UnverifiedProgram& program, Structure& structure) {
+void find_live_registers(const UnverifiedProgram& program, const Facts& facts, Structure& structure) {
   const auto& insns = program.insns;
   auto& live = structure.live_before;
   live.assign(insns.size(), 0);
@@ -247,7 +300,8 @@ void find_live_registers(const UnverifiedProgram& program, Structure& structure)
           after |= live[static_cast<std::size_t>(target)];
       }
       const Use use = use_of(insn);
-      const auto before = static_cast<std::uint16_t>(reads_of_call(insn, use.reads) | (after & ~use.writes));
+      const std::uint16_t reads = reads_of_call(insn, facts.insns[at].kfunc, use.reads);
+      const auto before = static_cast<std::uint16_t>(reads | (after & ~use.writes));
       if (before != live[at]) {
         live[at] = before;
         changed = true;
@@ -256,16 +310,18 @@ void find_live_registers(const UnverifiedProgram& program, Structure& structure)
   }
 }
 
-Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure& structure, btf::Log* log) {
+Result<void> check_stack_depth(const UnverifiedProgram& program, const Facts& facts,
+                               const Structure& structure, btf::Log* log) {
   constexpr std::uint32_t kUnit = 16, kMostBelowTailCall = 256;
   struct Active {
     std::size_t function;
     std::uint32_t at;
   };
   for (std::size_t root = 0; root < structure.functions.size(); ++root) {
-    // Functions that are verified by themselves, or called back, start chains of their own with what is below
-    // them; what timers call has nothing below it.
-    if (root != 0 && !structure.functions[root].is_async) continue;
+    // Functions that are verified by themselves, or called back, are on the main program's chains; what
+    // timers call has nothing below it, and so has what runs after an exception.
+    if (root != 0 && !structure.functions[root].is_async && !structure.functions[root].is_exception_callback)
+      continue;
     std::vector<Active> chain{{root, structure.functions[root].start}};
     const auto size_of = [&](std::size_t function) {
       return std::uint32_t(round_up(structure.functions[function].stack_bytes, kUnit));
@@ -278,12 +334,20 @@ Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure
       bool entered = false;
       for (; active.at < function.end; ++active.at) {
         const abi::Insn& insn = program.insns[active.at];
+        const bool is_called_back = std::any_of(chain.begin(), chain.end(), [&](const Active& one) {
+          return structure.functions[one.function].is_callback;
+        });
+        if (helper::throws(facts.insns[active.at].kfunc) && is_called_back)
+          return refuse(log, EINVAL, "bpf_throw kfunc (insn {}) cannot be called from callback subprog {}",
+                        active.at, active.function);
         const bool leads_on = calls_function(insn) || loads_function(insn);
         const std::int64_t target = leads_on ? target_of(insn, active.at) : -1;
         if (isa::is_wide(insn)) ++active.at;
         if (!leads_on) continue;
         const auto callee = static_cast<std::size_t>(structure.function_that_starts_at(target));
         if (structure.functions[callee].is_async && !calls_function(insn)) continue;
+        if (structure.functions[callee].is_exception_callback)
+          return refuse(log, EINVAL, "insn {} cannot call exception cb directly", active.at);
         if (structure.functions[callee].has_tail_call && depth >= kMostBelowTailCall)
           return refuse(
               log, EACCES,

@@ -12,15 +12,19 @@ struct Function {
   std::uint32_t start = 0, end = 0;
   bool has_ld_abs = false, has_tail_call = false;
   bool changes_packet = false;  // it, or what it calls, moves the packet
-  bool is_global = false;       // by BTF: verified by itself, for any arguments of its types
-  bool is_callback = false;     // some instruction takes its address
-  bool is_async = false;        // timers call it: nobody's stack is below its own
+  bool might_sleep = false;     // likewise
+  bool might_throw = false;
+  bool is_exception_callback = false;
+  bool is_global = false;    // by BTF: verified by itself, for any arguments of its types
+  bool is_callback = false;  // some instruction takes its address
+  bool is_async = false;     // timers call it: nobody's stack is below its own
   std::uint32_t stack_bytes = 0;
   std::string name;
 };
 
 struct Structure {
   std::vector<Function> functions;         // by rising start
+  bool has_exception_callback = false;     // one of them
   std::vector<bool> is_prune_point;        // by instruction
   std::vector<std::uint16_t> live_before;  // registers that may be read before they are written, as bits
   std::uint32_t function_at(std::uint32_t insn) const;
@@ -31,11 +35,14 @@ struct Structure {
 bool is_callback_call(const abi::Insn& insn);
 
 // Functions, and that jumps stay inside of them. EINVAL.
-Result<Structure> find_functions(const UnverifiedProgram& program, btf::Log* log);
+Result<Structure> find_functions(const UnverifiedProgram& program, const Facts& facts, btf::Log* log);
 // That every instruction can be reached, by whatever path; marks where paths meet. EINVAL.
-Result<void> check_flow(const UnverifiedProgram& program, Structure& structure, btf::Log* log);
-void find_live_registers(const UnverifiedProgram& program, Structure& structure);
-// That no chain of calls needs more than 512 bytes of stack, or 8 frames. EACCES, E2BIG, EINVAL.
-Result<void> check_stack_depth(const UnverifiedProgram& program, const Structure& structure, btf::Log* log);
+Result<void> check_flow(const UnverifiedProgram& program, const Facts& facts, Structure& structure,
+                        btf::Log* log);
+void find_live_registers(const UnverifiedProgram& program, const Facts& facts, Structure& structure);
+// That no chain of calls needs more than 512 bytes of stack, or 8 frames, and nothing is thrown where a
+// helper would have to be left. EACCES, E2BIG, EINVAL.
+Result<void> check_stack_depth(const UnverifiedProgram& program, const Facts& facts,
+                               const Structure& structure, btf::Log* log);
 
 }  // namespace portolan::verifier

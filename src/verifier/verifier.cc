@@ -28,7 +28,8 @@ Result<void> walk_all(const Structure& structure, Walk& walk, btf::Log* log) {
   for (bool found = true; found;) {
     found = false;
     for (std::uint32_t i = 0; i < structure.functions.size(); ++i) {
-      if (done[i] || (i != 0 && !walk.is_called(i))) continue;
+      if (done[i] || (i != 0 && !walk.is_called(i) && !structure.functions[i].is_exception_callback))
+        continue;
       done[i] = found = true;
       if (i != 0 && log != nullptr)
         log->print("Validating {}() func#{}...\n", structure.functions[i].name, i);
@@ -41,12 +42,12 @@ Result<void> walk_all(const Structure& structure, Walk& walk, btf::Log* log) {
   return {};
 }
 
-// No path comes to a function of the kernel that is not there.
-Result<void> check_no_kfuncs(const UnverifiedProgram& program, const Facts& facts, btf::Log* log) {
+// No path comes to a function of the kernel that was weak and is not there.
+Result<void> check_no_weak_kfuncs(const UnverifiedProgram& program, const Facts& facts, btf::Log* log) {
   for (std::size_t at = 0; at < program.insns.size(); ++at) {
     const abi::Insn& insn = program.insns[at];
     if (facts.insns[at].seen && insn.code == isa::kCallCode &&
-        insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kKfunc))
+        insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kKfunc) && insn.imm == 0)
       return refuse(log, EINVAL, "invalid kernel function call not eliminated in verifier pass");
   }
   return {};
@@ -67,22 +68,23 @@ std::vector<TimersOf> timers_of(const AsyncCallback& callback, const Facts& fact
 Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::Log* log) {
   const auto began = std::chrono::steady_clock::now();
   TRY(check_btf_info_early(program, log));
-  Structure structure = TRY(find_functions(program, log));
-  TRY(check_btf_info(program, shapes_of(structure), log));
-  TRY(check_opcodes(program.insns, log));
   Facts facts;
   facts.insns.resize(program.insns.size());
+  TRY(resolve_kfuncs(program, facts, log));
+  Structure structure = TRY(find_functions(program, facts, log));
+  TRY(check_btf_info(program, shapes_of(structure), log));
+  TRY(check_opcodes(program.insns, log));
   TRY(resolve_maps(program, maps, facts, log));
   TRY(resolve_kernel_symbols(program, log));
   program.sha256 = nullptr;  // it was for the maps, and may not live as long as the program
-  TRY(check_flow(program, structure, log));
+  TRY(check_flow(program, facts, structure, log));
   const AttachTarget target = TRY(find_attach_target(program, log));
-  find_live_registers(program, structure);
+  find_live_registers(program, facts, structure);
 
   Walk walk(program, target, structure, facts, log);
   Result<void> walked = walk_all(structure, walk, log);
-  if (walked) walked = check_stack_depth(program, structure, log);
-  if (walked) walked = check_no_kfuncs(program, facts, log);
+  if (walked) walked = check_stack_depth(program, facts, structure, log);
+  if (walked) walked = check_no_weak_kfuncs(program, facts, log);
   if (log != nullptr) {
     const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - began;
     if ((log->level() & 4) != 0) {
@@ -96,8 +98,12 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
   TRY(walked);
   facts.verified_insns = walk.insns_walked();
   for (const Function& one : structure.functions)
-    facts.subprograms.push_back(
-        {one.start, one.end, static_cast<std::uint32_t>(round_up(one.stack_bytes, 8)), one.name});
+    facts.subprograms.push_back({one.start,
+                                 one.end,
+                                 static_cast<std::uint32_t>(round_up(one.stack_bytes, 8)),
+                                 one.name,
+                                 {},
+                                 one.is_exception_callback});
   for (const AsyncCallback& one : facts.async_callbacks)
     facts.subprograms[one.function].timers = timers_of(one, facts);
   return build_program(std::move(program), std::move(facts));

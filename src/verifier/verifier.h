@@ -12,6 +12,7 @@
 #include "abi/prog_type.h"
 #include "base/result.h"
 #include "btf/btf.h"
+#include "helper/kfunc.h"
 #include "map/map.h"
 
 namespace portolan::verifier {
@@ -64,10 +65,11 @@ struct TimersOf {
 };
 
 struct Subprogram {
-  std::uint32_t start;                // its first instruction
-  std::uint32_t stack_bytes;          // of its own frame, rounded up to 8; at most 512
-  std::string name;                   // by BTF; may be empty
-  std::vector<TimersOf> timers = {};  // that it may be the callback of
+  std::uint32_t start;                 // its first instruction
+  std::uint32_t stack_bytes;           // of its own frame, rounded up to 8; at most 512
+  std::string name;                    // by BTF; may be empty
+  std::vector<TimersOf> timers = {};   // that it may be the callback of
+  bool is_exception_callback = false;  // what the program returns when it has thrown
 };
 
 // What the checks found out about one instruction of insns() that its bytes do not say.
@@ -76,6 +78,7 @@ struct InsnNotes {
   bool may_fault = false;
   // The one map that a helper is called for, as an index into maps(); negative: none, or not always the same.
   std::int32_t map = -1;
+  const helper::Kfunc* kfunc = nullptr;  // of a call by BTF: what is called
 };
 
 // A program that cannot do harm. Only verify() makes one.

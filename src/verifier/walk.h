@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "helper/helper.h"
+#include "helper/kfunc.h"
 #include "verifier/attach_target.h"
 #include "verifier/context.h"
 #include "verifier/facts.h"
@@ -23,11 +24,13 @@ struct CallMeta {
   std::uint32_t map_uid = 0;
   std::optional<std::uint64_t> key;  // where that is known
   std::uint32_t callback = 0;
-  std::uint64_t size = 0;        // of the memory that is returned
-  std::uint32_t given_back = 0;  // a reference
-  std::uint32_t reference = 0;   // of a socket that was given
-  RegState dynptr;               // that is read, or given back
-  std::int64_t most = 0;         // the largest size that was given
+  std::uint64_t size = 0;           // of the memory that is returned
+  std::uint32_t given_back = 0;     // a reference
+  std::uint32_t reference = 0;      // of a socket that was given
+  RegState dynptr;                  // that is read, or given back
+  std::int64_t most = 0;            // the largest size that was given
+  std::uint8_t iterator_frame = 0;  // of the iterator that was given: where its first word lies
+  std::size_t iterator_slot = 0;
 };
 
 enum class Access : std::uint8_t { kRead, kWrite };
@@ -161,6 +164,9 @@ class Walk {
   Result<void> forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros);
   Frame& frame_of(const RegState& reg) { return state_.frames[reg.frame]; }
   void need_stack(const RegState& reg, std::int64_t least);
+  Result<void> check_not_opaque(const RegState& reg, std::int64_t least, std::int64_t end,
+                                const std::string& through);
+  Result<void> overwrite_opaque(Frame& frame, std::size_t number);
 
   // --- calls.cc
   Result<Next> call(const abi::Insn& insn);
@@ -184,6 +190,14 @@ class Walk {
   Result<void> check_is_ours(std::uint32_t reference, CallMeta& meta);
   void give_back(std::uint32_t reference);
   Result<void> check_given_back(const char* what);
+  Result<void> check_nothing_held(const char* what);
+
+  // --- sections.cc
+  Result<void> check_sections(const helper::Kfunc& kfunc);
+  Result<void> check_irq_flags(unsigned number, const helper::Kfunc& kfunc);
+  Result<void> save_irq_flags(unsigned number, std::size_t slot);
+  const char* open_section() const;
+  bool is_sleepable() const { return (program_.flags & abi::prog_flag::kSleepable) != 0; }
 
   // --- sockets.cc
   Result<void> check_socket(unsigned number, const RegState& reg, std::int32_t offset, std::uint32_t size);
@@ -191,12 +205,30 @@ class Walk {
 
   // --- dynptr.cc
   Result<void> check_dynptr(unsigned number, const helper::Argument& argument, CallMeta& meta);
-  Result<void> make_dynptr(unsigned number, CallMeta& meta);
+  Result<void> make_dynptr(unsigned number, DynptrKind kind, std::uint32_t reference);
   Result<StackSlot*> dynptr_at(unsigned number);
   Result<void> destroy_dynptr(Frame& frame, std::size_t slot);
   void drop_dynptr(Frame& frame, std::size_t slot);
   void drop_dynptrs_of(std::uint32_t reference);
-  Result<void> check_no_dynptr(const RegState& reg, std::int64_t least, std::int64_t end, const char* what);
+  Result<void> check_no_dynptr(const RegState& reg, std::int64_t least, std::int64_t end);
+
+  // --- kfunc_call.cc
+  Result<Next> call_kfunc(const abi::Insn& insn);
+  Result<void> throw_out();
+  Result<void> check_kfunc_arguments(const helper::Kfunc& kfunc, CallMeta& meta);
+  Result<void> check_kfunc_argument(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
+  Result<void> check_kfunc_dynptr(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
+  Result<void> check_kfunc_memory(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
+  void set_kfunc_result(const helper::Kfunc& kfunc, const CallMeta& meta);
+
+  // --- iterator.cc
+  Result<void> check_iterator(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
+  Result<void> make_iterator(unsigned number, helper::IteratorKind kind);
+  Result<std::size_t> slot_of_object(unsigned number, const char* what, std::size_t words);
+  bool is_iterator_at(const RegState& reg, std::size_t slot, helper::IteratorKind kind) const;
+  bool gives_next(std::uint32_t insn) const;     // whether it calls next of an iterator
+  bool has_next_to_give(unsigned number) const;  // the iterator there
+  Result<void> give_next(const CallMeta& meta);
 
   // --- timers.cc
   Result<void> check_timer(unsigned number, CallMeta& meta);
@@ -206,14 +238,15 @@ class Walk {
 
   // --- functions.cc
   Result<Next> call_function(const abi::Insn& insn);
+  Result<void> check_returns_number(const Function& function, std::uint32_t id);
   Result<void> call_global(const Function& callee, std::uint32_t number);
   Result<void> enter_callback(const CallMeta& meta);
   Result<Next> leave_function();
   Result<void> leave_early(const RegState& result, bool forgets_packet);
   Result<void> leave_by_tail_call();
   Result<void> leave_program();
-  Result<void> check_result_range(const char* when, const RegState& result, std::int64_t least,
-                                  std::int64_t most);
+  Result<void> check_result_of_program(unsigned number);
+  Result<void> check_result_range(const char* when, unsigned number, std::int64_t least, std::int64_t most);
   Result<void> set_global_arguments(State& state, const Function& function);
   void enter(State& state, std::uint32_t function, bool is_callback);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the log shows of the walk: instructions, and what is known of registers and stack.
 #include "isa/disassemble.h"
+#include "verifier/kernel_symbols.h"
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
@@ -11,8 +12,9 @@ class LogNames final : public isa::Names {
  public:
   explicit LogNames(const Facts& facts) : facts_(facts) {}
   std::string call(const abi::Insn& insn) const override {
-    if (insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kSubprogram))
-      return fmt::format("{:+d}", insn.imm);
+    const auto kind = static_cast<abi::PseudoCall>(insn.src());
+    if (kind == abi::PseudoCall::kSubprogram) return fmt::format("{:+d}", insn.imm);
+    if (kind == abi::PseudoCall::kKfunc) return insn.imm == 0 ? "" : kernel_function_name(insn);
     const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
     return prototype == nullptr ? "unknown" : prototype->name;
   }
@@ -43,12 +45,22 @@ char letter_of(Byte byte) {
       return '0';
     case Byte::kDynptr:
       return 'd';
+    case Byte::kIterator:
+      return 'i';
+    case Byte::kIrqFlags:
+      return 'f';
   }
   return '?';
 }
 
 std::string to_text(const StackSlot& slot, std::size_t frame) {
   if (slot.is_spill() && slot.spilled_bytes() == 8) return to_text(slot.spilled, frame);
+  if (slot.is_iterator()) {
+    const RegState& known = slot.spilled;
+    return fmt::format("iter_{}(ref_id={},state={},depth={})",
+                       helper::name_of(static_cast<helper::IteratorKind>(known.mem_size)), known.reference,
+                       known.is_drained ? "drained" : "active", known.range);
+  }
   std::string text;
   for (Byte byte : slot.bytes) text.insert(text.begin(), letter_of(byte));
   return text;
@@ -72,7 +84,7 @@ std::string Walk::text_of(const State& state, const Dependencies& precise) const
   }
   for (std::size_t slot = 0; slot < frame.stack.size(); ++slot) {
     const StackSlot& one = frame.stack[slot];
-    if (one.bytes == std::array<Byte, 8>{}) continue;
+    if (one.bytes == std::array<Byte, 8>{} || (one.is_iterator() && one.spilled.off != 0)) continue;
     text += fmt::format(" fp-{}={}{}", 8 * (slot + 1),
                         one.is_spill() ? mark(one.spilled, Dependencies::of_slot(frame_number, slot)) : "",
                         to_text(one, frame_number));

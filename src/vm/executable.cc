@@ -95,6 +95,12 @@ bool Executable::may_be_called_for(std::uint32_t function, const map::Map& map) 
   });
 }
 
+Executable::Function Executable::exception_callback() const {
+  for (const verifier::Subprogram& one : parts_.subprograms)
+    if (one.is_exception_callback) return {code_.data() + one.start, one.stack_bytes};
+  return {nullptr, 0};
+}
+
 Result<void> Executable::prepare(const void* const* handlers) {
   if (parts_.insns.empty() || parts_.subprograms.empty()) return fail(EINVAL);
   for (const verifier::Subprogram& one : parts_.subprograms)
@@ -107,8 +113,10 @@ Result<void> Executable::prepare(const void* const* handlers) {
       return fail(EINVAL);
     code_[at] = TRY(prepare_one(at));
     const bool is_tail_call = operation == Operation::call_helper && insn.imm == kTailCall;
-    code_[at].handler =
-        handlers[is_tail_call ? kTailCallHandler : handler_index(operation, parts_.notes[at].may_fault)];
+    code_[at].handler = handlers[is_tail_call ? kTailCallHandler
+                                 : helper::throws(parts_.notes[at].kfunc)
+                                     ? kThrowHandler
+                                     : handler_index(operation, parts_.notes[at].may_fault)];
     if (!isa::is_wide(insn)) continue;
     if (++at == code_.size()) return fail(EINVAL);
     code_[at].handler = handlers[handler_index(Operation::kNone, false)];
@@ -166,6 +174,12 @@ Result<void> Executable::resolve_call(std::size_t at, Code& code) const {
     const verifier::Subprogram* callee = TRY(subprogram_at(static_cast<std::int64_t>(at) + 1 + insn.imm));
     code.target = code_.data() + callee->start;
     code.off = static_cast<std::int16_t>(callee->stack_bytes);
+    return {};
+  }
+  if (insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kKfunc)) {
+    const helper::Kfunc* const kfunc = parts_.notes[at].kfunc;
+    if (kfunc == nullptr || kfunc->function == nullptr) return fail(EINVAL);
+    code.function = kfunc->function;
     return {};
   }
   const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));

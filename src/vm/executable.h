@@ -13,7 +13,7 @@
 
 namespace portolan::vm {
 
-inline constexpr std::size_t kTailCallHandler = 2 * isa::kOperations;
+inline constexpr std::size_t kTailCallHandler = 2 * isa::kOperations, kThrowHandler = kTailCallHandler + 1;
 
 struct Code {
   const void* handler;  // where in the interpreter its operation is carried out
@@ -67,6 +67,8 @@ class Executable final : public verifier::Prepared, public map::FunctionOwner {
   Function function_at(std::uint32_t index) const {
     return {code_.data() + parts_.subprograms[index].start, parts_.subprograms[index].stack_bytes};
   }
+  // What runs when the program has thrown; code nullptr: there is none.
+  Function exception_callback() const;
   // By the number that the program has for it: its first instruction's index, plus 1.
   Function function(std::uint64_t number) const;
 

@@ -147,8 +147,9 @@ template <class Memory>
 #define OTHER(name, ...) &&name,
 #include "isa/opcodes.def"
         &&tail_call,
+        &&throw_,
     };
-    static_assert(std::size(table) == kTailCallHandler + 1);
+    static_assert(std::size(table) == kThrowHandler + 1);
     *handlers = table;
     return 0;
   }
@@ -300,6 +301,7 @@ may_goto: {
 }
 
 call_helper:
+call_kfunc:
   r[0] = at->function(self->run_, r[1], r[2], r[3], r[4], r[5]);
   NEXT;
 
@@ -327,6 +329,16 @@ call_function: {
   std::memcpy(frame.kept.data(), &r[6], sizeof frame.kept);
   r[isa::kFramePointer] = frame_pointer;
   at = at->target;
+  goto * at->handler;
+}
+
+throw_: {
+  // Whatever functions are active are left; none of them was called by a helper.
+  const Executable::Function callback = self->executable_->exception_callback();
+  self->depth_ = 0;
+  if (callback.code == nullptr) return r[1];
+  r[isa::kFramePointer] = self->push_frame(callback.stack_bytes);
+  at = callback.code;
   goto * at->handler;
 }
 

@@ -43,6 +43,7 @@ class Bytecode {
   Bytecode& map(int to, int fd) { return wide(to, 1, static_cast<std::uint32_t>(fd)); }
   Bytecode& map_value(int to, int fd) { return wide(to, 2, static_cast<std::uint32_t>(fd)); }
   Bytecode& call(std::int32_t helper) { return raw(0x85, 0, 0, 0, helper); }
+  Bytecode& call_kfunc(std::int32_t id) { return raw(0x85, 0, 2, 0, id); }
   Bytecode& exit() { return raw(0x95, 0, 0, 0, 0); }
 
   // Labels are numbers; a jump may come before its label.

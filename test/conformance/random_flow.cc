@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kfuncs.h"
 #include "random_maker.h"
 
 namespace portolan::conformance {
@@ -88,6 +89,56 @@ void ProgramMaker::loop() {
   join_slots(slots_start);
   at(counter) = {.kind = Kind::kNumber};
   if (is_may_goto) at(counter) = {.kind = Kind::kNumber};
+}
+
+// bpf_for, in an RCU section or not; in another one it has a place of its own.
+void ProgramMaker::iterate(int depth) {
+  static const std::int32_t make = kfunc_id("bpf_iter_num_new"), next = kfunc_id("bpf_iter_num_next"),
+                            destroy = kfunc_id("bpf_iter_num_destroy"), lock = kfunc_id("bpf_rcu_read_lock"),
+                            unlock = kfunc_id("bpf_rcu_read_unlock");
+  if (make == 0 || lock == 0) return;
+  const int place = -208 - 8 * depth, again = code_.new_label(), out = code_.new_label();
+  const bool has_section = depth == 0 && dice_.one_in(4);
+  const auto call = [&](std::int32_t function) { code_.move(1, 10).add(1, place).call_kfunc(function); };
+  if (has_section) code_.call_kfunc(lock);
+  code_.move(1, 10).add(1, place).set(2, static_cast<std::int32_t>(dice_.below(10)));
+  code_.set(3, static_cast<std::int32_t>(dice_.of({5, 20, 300}))).call_kfunc(make);
+  forget_caller_saved();
+  for (Reg& reg : regs_) reg.is_small = false;
+  const Regs start = regs_;
+  const auto slots_start = slots_;
+  code_.here(again);
+  call(next);
+  code_.jump(0x15, 0, 0, out);
+  if (dice_.one_in(30)) code_.load(Bytecode::kDouble, 1, 10, place);  // not the program's to see
+  code_.load(Bytecode::kWord, 0, 0, 0);
+  at(0) = {.kind = Kind::kNumber};
+  for (std::uint32_t i = 1 + dice_.below(2); i != 0; --i) {
+    switch (dice_.below(depth == 0 && dice_.one_in(3) ? 6 : 5)) {
+      case 0:
+        global_step();
+        break;
+      case 1:
+        spill();
+        break;
+      case 2:
+        fill();
+        break;
+      case 5:
+        iterate(depth + 1);
+        break;
+      default:
+        arithmetic();
+    }
+  }
+  if (dice_.one_in(4)) code_.jump(0x25, number_reg(), constant(), out);
+  code_.jump(0x05, 0, 0, again);
+  code_.here(out);
+  if (!dice_.one_in(40)) call(destroy);
+  if (has_section && !dice_.one_in(20)) code_.call_kfunc(unlock);
+  forget_caller_saved();
+  join(regs_, start);
+  join_slots(slots_start);
 }
 
 void ProgramMaker::global_step() {

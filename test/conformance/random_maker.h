@@ -83,6 +83,7 @@ class ProgramMaker {
   void join_slots(const Slots& other);
   void branch(int depth);
   void loop();
+  void iterate(int depth);
   void global_step();
   void call_function();
   void call_back();

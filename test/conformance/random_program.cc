@@ -28,7 +28,7 @@ void ProgramMaker::steps(int count, int depth) {
 }
 
 void ProgramMaker::step(int depth) {
-  switch (dice_.below(depth < 2 ? 29 : 16)) {
+  switch (dice_.below(depth < 2 ? 30 : 16)) {
     case 0:
       return set_number(reserve_free(scratch_reg()));
     case 1:
@@ -73,6 +73,8 @@ void ProgramMaker::step(int depth) {
     case 27:
     case 28:
       return other_maps();
+    case 29:
+      return iterate(depth);
     case 21:
       return locked();
     case 22:

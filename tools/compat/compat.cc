@@ -212,6 +212,32 @@ void print_helpers() {
   fmt::print("\n{} of {} helpers.\n", counts.here, counts.all);
 }
 
+void print_kfunc(Counts& counts, std::string_view name, int major, int minor, bool here, const char* note) {
+  ++counts.all;
+  counts.here += here;
+  if (name.ends_with('_')) name.remove_suffix(1);
+  fmt::print("| bpf_{} | {}.{} | {} | {} |\n", name, major, minor, here ? "✓" : "", note);
+}
+
+void print_kfuncs() {
+  Counts counts;
+  fmt::print(
+      "\n## Functions of the kernel (kfuncs)\n\n"
+      "Programs call them by their ids in the BTF of the machine's kernel (`/sys/kernel/btf/vmlinux`). What "
+      "is not "
+      "here, or not in\nthis list, is refused as a function that the kernel does not allow.\n\n"
+      "| name | Linux since | here | note |\n"
+      "|---|---|---|---|\n");
+#define KFUNC(name, returns, programs, flags, major, minor, args, note) \
+  print_kfunc(counts, #name, major, minor, true, note);
+#define KFUNC_NOT_HERE(name, programs, major, minor, note) \
+  print_kfunc(counts, #name, major, minor, false, note);
+#include "helper/kfuncs.def"
+#undef KFUNC
+#undef KFUNC_NOT_HERE
+  fmt::print("\n{} of {} functions.\n", counts.here, counts.all);
+}
+
 void print_differences() {
   fmt::print(
       "\n## What differs on purpose\n\n"
@@ -229,6 +255,7 @@ int main() {
   fmt::print(
       "# Compatibility with Linux\n\n"
       "<!-- Printed by portolan-compat from map_types.def, commands.def, prog_types.def, helpers.def, "
+      "kfuncs.def, "
       "docs/map_ops.def and "
       "docs/differences.def; ./dev fmt "
       "rewrites it. "
@@ -241,6 +268,7 @@ int main() {
   print_commands();
   print_prog_types();
   print_helpers();
+  print_kfuncs();
   print_differences();
   return 0;
 }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// What programs do with dynptrs by kfuncs: parts of them, slices, and those of packets.
+#include <algorithm>
+
+#include "helper/dynptr.h"
+#include "helper/functions.h"
+#include "helper/memory.h"
+#include "helper/program_sets.h"
+
+namespace portolan::helper::functions {
+namespace {
+
+using Kind = Dynptr::Kind;
+
+std::uint32_t low(U64 number) { return static_cast<std::uint32_t>(number); }
+U64 result(int error) { return error == 0 ? 0 : negative_int(error); }
+U64 result(U64 helper_result) { return low(helper_result); }
+
+// Who may not write to the packet through pointers gets dynptrs that cannot be written to.
+bool may_write_packet(std::uint32_t program_type) {
+  return (programs::kTcLwtXmitSkSkb >> program_type & 1) != 0;
+}
+
+std::byte* slice(const Dynptr& dynptr, U64 offset, U64 size) {
+  if (dynptr.data == nullptr || !dynptr.holds(low(offset), low(size))) return nullptr;
+  return dynptr.bytes(low(offset), low(size));
+}
+std::byte* writable_slice(const Dynptr& dynptr, U64 offset, U64 size) {
+  return dynptr.is_read_only() ? nullptr : slice(dynptr, offset, size);
+}
+U64 address_of(const std::byte* bytes) { return reinterpret_cast<std::uintptr_t>(bytes); }
+
+// Overlapping pieces, either of which may be gone.
+int move_bytes(std::byte* to, const std::byte* from, std::uint32_t size) {
+  std::byte room[256];
+  const bool is_upwards = to > from;
+  for (std::uint32_t done = 0; done < size;) {
+    const std::uint32_t part = std::min<std::uint32_t>(size - done, sizeof room);
+    const std::uint32_t at = is_upwards ? size - done - part : done;
+    if (!portolan_fault_copy(room, from + at, part) || !portolan_fault_copy(to + at, room, part))
+      return EFAULT;
+    done += part;
+  }
+  return 0;
+}
+
+}  // namespace
+
+U64 dynptr_adjust(Run&, U64 of, U64 begin, U64 end, U64, U64) {
+  auto& dynptr = at<Dynptr>(of);
+  if (dynptr.data == nullptr || low(begin) > low(end)) return negative_int(EINVAL);
+  if (low(end) > dynptr.size()) return negative_int(ERANGE);
+  dynptr.narrow(low(begin), low(end));
+  return 0;
+}
+
+U64 dynptr_is_null(Run&, U64 of, U64, U64, U64, U64) { return at<Dynptr>(of).data == nullptr ? 1 : 0; }
+
+U64 dynptr_is_rdonly(Run&, U64 of, U64, U64, U64, U64) {
+  const auto& dynptr = at<Dynptr>(of);
+  return dynptr.data != nullptr && dynptr.is_read_only() ? 1 : 0;
+}
+
+U64 dynptr_size(Run&, U64 of, U64, U64, U64, U64) {
+  const auto& dynptr = at<Dynptr>(of);
+  return dynptr.data == nullptr ? negative_int(EINVAL) : dynptr.size();
+}
+
+U64 dynptr_clone(Run&, U64 of, U64 to, U64, U64, U64) {
+  const Dynptr dynptr = at<Dynptr>(of);
+  at<Dynptr>(to) = dynptr.data == nullptr ? Dynptr{} : dynptr;
+  return dynptr.data == nullptr ? negative_int(EINVAL) : 0;
+}
+
+// The packet lies in one piece: no slice needs the buffer.
+U64 dynptr_slice(Run&, U64 of, U64 offset, U64, U64 size, U64) {
+  return address_of(slice(at<Dynptr>(of), offset, size));
+}
+U64 dynptr_slice_rdwr(Run&, U64 of, U64 offset, U64, U64 size, U64) {
+  return address_of(writable_slice(at<Dynptr>(of), offset, size));
+}
+
+U64 dynptr_copy(Run& run, U64 to, U64 to_offset, U64 from, U64 from_offset, U64 size) {
+  const auto& target = at<Dynptr>(to);
+  const auto& source = at<Dynptr>(from);
+  const std::byte* const bytes = slice(source, from_offset, size);
+  std::byte* const room = writable_slice(target, to_offset, size);
+  if (bytes != nullptr && room != nullptr) return result(move_bytes(room, bytes, low(size)));
+  if (bytes != nullptr) return result(dynptr_write(run, to, low(to_offset), address_of(bytes), size, 0));
+  if (room != nullptr) return result(dynptr_read(run, address_of(room), size, from, low(from_offset), 0));
+  if (!target.holds(low(to_offset), low(size)) || !source.holds(low(from_offset), low(size)))
+    return negative_int(E2BIG);
+  return low(size) == 0 ? 0 : negative_int(EINVAL);
+}
+
+U64 dynptr_memset(Run&, U64 of, U64 offset, U64 size, U64 value, U64) {
+  const auto& dynptr = at<Dynptr>(of);
+  if (dynptr.is_read_only()) return negative_int(EINVAL);
+  if (!dynptr.holds(low(offset), low(size))) return negative_int(E2BIG);
+  std::byte* const bytes = slice(dynptr, offset, size);
+  if (bytes == nullptr) return low(size) == 0 ? 0 : negative_int(EINVAL);
+  std::byte room[256];
+  std::memset(room, static_cast<int>(value & 0xff), sizeof room);
+  for (std::uint32_t done = 0; done < low(size); done += sizeof room) {
+    const std::uint32_t part = std::min<std::uint32_t>(low(size) - done, sizeof room);
+    if (!portolan_fault_copy(bytes + done, room, part)) return negative_int(EFAULT);
+  }
+  return 0;
+}
+
+U64 dynptr_from_skb(Run& run, U64 context, U64 flags, U64 to, U64, U64) {
+  auto& dynptr = at<Dynptr>(to);
+  dynptr = {};
+  if (flags != 0) return negative_int(EINVAL);
+  auto& skb = at<SkBuff>(context);
+  dynptr = Dynptr::of(Kind::kSkb, &skb, static_cast<std::uint32_t>(skb.data_end - skb.data));
+  if (!may_write_packet(run.program_type)) dynptr.set_read_only();
+  return 0;
+}
+
+U64 dynptr_from_xdp(Run&, U64 context, U64 flags, U64 to, U64, U64) {
+  auto& dynptr = at<Dynptr>(to);
+  dynptr = {};
+  if (flags != 0) return negative_int(EINVAL);
+  auto& xdp = at<XdpBuff>(context);
+  dynptr = Dynptr::of(Kind::kXdp, &xdp, static_cast<std::uint32_t>(xdp.data_end - xdp.data));
+  return 0;
+}
+
+}  // namespace portolan::helper::functions

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls of functions of the kernel (kfuncs.def), as check_kfunc_call: each argument must be what its row
+// says.
+#include "helper/kfunc.h"
+
+#include "verifier/kernel_symbols.h"
+#include "verifier/walk.h"
+
+namespace portolan::verifier {
+
+using helper::Kfunc;
+using helper::KfuncArg;
+using helper::KfuncId;
+using helper::KfuncRet;
+
+Result<Walk::Next> Walk::call_kfunc(const abi::Insn& insn) {
+  const Kfunc* const kfunc = facts_.insns[at_].kfunc;
+  if (kfunc != nullptr && kfunc->function == nullptr)
+    (void)refuse(0, "kernel function {} is not here: {}", kfunc->name, kfunc->note);
+  if (kfunc == nullptr || kfunc->function == nullptr || !helper::is_available(*kfunc, program_.type))
+    return refuse(EACCES, "calling kernel function {} is not allowed", kernel_function_name(insn));
+  if (kfunc->might_sleep && !is_sleepable())
+    return refuse(EACCES, "program must be sleepable to call sleepable kfunc {}", kfunc->name);
+  CallMeta meta;
+  TRY(check_kfunc_arguments(*kfunc, meta));
+  if (kfunc->id == KfuncId::throw_) {
+    TRY(throw_out());
+    return Next::kEnd;
+  }
+  TRY(check_sections(*kfunc));
+  if (meta.given_back != 0) give_back(meta.given_back);
+  if (kfunc->ret == KfuncRet::kSliceOrNull && kfunc->writes && !may_write_packet(program_.type))
+    return refuse(EINVAL, "the prog does not allow writes to packet data");
+  clobber_caller_saved();
+  set_kfunc_result(*kfunc, meta);
+  if (kfunc->is_next) TRY(give_next(meta));
+  return Next::kFollow;
+}
+
+// The program ends, whatever functions are active: with what its exception callback returns for the number,
+// or with the number itself.
+Result<void> Walk::throw_out() {
+  if (!structure_.has_exception_callback) TRY(check_result_of_program(1));
+  return check_nothing_held("bpf_throw");
+}
+
+Result<void> Walk::check_kfunc_arguments(const Kfunc& kfunc, CallMeta& meta) {
+  for (unsigned number = 1; number <= 5 && kfunc.args[number - 1].kind != KfuncArg::kNone; ++number)
+    TRY(check_kfunc_argument(number, kfunc, meta));
+  return {};
+}
+
+Result<void> Walk::check_kfunc_argument(unsigned number, const Kfunc& kfunc, CallMeta& meta) {
+  const KfuncArg kind = kfunc.args[number - 1].kind;
+  const RegState& reg = state_.reg(number);
+  const bool is_number = kind == KfuncArg::kScalar || kind == KfuncArg::kSize || kind == KfuncArg::kConstSize;
+  if (kfunc.trusts && !is_number && (reg.is_null() || reg.maybe_null))
+    return refuse(EACCES, "Possibly NULL pointer passed to trusted arg{}", number - 1);
+  switch (kind) {
+    case KfuncArg::kNone:
+    case KfuncArg::kIgnored:
+    case KfuncArg::kSize:  // with the memory before it
+    case KfuncArg::kConstSize:
+      return {};
+    case KfuncArg::kScalar:
+      if (!reg.is_scalar()) return refuse(EINVAL, "R{} is not a scalar", number);
+      return {};
+    case KfuncArg::kCtx:
+      if (reg.type != RegType::kCtx)
+        return refuse(EINVAL, "arg#{} expected pointer to ctx, but got {}", number - 1, type_text(reg));
+      return check_fixed(reg, number);
+    case KfuncArg::kMap:
+      if (reg.type != RegType::kMap)
+        return refuse(EINVAL, "arg#{} is {} expected pointer to map", number - 1, type_text(reg));
+      return {};
+    case KfuncArg::kDynptr:
+    case KfuncArg::kDynptrOut:
+      return check_kfunc_dynptr(number, kfunc, meta);
+    case KfuncArg::kMem:
+    case KfuncArg::kMemOrNull:
+      return check_kfunc_memory(number, kfunc, meta);
+    case KfuncArg::kIterator:
+      return check_iterator(number, kfunc, meta);
+    case KfuncArg::kIrqFlags:
+      return check_irq_flags(number, kfunc);
+  }
+  return {};
+}
+
+// As process_dynptr_func.
+Result<void> Walk::check_kfunc_dynptr(unsigned number, const Kfunc& kfunc, CallMeta& meta) {
+  const RegState& reg = state_.reg(number);
+  if (reg.type != RegType::kStack && reg.type != RegType::kDynptr)
+    return refuse(EINVAL, "arg#{} expected pointer to stack or const struct bpf_dynptr", number - 1);
+  if (kfunc.args[number - 1].kind == KfuncArg::kDynptr)
+    return check_dynptr(number, {helper::Arg::kDynptr}, meta);
+  if (reg.type != RegType::kStack || !dynptr_at(number))
+    return refuse(EINVAL, "Dynptr has to be an uninitialized dynptr");
+  if (kfunc.id == KfuncId::dynptr_clone)
+    return make_dynptr(number, static_cast<DynptrKind>(meta.dynptr.mem_size), meta.dynptr.reference);
+  return make_dynptr(number, kfunc.id == KfuncId::dynptr_from_skb ? DynptrKind::kSkb : DynptrKind::kXdp, 0);
+}
+
+// With its size, which the next register holds.
+Result<void> Walk::check_kfunc_memory(unsigned number, const Kfunc& kfunc, CallMeta& meta) {
+  const RegState size = state_.reg(number + 1);
+  if (!size.is_scalar()) return refuse(EINVAL, "R{} is not a scalar", number + 1);
+  if (kfunc.args[number - 1].kind == KfuncArg::kMem || !state_.reg(number).is_null()) {
+    Result<void> checked = check_sized_memory(number + 1, true, Access::kRead, meta);
+    if (checked) checked = check_sized_memory(number + 1, true, Access::kWrite, meta);
+    if (!checked) {
+      (void)refuse(0, "arg#{} arg#{} memory, len pair leads to invalid memory access", number - 1, number);
+      return checked;
+    }
+  }
+  if (kfunc.args[number].kind != KfuncArg::kConstSize) return {};
+  if (!size.bounds.is_constant()) return refuse(EINVAL, "R{} must be a known constant", number + 1);
+  depend_on(size);
+  meta.size = size.bounds.value();
+  return {};
+}
+
+void Walk::set_kfunc_result(const Kfunc& kfunc, const CallMeta& meta) {
+  RegState& result = state_.reg(0);
+  switch (kfunc.ret) {
+    case KfuncRet::kVoid:
+      result = RegState{};
+      return;
+    case KfuncRet::kInteger:
+      result = RegState::unknown();
+      return;
+    case KfuncRet::kSliceOrNull:
+      result = RegState::pointer(RegType::kMem);
+      result.mem_size = static_cast<std::uint32_t>(meta.size);
+      result.is_read_only = !kfunc.writes;
+      result.is_in_packet = meta.dynptr.mem_size == static_cast<unsigned>(DynptrKind::kSkb) ||
+                            meta.dynptr.mem_size == static_cast<unsigned>(DynptrKind::kXdp);
+      result.dynptr = meta.dynptr.id;
+      result.maybe_null = true;
+      result.id = new_id();
+      return;
+    case KfuncRet::kIntPointerOrNull:
+      result = RegState::pointer(RegType::kMem);
+      result.mem_size = 4;
+      result.is_read_only = true;
+      result.maybe_null = true;
+      result.id = new_id();
+      result.reference = meta.reference;
+      return;
+  }
+}
+
+}  // namespace portolan::verifier
