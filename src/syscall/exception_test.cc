@@ -58,6 +58,19 @@ TEST_F(Exceptions, what_is_thrown_is_what_such_programs_may_return) {
   });
 }
 
+TEST_F(Exceptions, functions_that_throw_are_not_called_by_callbacks_whoever_else_calls_them) {
+  const Code main{call_function(8), mov(r1, 3), {0x18, 0x40 | r2, 0, 9},
+                  {0, 0, 0, 0},     mov(r3, 0), mov(r4, 0),
+                  ask(kLoop),       mov(r0, 0), kExit};
+  const Code function{call_function(5), mov(r0, 0), kExit}, callback{call_function(2), mov(r0, 0), kExit};
+  expect(Verdict{"from both",
+                 kTc,
+                 main + function + callback + thrown(1) + kZero,
+                 EINVAL,
+                 "bpf_throw kfunc (insn 16) cannot be called from callback subprog 3",
+                 {0, 9, 12, 15}});
+}
+
 TEST_F(Exceptions, helpers_are_not_left_by_one) {
   expect(Verdict{
       "in a callback",

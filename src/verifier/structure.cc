@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "helper/helper.h"
 #include "isa/insn.h"
@@ -316,29 +317,26 @@ Result<void> check_stack_depth(const UnverifiedProgram& program, const Facts& fa
   struct Active {
     std::size_t function;
     std::uint32_t at;
+    bool is_called_back;  // it, or what it is called by: below a helper, or by nobody
   };
   for (std::size_t root = 0; root < structure.functions.size(); ++root) {
-    // Functions that are verified by themselves, or called back, start chains of their own with what is below
-    // them; what timers call, or is called when something was thrown, has nothing
-    // below it.
+    // Functions that are verified by themselves, or called back, are on the main program's chains; what
+    // timers call, or what runs when something was thrown, has nothing below it.
     if (root != 0 && !structure.functions[root].is_async && !structure.functions[root].is_exception_callback)
       continue;
-    std::vector<Active> chain{{root, structure.functions[root].start}};
+    std::vector<Active> chain{{root, structure.functions[root].start, structure.functions[root].is_callback}};
     const auto size_of = [&](std::size_t function) {
       return std::uint32_t(round_up(structure.functions[function].stack_bytes, kUnit));
     };
     std::uint32_t depth = size_of(root);
-    std::set<std::pair<std::size_t, std::uint32_t>> done;  // a function at that depth
+    std::set<std::tuple<std::size_t, std::uint32_t, std::size_t, bool>> done;  // a function, and where
     while (!chain.empty()) {
       Active& active = chain.back();
       const Function& function = structure.functions[active.function];
       bool entered = false;
       for (; active.at < function.end; ++active.at) {
         const abi::Insn& insn = program.insns[active.at];
-        const bool is_called_back = std::any_of(chain.begin(), chain.end(), [&](const Active& one) {
-          return structure.functions[one.function].is_callback;
-        });
-        if (helper::throws(facts.insns[active.at].kfunc) && is_called_back)
+        if (helper::throws(facts.insns[active.at].kfunc) && active.is_called_back)
           return refuse(log, EINVAL, "bpf_throw kfunc (insn {}) cannot be called from callback subprog {}",
                         active.at, active.function);
         const bool leads_on = calls_function(insn) || loads_function(insn);
@@ -360,12 +358,13 @@ Result<void> check_stack_depth(const UnverifiedProgram& program, const Facts& fa
         if (chain.size() + 1 > isa::kMaxFrames)
           return refuse(log, E2BIG, "the call stack of {} frames is too deep !", isa::kMaxFrames);
         ++active.at;
-        if (!done.emplace(callee, depth * 16 + static_cast<std::uint32_t>(chain.size())).second) {
+        const bool is_called_back = active.is_called_back || structure.functions[callee].is_callback;
+        if (!done.emplace(callee, depth, chain.size(), is_called_back).second) {
           depth -= size_of(callee);
           --active.at;
           continue;
         }
-        chain.push_back({callee, structure.functions[callee].start});
+        chain.push_back({callee, structure.functions[callee].start, is_called_back});
         entered = true;
         break;
       }
