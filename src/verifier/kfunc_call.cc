@@ -136,7 +136,7 @@ Result<void> Walk::check_cast(std::uint64_t id) {
   const btf::Type* const type =
       id > abi::btf::kMaxType ? nullptr : types.type(static_cast<std::uint32_t>(id));
   if (type == nullptr) return refuse(EINVAL, "Unknown type ID {} passed to kfunc bpf_rdonly_cast", id);
-  if (!btf::is(*type, btf::Kind::kStruct))
+  if (!btf::is_aggregate(*type))
     return refuse(EINVAL, "kfunc bpf_rdonly_cast type ID argument must be of a struct or void");
   return {};
 }

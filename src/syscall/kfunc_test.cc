@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dynptrs by kfuncs: parts, clones, slices, and those of packets.
+// Kfuncs one by one: dynptrs with their parts and slices, strings, sums of elements, casts.
 #include "syscall/kfuncs_for_test.h"
 
 namespace portolan::syscall::verdicts {
@@ -127,6 +127,28 @@ TEST_F(DynptrKfuncs, strings_end_or_say_why_not) {
   EXPECT_EQ(result(whole + tail, "bpf_strcmp"), static_cast<std::uint32_t>(-1));
   EXPECT_EQ(result(Code{mov(r1, 0)} + tail, "bpf_strcmp"), static_cast<std::uint32_t>(-ERANGE));
   EXPECT_EQ(result(Code{mov(r1, 1 << 13)}, "bpf_strlen"), static_cast<std::uint32_t>(-EFAULT));
+}
+
+TEST_F(DynptrKfuncs, casts_are_to_structs_or_bytes_of_the_kernel) {
+  const auto types = map::kernel_btf();
+  ASSERT_TRUE(types);
+  const auto id = [&](const char* name, btf::Kind kind) {
+    return static_cast<std::int32_t>((*types)->find_by_name(name, kind).value_or(0));
+  };
+  const auto cast = [&](std::int32_t type, const Code& after) {
+    return Code{mov(r1, 64), mov(r2, type), kfunc("bpf_rdonly_cast")} + after + kZero;
+  };
+  const Code read{load(4, r1, r0, 0)}, write{mov(r1, 0), store(4, r0, 0, r1)};
+  expect({
+      {"a struct, read", kFilter, cast(id("task_struct", btf::Kind::kStruct), read), 0, ""},
+      {"a union", kFilter, cast(id("bpf_attr", btf::Kind::kUnion), {}), 0, ""},
+      {"bytes, read", kFilter, cast(0, read), 0, ""},
+      {"bytes, written", kFilter, cast(0, write), EACCES, "R0 cannot write into rdonly_untrusted_mem"},
+      {"a number", kFilter, cast(id("int", btf::Kind::kInt), {}), EINVAL,
+       "kfunc bpf_rdonly_cast type ID argument must be of a struct or void"},
+  });
+  // Nothing is there, and nothing but zeros is read.
+  EXPECT_EQ(run(Code{mov(r1, 64), mov(r2, 0), kfunc("bpf_rdonly_cast"), load(4, r0, r0, 0), kExit}), 0u);
 }
 
 }  // namespace
