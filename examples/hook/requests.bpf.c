@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Counts the requests of a server, and their bytes, by kind: it is attached to the tracepoint "request" that
 // the server has.
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
 
 struct total {
   __u64 requests, bytes;
@@ -25,4 +26,4 @@ int count(struct bpf_raw_tracepoint_args* ctx) {
   return 0;
 }
 
-char license[] SEC("license") = "Dual BSD/GPL";
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

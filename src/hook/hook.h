@@ -45,6 +45,8 @@ class Hook final : public object::View {
   static Result<Declared> declare(object::Runtime& runtime, const Key& key);
   // ENOENT: no living process has declared it. Call it inside a CallEpoch.
   static Result<Hook*> find(object::Runtime& runtime, const Key& key);
+  // Whether any hook is declared for the same device, cgroup or namespace.
+  static bool is_place(object::Runtime& runtime, const Key& key);
   static Result<std::unique_ptr<object::View>> make(object::Mapped mapped);
 
   Hook(object::Mapped mapped, Stored* stored);
@@ -80,6 +82,8 @@ class Hook final : public object::View {
   void check(shm::Findings& findings) const override;
 
  private:
+  template <class Wanted>
+  static Result<Hook*> find_if(object::Runtime& runtime, Wanted wanted);
   struct Snapshot {
     std::uint64_t current;  // the word that it was made of
     std::vector<Attached> programs;
