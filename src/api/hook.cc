@@ -202,16 +202,16 @@ int LookupHook::run_attached(std::span<const std::byte> lookup) const {
 }
 
 struct Burst::State {
-  sync::CallEpoch epoch;
-  vm::Runner runner;
+  std::shared_ptr<detail::Backend> backend;
+  std::unique_ptr<vm::Burst> burst;
 };
 
 Expected<Burst> Burst::begin(const Runtime& runtime) {
   object::Runtime* const where = runtime.backend()->runtime();
   if (where == nullptr) return std::unexpected(Error(Operation::kTestRun, EOPNOTSUPP));
-  auto runner = vm::Runner::create(*where, nullptr);
-  if (!runner) return std::unexpected(Error(Operation::kTestRun, runner.error().value));
-  return Burst(std::unique_ptr<State>(new State{{}, std::move(*runner)}));
+  auto burst = vm::Burst::begin(*where);
+  if (!burst) return std::unexpected(Error(Operation::kTestRun, burst.error().value));
+  return Burst(std::make_unique<State>(runtime.backend(), std::move(*burst)));
 }
 
 Burst::Burst(std::unique_ptr<State> state) : state_(std::move(state)) {}

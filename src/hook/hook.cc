@@ -111,15 +111,28 @@ void wait_for_runs(object::Runtime& runtime) {
   if (!runtime.vcpus().is_inside(*self)) sync::wait_quiescent(runtime.vcpus(), *self);
 }
 
-Result<Hook*> Hook::find(object::Runtime& runtime, const Key& key) {
+template <class Wanted>
+Result<Hook*> Hook::find_if(object::Runtime& runtime, Wanted wanted) {
   std::uint32_t id = 0;
   for (;;) {
-    const auto next = runtime.next_id(object::Kind::kHook, id);
-    if (!next) return fail(next.error());
-    id = *next;
+    id = TRY(runtime.next_id(object::Kind::kHook, id));
     const auto view = runtime.view_by_id(object::Kind::kHook, id);
-    if (view && static_cast<Hook*>(*view)->key() == key) return static_cast<Hook*>(*view);
+    if (view && wanted(static_cast<Hook*>(*view)->key())) return static_cast<Hook*>(*view);
   }
+}
+
+Result<Hook*> Hook::find(object::Runtime& runtime, const Key& key) {
+  return find_if(runtime, [&](const Key& one) { return one == key; });
+}
+
+bool Hook::is_place(object::Runtime& runtime, const Key& key) {
+  Key wanted = key;
+  return find_if(runtime,
+                 [&](const Key& one) {
+                   wanted.attach_type = one.attach_type;
+                   return one == wanted;
+                 })
+      .has_value();
 }
 
 Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key) {

@@ -45,6 +45,8 @@ class Hook final : public object::View {
   static Result<Declared> declare(object::Runtime& runtime, const Key& key);
   // ENOENT: no living process has declared it. Call it inside a CallEpoch.
   static Result<Hook*> find(object::Runtime& runtime, const Key& key);
+  // Whether any hook is declared for the same device, cgroup or namespace.
+  static bool is_place(object::Runtime& runtime, const Key& key);
   static Result<std::unique_ptr<object::View>> make(object::Mapped mapped);
 
   Hook(object::Mapped mapped, Stored* stored);
@@ -72,8 +74,25 @@ class Hook final : public object::View {
   // cannot join the runtime.
   template <class Body>
   Result<void> run(Body&& body) {
-    sync::CallEpoch epoch;
+    if (vm::Runner* const held = vm::Burst::find(runtime())) return run_by(*held, body);
+    const sync::CallEpoch epoch;
     vm::Runner runner = TRY(vm::Runner::create(runtime(), nullptr));
+    return run_by(runner, body);
+  }
+  void check(shm::Findings& findings) const override;
+
+ private:
+  template <class Wanted>
+  static Result<Hook*> find_if(object::Runtime& runtime, Wanted wanted);
+  struct Snapshot {
+    std::uint64_t current;  // the word that it was made of
+    std::vector<Attached> programs;
+    std::vector<object::ViewRef> views;
+    std::uint64_t epoch = 0;         // once replaced: nobody uses it when this has passed
+    const Snapshot* next = nullptr;  // once replaced
+  };
+  template <class Body>
+  Result<void> run_by(vm::Runner& runner, Body&& body) {
     for (;;) {
       {
         const vm::Runner::Inside inside(runner);
@@ -88,16 +107,6 @@ class Hook final : public object::View {
     count_run();
     return {};
   }
-  void check(shm::Findings& findings) const override;
-
- private:
-  struct Snapshot {
-    std::uint64_t current;  // the word that it was made of
-    std::vector<Attached> programs;
-    std::vector<object::ViewRef> views;
-    std::uint64_t epoch = 0;         // once replaced: nobody uses it when this has passed
-    const Snapshot* next = nullptr;  // once replaced
-  };
   template <class Body>
   auto locked(const sync::Actor& actor, Body&& body);
   void commit(const List& list);

@@ -157,22 +157,6 @@ void VcpuTable::release(const Actor& actor, std::uint32_t vcpu) {
   if (leases == 0) slot.owner.store_release(0);  // pairs with take
 }
 
-void VcpuTable::enter(std::uint32_t vcpu) {
-  VcpuSlot& slot = slots_[vcpu];
-  const std::uint32_t nesting = slot.nesting.load_relaxed();
-  slot.nesting.store_relaxed(nesting + 1);
-  if (nesting != 0) return;
-  slot.runs.store_relaxed(slot.runs.load_relaxed() + 1);
-  fence_seq_cst();  // the run's loads come after; pairs with the fence in wait_quiescent
-}
-
-void VcpuTable::leave(std::uint32_t vcpu) {
-  VcpuSlot& slot = slots_[vcpu];
-  const std::uint32_t nesting = slot.nesting.load_relaxed() - 1;
-  if (nesting == 0) slot.runs.store_release(slot.runs.load_relaxed() + 1);  // pairs with wait_quiescent
-  slot.nesting.store_relaxed(nesting);
-}
-
 bool VcpuTable::is_inside(const Actor& actor) const {
   for (const VcpuSlot& slot : slots_)
     if (slot.owner.load_relaxed() == actor.self.word()) return slot.nesting.load_relaxed() != 0;

@@ -55,6 +55,22 @@ class VcpuTable {
   std::uint64_t instance_;
 };
 
+inline void VcpuTable::enter(std::uint32_t vcpu) {
+  VcpuSlot& slot = slots_[vcpu];
+  const std::uint32_t nesting = slot.nesting.load_relaxed();
+  slot.nesting.store_relaxed(nesting + 1);
+  if (nesting != 0) return;
+  slot.runs.store_relaxed(slot.runs.load_relaxed() + 1);
+  fence_seq_cst();  // the run's loads come after; pairs with the fence in wait_quiescent
+}
+
+inline void VcpuTable::leave(std::uint32_t vcpu) {
+  VcpuSlot& slot = slots_[vcpu];
+  const std::uint32_t nesting = slot.nesting.load_relaxed() - 1;
+  if (nesting == 0) slot.runs.store_release(slot.runs.load_relaxed() + 1);  // pairs with wait_quiescent
+  slot.nesting.store_relaxed(nesting);
+}
+
 // Tests: `choose` answers which CPU this thread runs on, until it is set back to nullptr.
 void set_cpu_choice_for_test(unsigned (*choose)());
 

@@ -161,29 +161,36 @@ Result<hook::Key> key_of_file(const Call& call, std::uint32_t callers_fd, hook::
   return hook::Key{point, attach_type, status.st_dev, status.st_ino, {}};
 }
 
-Result<hook::Hook*> hook_or(const Call& call, const hook::Key& key, int missing) {
+}  // namespace
+
+Result<hook::Key> cgroup_key(const Call& call, std::uint32_t fd, std::uint32_t attach_type) {
+  return key_of_file(call, fd, hook::Point::kCgroup, attach_type);
+}
+Result<hook::Key> netns_key(const Call& call, std::uint32_t fd, std::uint32_t attach_type) {
+  return key_of_file(call, fd, hook::Point::kNetns, attach_type);
+}
+Result<hook::Key> own_netns_key(std::uint32_t attach_type) {
+  struct ::stat status{};
+  TRY(sys::fstatat(AT_FDCWD, "/proc/self/ns/net", status, 0));
+  return hook::Key{hook::Point::kNetns, attach_type, status.st_dev, status.st_ino, {}};
+}
+hook::Key device_key(std::uint32_t ifindex, std::uint32_t attach_type) {
+  return hook::of_device(ifindex, static_cast<A>(attach_type));
+}
+
+Result<hook::Hook*> hook_at(const Call& call, const hook::Key& key, int missing) {
   const Result<hook::Hook*> there = hook::Hook::find(call.runtime, key);
-  if (!there) return fail(missing);
+  if (!there) return fail(hook::Hook::is_place(call.runtime, key) ? EINVAL : missing);
   (*there)->settle_links();
   return there;
 }
 
-}  // namespace
-
-Result<hook::Hook*> cgroup_hook(const Call& call, std::uint32_t fd, std::uint32_t attach_type) {
-  return hook_or(call, TRY(key_of_file(call, fd, hook::Point::kCgroup, attach_type)), EBADF);
-}
-Result<hook::Hook*> netns_hook(const Call& call, std::uint32_t fd, std::uint32_t attach_type) {
-  return hook_or(call, TRY(key_of_file(call, fd, hook::Point::kNetns, attach_type)), EINVAL);
-}
-Result<hook::Hook*> own_netns_hook(const Call& call, std::uint32_t attach_type) {
-  struct ::stat status{};
-  TRY(sys::fstatat(AT_FDCWD, "/proc/self/ns/net", status, 0));
-  return hook_or(call, {hook::Point::kNetns, attach_type, status.st_dev, status.st_ino, {}}, EINVAL);
-}
-Result<hook::Hook*> device_hook(const Call& call, std::uint32_t ifindex, std::uint32_t attach_type,
-                                int missing) {
-  return hook_or(call, hook::of_device(ifindex, static_cast<A>(attach_type)), missing);
+Result<hook::List> list_at(const Call& call, const hook::Key& key, int missing) {
+  const Result<hook::Hook*> there = hook::Hook::find(call.runtime, key);
+  if (!there && !hook::Hook::is_place(call.runtime, key)) return fail(missing);
+  if (!there) return hook::List{};
+  (*there)->settle_links();
+  return (*there)->list();
 }
 
 namespace {

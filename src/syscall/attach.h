@@ -19,14 +19,18 @@ bool is_of_cgroups(abi::ProgType type);
 // bpf_prog_attach_check_attach_type: EINVAL.
 Result<void> check_attach_type(const verifier::Program& program, std::uint32_t attach_type);
 
-// The hook that a client names. As the kernel has it for what is not there: of a cgroup EBADF, of a network
-// namespace EBADF or EINVAL, of a device `missing`.
-Result<hook::Hook*> cgroup_hook(const Call& call, std::uint32_t fd, std::uint32_t attach_type);
-Result<hook::Hook*> netns_hook(const Call& call, std::uint32_t fd, std::uint32_t attach_type);
-// That of the caller's own network namespace. EINVAL: nobody has declared it.
-Result<hook::Hook*> own_netns_hook(const Call& call, std::uint32_t attach_type);
-Result<hook::Hook*> device_hook(const Call& call, std::uint32_t ifindex, std::uint32_t attach_type,
-                                int missing);
+// What a client names. EBADF. Of the caller's own namespace: without an fd.
+Result<hook::Key> cgroup_key(const Call& call, std::uint32_t fd, std::uint32_t attach_type);
+Result<hook::Key> netns_key(const Call& call, std::uint32_t fd, std::uint32_t attach_type);
+Result<hook::Key> own_netns_key(std::uint32_t attach_type);
+hook::Key device_key(std::uint32_t ifindex, std::uint32_t attach_type);
+
+// The hook of that key. Where nobody has declared one for any attach type, `missing`: what the kernel says of
+// what is no cgroup (EBADF), namespace (EINVAL) or device; EINVAL where it is declared for other attach types
+// only.
+Result<hook::Hook*> hook_at(const Call& call, const hook::Key& key, int missing);
+// What is attached there; nothing where it is declared for other attach types only.
+Result<hook::List> list_at(const Call& call, const hook::Key& key, int missing);
 
 // What relative_fd and relative_id name, by the rules of bpf_mprog and of cgroups.
 hook::Anchor mprog_anchor(const Call& call, std::uint32_t id_or_fd, std::uint32_t flags, abi::ProgType type);

@@ -19,7 +19,8 @@ hook::Link::Attributes of_type(abi::LinkType type, std::uint32_t attach_type) {
 Result<long> link_cgroup(const Call& call, verifier::Program& program) {
   const abi::LinkCreateAttr& attr = call.attr.link_create;
   if ((attr.flags & ~(kId | kBefore | kAfter | kPreorder | kLink)) != 0) return fail(EINVAL);
-  hook::Hook& hook = *TRY(cgroup_hook(call, attr.target_fd, attr.attach_type));
+  const hook::Key key = TRY(cgroup_key(call, attr.target_fd, attr.attach_type));
+  hook::Hook& hook = *TRY(hook_at(call, key, EBADF));
   const hook::Request request{attr.flags | kAllowMulti, attr.cgroup.expected_revision,
                               cgroup_anchor(call, attr.cgroup.relative_fd, attr.flags, true)};
   return create_link(
@@ -29,7 +30,7 @@ Result<long> link_cgroup(const Call& call, verifier::Program& program) {
 
 Result<long> link_tcx(const Call& call, verifier::Program& program) {
   const abi::LinkCreateAttr& attr = call.attr.link_create;
-  hook::Hook& hook = *TRY(device_hook(call, attr.target_ifindex, attr.attach_type, ENODEV));
+  hook::Hook& hook = *TRY(hook_at(call, device_key(attr.target_ifindex, attr.attach_type), ENODEV));
   const hook::Request request{attr.flags, attr.tcx.expected_revision,
                               mprog_anchor(call, attr.tcx.relative_fd, attr.flags & ~kReplace, P::kSchedCls)};
   return create_link(
@@ -53,7 +54,7 @@ Result<void> check_xdp(const verifier::Program& program, std::uint32_t flags, co
 
 Result<long> link_xdp(const Call& call, verifier::Program& program) {
   const abi::LinkCreateAttr& attr = call.attr.link_create;
-  hook::Hook& hook = *TRY(device_hook(call, attr.target_ifindex, attr.attach_type, EINVAL));
+  hook::Hook& hook = *TRY(hook_at(call, device_key(attr.target_ifindex, attr.attach_type), EINVAL));
   return create_link(call, program, hook, of_type(abi::LinkType::kXdp, attr.attach_type),
                      [&](hook::List& list, hook::Pair added) -> Result<void> {
                        TRY(check_xdp(program, attr.flags, list));
@@ -65,7 +66,8 @@ Result<long> link_xdp(const Call& call, verifier::Program& program) {
 Result<long> link_netns(const Call& call, verifier::Program& program) {
   const abi::LinkCreateAttr& attr = call.attr.link_create;
   if (attr.flags != 0) return fail(EINVAL);
-  hook::Hook& hook = *TRY(netns_hook(call, attr.target_fd, attr.attach_type));
+  const hook::Key key = TRY(netns_key(call, attr.target_fd, attr.attach_type));
+  hook::Hook& hook = *TRY(hook_at(call, key, EINVAL));
   const std::size_t most =
       static_cast<A>(attr.attach_type) == A::kFlowDissector ? 1 : std::size_t{hook::kMostMembers};
   return create_link(call, program, hook, of_type(abi::LinkType::kNetns, attr.attach_type),

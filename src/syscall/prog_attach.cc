@@ -25,7 +25,8 @@ Result<void> check_flags(const abi::AttachAttr& attr, P type) {
 
 Result<void> attach_to_cgroup(const Call& call, const verifier::Program& program) {
   const abi::AttachAttr& attr = call.attr.attach;
-  hook::Hook& hook = *TRY(cgroup_hook(call, attr.target_fd, attr.attach_type));
+  const hook::Key key = TRY(cgroup_key(call, attr.target_fd, attr.attach_type));
+  hook::Hook& hook = *TRY(hook_at(call, key, EBADF));
   std::uint32_t replaced = 0;
   if ((attr.attach_flags & kAllowMulti) != 0 && (attr.attach_flags & kReplace) != 0) {
     const auto type = static_cast<P>(program.attributes().type);
@@ -39,7 +40,7 @@ Result<void> attach_to_cgroup(const Call& call, const verifier::Program& program
 
 Result<void> attach_to_device(const Call& call, const verifier::Program& program) {
   const abi::AttachAttr& attr = call.attr.attach;
-  hook::Hook& hook = *TRY(device_hook(call, attr.target_ifindex, attr.attach_type, ENODEV));
+  hook::Hook& hook = *TRY(hook_at(call, device_key(attr.target_ifindex, attr.attach_type), ENODEV));
   std::uint32_t replaced = 0;
   if ((attr.attach_flags & kReplace) != 0)
     replaced = TRY(program_of(call, attr.replace_bpf_fd, P::kSchedCls))->id();
@@ -53,7 +54,8 @@ Result<void> attach_to_device(const Call& call, const verifier::Program& program
 Result<void> attach_to_netns(const Call& call, const verifier::Program& program) {
   const abi::AttachAttr& attr = call.attr.attach;
   if (attr.target_fd != 0 || attr.attach_flags != 0 || attr.replace_bpf_fd != 0) return fail(EINVAL);
-  hook::Hook& hook = *TRY(own_netns_hook(call, attr.attach_type));
+  const hook::Key key = TRY(own_netns_key(attr.attach_type));
+  hook::Hook& hook = *TRY(hook_at(call, key, EINVAL));
   return hook.edit([&](hook::List& list) -> Result<void> {
     if (!list.members.empty() && list.members.front().link_id != 0) return fail(EEXIST);
     if (!list.members.empty() && list.members.front().program_id == program.id()) return fail(EINVAL);

@@ -14,7 +14,7 @@ Result<void> detach_from_device(const Call& call) {
   hook::Pair removed;
   if (attr.attach_bpf_fd != 0)
     removed.program_id = TRY(program_of(call, attr.attach_bpf_fd, P::kSchedCls))->id();
-  hook::Hook& hook = *TRY(device_hook(call, attr.target_ifindex, attr.attach_type, ENODEV));
+  hook::Hook& hook = *TRY(hook_at(call, device_key(attr.target_ifindex, attr.attach_type), ENODEV));
   const P type = removed.program_id != 0 ? P::kSchedCls : P::kUnspec;
   const hook::Request request{attr.attach_flags, attr.expected_revision,
                               mprog_anchor(call, attr.relative_fd, attr.attach_flags, type)};
@@ -29,7 +29,8 @@ Result<void> detach_from_device(const Call& call) {
 Result<void> detach_from_cgroup(const Call& call, P type) {
   const abi::AttachAttr& attr = call.attr.attach;
   if (attr.attach_flags != 0 || attr.relative_fd != 0) return fail(EINVAL);
-  hook::Hook& hook = *TRY(cgroup_hook(call, attr.target_fd, attr.attach_type));
+  const hook::Key key = TRY(cgroup_key(call, attr.target_fd, attr.attach_type));
+  hook::Hook& hook = *TRY(hook_at(call, key, EBADF));
   // A program that cannot be named is none: those that are alone need no name.
   const auto program = program_of(call, attr.attach_bpf_fd, type);
   return hook.edit([&](hook::List& list) -> Result<void> {
@@ -44,7 +45,8 @@ Result<void> detach_from_netns(const Call& call) {
   if (attr.attach_flags != 0 || attr.relative_fd != 0 || attr.expected_revision != 0) return fail(EINVAL);
   if (attr.target_fd != 0) return fail(EINVAL);
   const verifier::Program& program = *TRY(program_of(call, attr.attach_bpf_fd, P::kFlowDissector));
-  hook::Hook& hook = *TRY(own_netns_hook(call, attr.attach_type));
+  const hook::Key key = TRY(own_netns_key(attr.attach_type));
+  hook::Hook& hook = *TRY(hook_at(call, key, EINVAL));
   return hook.edit([&](hook::List& list) -> Result<void> {
     if (list.members.empty()) return fail(ENOENT);
     if (list.members.front().link_id != 0) return fail(EINVAL);

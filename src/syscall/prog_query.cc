@@ -31,9 +31,8 @@ Shown shown_of(const abi::QueryAttr& attr, std::size_t there) {
 
 Result<long> query_device(const Call& call) {
   const abi::QueryAttr& attr = call.attr.query;
-  const hook::Hook& hook = *TRY(device_hook(call, attr.target_ifindex, attr.attach_type, ENODEV));
+  const hook::List list = TRY(list_at(call, device_key(attr.target_ifindex, attr.attach_type), ENODEV));
   if (attr.query_flags != 0 || attr.attach_flags != 0) return fail(EINVAL);
-  const hook::List list = hook.list();
   const auto there = static_cast<std::uint32_t>(list.members.size());
   TRY(call.put(offsetof(abi::QueryAttr, attach_flags), std::uint32_t{0}));
   TRY(call.put(offsetof(abi::QueryAttr, revision), list.revision));
@@ -53,10 +52,10 @@ Result<long> query_device(const Call& call) {
 
 Result<long> query_cgroup(const Call& call) {
   const abi::QueryAttr& attr = call.attr.query;
-  const hook::Hook& hook = *TRY(cgroup_hook(call, attr.target_fd, attr.attach_type));
+  const hook::Key key = TRY(cgroup_key(call, attr.target_fd, attr.attach_type));
+  const hook::List list = TRY(list_at(call, key, EBADF));
   const bool is_effective = (attr.query_flags & abi::query_flag::kEffective) != 0;
   if (is_effective && attr.prog_attach_flags != 0) return fail(EINVAL);
-  const hook::List list = hook.list();
   const auto there = static_cast<std::uint32_t>(list.members.size());
   TRY(call.put(offsetof(abi::QueryAttr, attach_flags), is_effective ? 0 : list.flags));
   TRY(call.put(offsetof(abi::QueryAttr, prog_cnt), there));
@@ -73,8 +72,8 @@ Result<long> query_cgroup(const Call& call) {
 Result<long> query_netns(const Call& call) {
   const abi::QueryAttr& attr = call.attr.query;
   if (attr.query_flags != 0) return fail(EINVAL);
-  const hook::Hook& hook = *TRY(netns_hook(call, attr.target_fd, attr.attach_type));
-  const hook::List list = hook.list();
+  const hook::Key key = TRY(netns_key(call, attr.target_fd, attr.attach_type));
+  const hook::List list = TRY(list_at(call, key, EINVAL));
   const auto there = static_cast<std::uint32_t>(list.members.size());
   TRY(call.put(offsetof(abi::QueryAttr, attach_flags), std::uint32_t{0}));
   TRY(call.put(offsetof(abi::QueryAttr, prog_cnt), there));

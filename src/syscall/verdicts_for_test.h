@@ -87,6 +87,7 @@ struct Verdict {
   int error;  // 0: it passes
   const char* last_line;
   std::vector<std::uint32_t> functions = {};  // where they start, for BTF: static ones that return int
+  std::uint32_t global = 0;                   // one of them that is global
 };
 
 class Verdicts : public World {
@@ -123,7 +124,9 @@ class Verdicts : public World {
       const std::uint32_t number = blob.integer("int", 4, 1);
       const std::uint32_t prototype = blob.type(btf::Blob::Kind::kFuncProto, "", 0, number);
       const std::uint32_t function = blob.type(btf::Blob::Kind::kFunc, "function", 0, prototype);
-      for (std::uint32_t start : row.functions) functions.push_back({start, function});
+      const std::uint32_t global = blob.type(btf::Blob::Kind::kFunc, "global_function", 1, prototype);
+      for (std::uint32_t start : row.functions)
+        functions.push_back({start, start != 0 && start == row.global ? global : function});
       const std::vector<std::byte> bytes = blob.bytes();
       abi::Attr load{};
       load.btf_load.btf = address(bytes.data());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shape, stack, calls, numbers, loops, results.
+// Shape, stack, calls, loops, results.
 #include "syscall/verdicts_for_test.h"
 
 namespace portolan::syscall::verdicts {
@@ -218,66 +218,6 @@ TEST_F(Verdicts, a_callback_that_is_never_called_may_be_named) {
           {"and called", kFilter, at_the_end(1), 0, "", {0, 8}}});
 }
 
-TEST_F(Verdicts, numbers_that_are_one_learn_from_each_other) {
-  const Code number{move(r6, r0), ask(kRandom)};
-  expect({
-      {"a copy on the stack", kFilter,
-       looked_up() + number +
-           Code{store(8, r10, -16, r0), if_above(r0, 40, 3), load(8, r1, r10, -16), sum(r6, r1),
-                load(1, r0, r6, 0), mov(r0, 0), kExit},
-       0, ""},
-      {"a narrow copy of a narrow number", kFilter,
-       looked_up() + number +
-           Code{bit_and(r0, 0xff), store(1, r10, -16, r0), if_above(r0, 40, 3), load(1, r1, r10, -16),
-                sum(r6, r1), load(1, r0, r6, 0), mov(r0, 0), kExit},
-       0, ""},
-      {"a narrow copy of a wide number", kFilter,
-       looked_up() + number +
-           Code{bit_and(r0, 0xfff), store(1, r10, -16, r0), if_above(r0, 40, 3), load(1, r1, r10, -16),
-                sum(r6, r1), load(1, r0, r6, 0), mov(r0, 0), kExit},
-       EACCES, "R6 max value is outside of the allowed memory range"},
-      {"a sum with a constant", kFilter,
-       looked_up() + number +
-           Code{move(r1, r0), add(r1, 8), if_above(r0, 39, 2), sum(r6, r1), load(1, r0, r6, 0), mov(r0, 0),
-                kExit},
-       0, ""},
-      {"a sum that is one too large", kFilter,
-       looked_up() + number +
-           Code{move(r1, r0), add(r1, 8), if_above(r0, 40, 2), sum(r6, r1), load(1, r0, r6, 0), mov(r0, 0),
-                kExit},
-       EACCES, "R6 max value is outside of the allowed memory range"},
-      {"a sum of a sum", kFilter,
-       looked_up() + number +
-           Code{move(r1, r0), add(r1, 4), add(r1, 4), if_above(r0, 39, 2), sum(r6, r1), load(1, r0, r6, 0),
-                mov(r0, 0), kExit},
-       EINVAL, "math between map_value pointer and register with unbounded min value is not allowed"},
-      {"shifts that extend the sign", kFilter,
-       looked_up() + number +
-           Code{{0x66, r0, 6, 40},
-                {0xc6, r0, 5, 0},
-                shl(r0, 32),
-                sar(r0, 32),
-                sum(r6, r0),
-                load(1, r0, r6, 0),
-                jump(0),
-                mov(r0, 0),
-                kExit},
-       0, ""},
-      {"a range that is cut at both ends of the sign",
-       kFilter,
-       // u> 2 and s< 2 leave negative numbers only: the last jump is always taken.
-       {ask(kRandom),
-        {0xa5, r0, 3, 3},
-        {0x65, r0, 2, 1},
-        {0xc5, r0, 1, 0},
-        load(8, r0, r9, 0),
-        mov(r0, 0),
-        kExit},
-       0,
-       ""},
-  });
-}
-
 TEST_F(Verdicts, functions_of_the_kernel_may_stand_where_no_path_comes) {
   constexpr abi::Insn kfunc{0x85, 0x20, 0, 0};
   expect({
@@ -319,6 +259,35 @@ TEST_F(Verdicts, stack_that_nobody_reads_keeps_no_paths_apart) {
   expect({{"none is read", kFilter, code + kZero, 0, ""},
           {"one is", kFilter, code + Code{load(8, r1, r10, -8), load(4, r0, r1, 0)} + kZero, EACCES,
            "R1 invalid mem access 'scalar'"}});
+}
+
+// Linux 6.18 counts the callback where it is named, and lets both pass.
+TEST_F(Verdicts, no_more_frames_are_active_than_there_is_room_for) {
+  const auto program = [](std::uint32_t functions) -> Verdict {
+    const std::uint32_t callback = 7 + 2 * functions + 4;
+    Code code{call_function(2),
+              mov(r0, 0),
+              kExit,
+              {0x18, regs(r1, 4), 0, static_cast<std::int32_t>(callback - 4)},
+              kRest,
+              call_function(1),
+              kExit};
+    Verdict verdict{"", kFilter, {}, 0, "", {0, 3}, 3};
+    for (std::uint32_t i = 1; i < functions; ++i) {
+      verdict.functions.push_back(static_cast<std::uint32_t>(code.size()));
+      code = code + Code{call_function(1), kExit};
+    }
+    verdict.functions.push_back(static_cast<std::uint32_t>(code.size()));
+    verdict.functions.push_back(callback);
+    verdict.code = code + Code{move(r2, r1), mov(r1, 1), mov(r3, 0), mov(r4, 0), ask(kLoop), kExit} + kZero;
+    return verdict;
+  };
+  Verdict deep = program(5), too_deep = program(6);
+  deep.name = "the main program, a global function, five that pass a callback on, and that";
+  too_deep.name = "one more";
+  too_deep.error = E2BIG;
+  too_deep.last_line = "the call stack of 9 frames is too deep !";
+  expect({deep, too_deep});
 }
 
 }  // namespace

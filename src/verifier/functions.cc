@@ -112,6 +112,22 @@ void Walk::enter(State& state, std::uint32_t function, bool is_callback) {
   frame.regs[isa::kFramePointer] = RegState::pointer(RegType::kStack);
   frame.regs[isa::kFramePointer].frame = static_cast<std::uint8_t>(state.frames.size());
   state.frames.push_back(std::move(frame));
+  deepest_[root_] = std::max(deepest_[root_], static_cast<std::uint32_t>(state.frames.size()));
+}
+
+// Itself, and all that it calls.
+std::uint32_t Walk::frames_below(std::uint32_t function) const {
+  std::uint32_t most = deepest_[function];
+  for (const auto& [call, frames] : global_calls_)
+    if (call.first == function) most = std::max(most, frames + frames_below(call.second));
+  return most;
+}
+
+// A callback may be called deeper than where it is named, which is where check_stack_depth has it.
+Result<void> Walk::check_frames() {
+  const std::uint32_t frames = frames_below(0);
+  if (frames <= isa::kMaxFrames) return {};
+  return refuse(E2BIG, "the call stack of {} frames is too deep !", frames);
 }
 
 Result<void> Walk::set_global_arguments(State& state, const Function& function) {
@@ -254,6 +270,8 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
     }
   }
   called_[number] = true;
+  std::uint32_t& frames = global_calls_[{root_, number}];
+  frames = std::max(frames, static_cast<std::uint32_t>(state_.frames.size()));
   if (callee.changes_packet) forget_packet_pointers();
   clobber_caller_saved();
   state_.reg(0) = RegState::unknown();

@@ -84,6 +84,7 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
   Walk walk(program, target, structure, facts, log);
   Result<void> walked = walk_all(structure, walk, log);
   if (walked) walked = check_stack_depth(program, facts, structure, log);
+  if (walked) walked = walk.check_frames();
   if (walked) walked = check_no_weak_kfuncs(program, facts, log);
   if (log != nullptr) {
     const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - began;

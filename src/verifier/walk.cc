@@ -19,7 +19,8 @@ Walk::Walk(const UnverifiedProgram& program, const AttachTarget& target, Structu
       log_(log),
       log_level_(log == nullptr ? 0 : log->level()),
       checkpoints_(program.insns.size()),
-      called_(structure.functions.size()) {}
+      called_(structure.functions.size()),
+      deepest_(structure.functions.size()) {}
 
 std::string Walk::statistics() const {
   return fmt::format(

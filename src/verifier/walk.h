@@ -2,6 +2,7 @@
 // The walk over all paths of a program: each instruction is carried out on what is known of registers and
 // stack, and refused where that could do harm. As do_check() of the kernel, and what it calls.
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -45,6 +46,9 @@ class Walk {
   // Functions that are global and were called, and have not been walked.
   std::uint32_t insns_walked() const { return insns_walked_; }
   bool is_called(std::uint32_t function) const { return called_[function]; }
+  // After all functions have been walked, and no chain of calls is without end: E2BIG, if more of them may be
+  // active at one time than whoever runs the program has room for.
+  Result<void> check_frames();
   std::string statistics() const;
 
  private:
@@ -250,6 +254,7 @@ class Walk {
   Result<void> check_result_range(const char* when, unsigned number, std::int64_t least, std::int64_t most);
   Result<void> set_global_arguments(State& state, const Function& function);
   void enter(State& state, std::uint32_t function, bool is_callback);
+  std::uint32_t frames_below(std::uint32_t function) const;
 
   static constexpr std::size_t kMostPending = 8192;  // paths that are put off
 
@@ -274,6 +279,10 @@ class Walk {
   std::unordered_map<const Checkpoint*, std::unique_ptr<Checkpoint>>
       retired_;  // not listed, but on unfinished paths
   std::vector<bool> called_;
+  // Of functions that were walked by themselves: frames that were active, and which others were called where
+  // how many were.
+  std::vector<std::uint32_t> deepest_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> global_calls_;  // (caller, callee): frames
   std::vector<std::pair<std::string_view, std::uint32_t>> kernel_structs_;  // that were asked for by name
   std::uint32_t insns_walked_ = 0, jumps_walked_ = 0;
   std::uint32_t insns_at_checkpoint_ = 0, jumps_at_checkpoint_ = 0;

@@ -67,6 +67,20 @@ void Runner::call_back(const Executable& executable, const ds::TimerTable::Due& 
         .call(executable.function_at(function), map_word, key_word, value_word);
 }
 
+thread_local constinit Burst* Burst::youngest = nullptr;
+
+Result<std::unique_ptr<Burst>> Burst::begin(object::Runtime& runtime) {
+  Runner runner = TRY(Runner::create(runtime, nullptr));
+  return std::unique_ptr<Burst>(new Burst(runtime, std::move(runner)));
+}
+
+// Not always the youngest goes first.
+Burst::~Burst() {
+  Burst** at = &youngest;
+  while (*at != this) at = &(*at)->older_;
+  *at = older_;
+}
+
 Result<std::uint32_t> bpf_prog_run(Runner& runner, verifier::Program& program, void* context, bool counts) {
   const Executable* executable = TRY(executable_of(program));
   const std::uint64_t begin = counts ? monotonic_ns() : 0;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs programs: on a vCPU that this thread leases for as long as a Runner lives.
 #pragma once
+#include <memory>
+
+#include "sync/call_epoch.h"
 #include "vm/executable.h"
 
 namespace portolan::vm {
@@ -50,6 +53,30 @@ class Runner {
   sync::Actor actor_;
   helper::SystemCalls* system_;
   std::uint32_t cpu_;
+};
+
+// While one lives, this thread keeps its Runner, and with it the vCPU, for all runs that ask find() for it.
+class Burst {
+ public:
+  static Result<std::unique_ptr<Burst>> begin(object::Runtime& runtime);
+  Burst(const Burst&) = delete;
+  Burst& operator=(const Burst&) = delete;
+  ~Burst();  // on the thread that began it
+
+  // Of the calling thread's, the youngest if it is of that runtime; nullptr.
+  static Runner* find(const object::Runtime& runtime) {
+    return youngest != nullptr && &youngest->runtime_ == &runtime ? &youngest->runner_ : nullptr;
+  }
+
+ private:
+  Burst(object::Runtime& runtime, Runner runner)
+      : runtime_(runtime), runner_(std::move(runner)), older_(std::exchange(youngest, this)) {}
+  static thread_local constinit Burst* youngest __attribute__((tls_model("initial-exec")));
+
+  sync::CallEpoch epoch_;
+  object::Runtime& runtime_;
+  Runner runner_;
+  Burst* older_;
 };
 
 // One run of a program of the runtime, counted if `counts` (BPF_ENABLE_STATS); R0's low half. What

@@ -173,8 +173,10 @@ void print_prog_types() {
       "\n## Types of programs\n\n"
       "They load with the rules of their type: fields of the context, helpers, results, "
       "expected_attach_type. "
-      "Those that BPF_PROG_TEST_RUN\ndoes not run are ENOTSUPP (524) there, as in Linux. None is attached to "
-      "anything yet.\n\n"
+      "Those that BPF_PROG_TEST_RUN\ndoes not run are ENOTSUPP (524) there, as in Linux. Programs are "
+      "attached to hooks\nthat a host program declares (portolan::Hook): raw_tracepoint, tracing and lsm, "
+      "xdp, sched_cls "
+      "(TCX), cgroup_skb,\ncgroup_device, sk_lookup and flow_dissector; the other types to nothing yet.\n\n"
       "| number | name | Linux since | loads | test run | note |\n"
       "|---|---|---|---|---|---|\n");
 #define PROG_TYPE(name, type, major, minor, test_run, note) \
