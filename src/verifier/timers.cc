@@ -40,7 +40,7 @@ Result<void> Walk::enter_async_callback(const CallMeta& meta) {
   const AsyncCallback entry{meta.callback, meta.map};
   if (std::ranges::find(facts_.async_callbacks, entry) != facts_.async_callbacks.end()) return {};
   facts_.async_callbacks.push_back(entry);
-  if (pending_.size() >= kMostPending) return too_many_jumps();
+  if (pending_.size() >= kMostPending) return too_many_jumps(EFAULT);
   State inside;
   enter(inside, meta.callback, false);
   inside.frame().is_async = true;
