@@ -18,7 +18,12 @@ class Timers : public World {
  protected:
   void SetUp() override {
     World::SetUp();
-    map_ = create_map();
+    use(abi::MapType::kHash);
+  }
+
+  // A map of 64 values, of which there are eight, and programs on it.
+  void use(abi::MapType type) {
+    map_ = create_map(type);
     ASSERT_GE(map_, 0);
     init_ = load({move(r1, r7), add(r1, kTimerAt), map_of(r2), kRest, mov(r3, 1), ask(kTimerInit), kExit});
     arm_ = load({move(r1, r7), add(r1, kTimerAt), map_of(r2), kRest, mov(r3, 1), ask(kTimerInit),
@@ -28,7 +33,6 @@ class Timers : public World {
     cancel_ = load({move(r1, r7), add(r1, kTimerAt), ask(kTimerCancel), kExit});
     for (const long program : {init_, arm_, again_, cancel_}) ASSERT_GE(program, 0);
   }
-
   static constexpr std::int32_t kDelay_ns = 20'000'000;
   // Loads the callback into R2; where it is, load() knows.
   static constexpr abi::Insn kCallback{0x18, regs(r2, 4), 0, 0};
@@ -39,13 +43,13 @@ class Timers : public World {
     attr.btf_load.btf_size = static_cast<std::uint32_t>(bytes.size());
     return call(kBtfLoad, attr);
   }
-  long create_map() {
+  long create_map(abi::MapType type) {
     btf::Blob blob;
     const std::uint32_t u32 = blob.integer("u32", 4), u64 = blob.integer("u64", 8);
     const std::uint32_t timer = blob.structure("bpf_timer", 16, {{"a", u64, 0}, {"b", u64, 64}});
     const std::uint32_t value = blob.structure("value", 24, {{"count", u64, 0}, {"timer", timer, 64}});
     abi::Attr attr{};
-    attr.map_create.map_type = static_cast<std::uint32_t>(abi::MapType::kHash);
+    attr.map_create.map_type = static_cast<std::uint32_t>(type);
     attr.map_create.key_size = 4;
     attr.map_create.value_size = 24;
     attr.map_create.max_entries = 64;
@@ -197,6 +201,23 @@ TEST_F(Timers, who_opens_a_map_with_armed_timers_carries_them_out) {
               return reaches(0, 1) ? 0 : 2;
             }),
             0);
+}
+
+// Whatever key has the element by now.
+TEST_F(Timers, of_a_key_that_was_evicted_does_not_come) {
+  use(abi::MapType::kLruHash);
+  for (std::uint32_t key = 0; key < 8; ++key) ASSERT_EQ(run(arm_, key), 0);
+  const std::uint64_t zeros[3] = {};
+  for (std::uint32_t key = 100; key < 1000; ++key) {
+    ASSERT_EQ(element(kMapUpdateElem, map_, &key, zeros), 0);
+    ASSERT_EQ(run(cancel_, key), -EINVAL);  // a lookup, which makes it worth as much as the others
+  }
+  std::uint64_t found[3];
+  for (std::uint32_t key = 0; key < 8; ++key) ASSERT_EQ(element(kMapLookupElem, map_, &key, found), -ENOENT);
+  const std::uint32_t last = 999;
+  ASSERT_EQ(run(arm_, last), 0);
+  EXPECT_TRUE(reaches(last, 1));
+  for (std::uint32_t key = 0; key < last; ++key) EXPECT_EQ(count(key), 0u) << key;
 }
 
 // Runs, cancellations, deletions and deaths all at once.
