@@ -3,6 +3,8 @@
 // with the kernel by test/conformance/timer_cases.cc.
 #include <sys/wait.h>
 
+#include <thread>
+
 #include "base/clock.h"
 #include "sync/process_for_test.h"
 #include "syscall/verdicts_for_test.h"
@@ -137,10 +139,28 @@ class Timers : public World {
     return false;
   }
 
+  void expect_clean() {
+    shm::Findings findings;
+    runtime_->check(findings);
+    for (const auto& finding : findings.list())
+      if (finding.severity == shm::Severity::kCorrupt) ADD_FAILURE() << finding.where << ": " << finding.what;
+  }
+
   long map_ = -1, init_ = -1, arm_ = -1, again_ = -1, cancel_ = -1;
 };
 
-TEST_F(Timers, what_a_dead_process_armed_another_one_carries_out) {
+// Threads of a child that was forked by a process with threads: ThreadSanitizer has no such thing.
+class TimersOfProcesses : public Timers {
+ protected:
+  void SetUp() override {
+#ifdef __SANITIZE_THREAD__
+    GTEST_SKIP() << "not under ThreadSanitizer";
+#endif
+    Timers::SetUp();
+  }
+};
+
+TEST_F(TimersOfProcesses, what_a_dead_process_armed_another_one_carries_out) {
   ASSERT_EQ(run(init_, 1), 0);  // this process has a thread for timers
   EXPECT_EQ(sync::run_child([&] { return run(arm_, 0) == 0 ? 0 : 1; }), 0);
   EXPECT_TRUE(reaches(0, 1));
@@ -149,7 +169,7 @@ TEST_F(Timers, what_a_dead_process_armed_another_one_carries_out) {
   EXPECT_TRUE(reaches(0, 2));
 }
 
-TEST_F(Timers, a_process_that_is_killed_leaves_its_timers_to_others) {
+TEST_F(TimersOfProcesses, a_process_that_is_killed_leaves_its_timers_to_others) {
   ASSERT_EQ(run(init_, 1), 0);
   const sync::SharedForTest<sync::FlagForTest> armed;
   const pid_t child = sync::start_child([&] {
@@ -167,7 +187,7 @@ TEST_F(Timers, a_process_that_is_killed_leaves_its_timers_to_others) {
     }
 }
 
-TEST_F(Timers, a_stopped_process_does_not_keep_its_timers) {
+TEST_F(TimersOfProcesses, a_stopped_process_does_not_keep_its_timers) {
   ASSERT_EQ(run(init_, 1), 0);
   const sync::SharedForTest<sync::FlagForTest> armed;
   const pid_t child = sync::start_child([&] {
@@ -182,14 +202,14 @@ TEST_F(Timers, a_stopped_process_does_not_keep_its_timers) {
   EXPECT_EQ(sync::wait_for(child), -SIGKILL);
 }
 
-TEST_F(Timers, one_process_cancels_what_another_one_armed) {
+TEST_F(TimersOfProcesses, one_process_cancels_what_another_one_armed) {
   EXPECT_EQ(sync::run_child([&] { return run(arm_, 0) == 0 ? 0 : 1; }), 0);
   EXPECT_EQ(run(cancel_, 0), 1);
   EXPECT_EQ(run(cancel_, 0), 0);
 }
 
 // Nobody else has looked after them.
-TEST_F(Timers, who_opens_a_map_with_armed_timers_carries_them_out) {
+TEST_F(TimersOfProcesses, who_opens_a_map_with_armed_timers_carries_them_out) {
   EXPECT_EQ(sync::run_child([&] { return run(arm_, 0) == 0 ? 0 : 1; }), 0);
   EXPECT_EQ(sync::run_child([&] {
               std::string why;
@@ -201,6 +221,26 @@ TEST_F(Timers, who_opens_a_map_with_armed_timers_carries_them_out) {
               return reaches(0, 1) ? 0 : 2;
             }),
             0);
+}
+
+TEST_F(Timers, threads_arm_cancel_and_delete_at_once) {
+  std::vector<std::thread> threads;
+  for (std::uint32_t thread = 0; thread < 3; ++thread)
+    threads.emplace_back([this, thread] {
+      for (std::uint32_t step = 0; step < 200; ++step) {
+        const std::uint32_t key = 2 + (step + thread) % 6;
+        const std::uint64_t zeros[3] = {};
+        const long armed = run(arm_, key);
+        EXPECT_TRUE(armed == 0 || armed == -EBUSY || armed == -EINVAL) << armed;
+        const long cancelled = step % 3 == 0 ? run(cancel_, key) : run(again_, key);
+        EXPECT_TRUE(cancelled == 0 || cancelled == 1 || cancelled == -EINVAL) << cancelled;
+        if (step % 5 == thread) (void)element(kMapUpdateElem, map_, &key, zeros);
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_EQ(run(arm_, 0), 0);
+  EXPECT_TRUE(reaches(0, 1));
+  expect_clean();
 }
 
 // Whatever key has the element by now.
@@ -221,7 +261,7 @@ TEST_F(Timers, of_a_key_that_was_evicted_does_not_come) {
 }
 
 // Runs, cancellations, deletions and deaths all at once.
-TEST_F(Timers, processes_that_are_killed_at_random_leave_a_clean_table) {
+TEST_F(TimersOfProcesses, processes_that_are_killed_at_random_leave_a_clean_table) {
   ASSERT_EQ(run(init_, 1), 0);
   for (int round = 0; round < 12; ++round) {
     const sync::SharedForTest<sync::Atomic<std::uint32_t>> steps;
@@ -248,10 +288,7 @@ TEST_F(Timers, processes_that_are_killed_at_random_leave_a_clean_table) {
   }
   EXPECT_EQ(run(arm_, 0), 0);
   EXPECT_TRUE(reaches(0, 1));
-  shm::Findings findings;
-  runtime_->check(findings);
-  for (const auto& finding : findings.list())
-    if (finding.severity == shm::Severity::kCorrupt) ADD_FAILURE() << finding.where << ": " << finding.what;
+  expect_clean();
 }
 
 }  // namespace
