@@ -95,6 +95,19 @@ U64 get_ns_current_pid_tgid(Run&, U64 device, U64 inode, U64 to, U64 size, U64) 
   return negative(EINVAL);
 }
 
+// As kill(2) says it, to whoever runs the program; 0 only asks.
+U64 send_signal(Run&, U64 signal, U64, U64, U64, U64) {
+  return static_cast<U64>(sys::call(SYS_kill, sys::getpid(), static_cast<std::int32_t>(signal)));
+}
+U64 send_signal_thread(Run&, U64 signal, U64, U64, U64, U64) {
+  return static_cast<U64>(
+      sys::call(SYS_tgkill, sys::getpid(), sys::gettid(), static_cast<std::int32_t>(signal)));
+}
+
+U64 get_branch_snapshot(Run&, U64, U64, U64 flags, U64, U64) {
+  return flags != 0 ? negative(EINVAL) : negative(ENOENT);
+}
+
 // There are no control groups, routes or sockets here; these are the kernel's answers where it has none.
 U64 get_cgroup_classid(Run&, U64, U64, U64, U64, U64) { return 0; }
 U64 skb_cgroup_classid(Run&, U64, U64, U64, U64, U64) { return 0; }

@@ -13,6 +13,15 @@ U64 skc_lookup_tcp(Run&, U64, U64, U64, U64, U64) { return 0; }
 U64 sk_fullsock(Run&, U64, U64, U64, U64, U64) { return 0; }
 U64 tcp_sock(Run&, U64, U64, U64, U64, U64) { return 0; }
 U64 get_listener_sock(Run&, U64, U64, U64, U64, U64) { return 0; }
+U64 tcp_check_syncookie(Run&, U64, U64, U64, U64, U64) { return negative(EINVAL); }
+U64 tcp_gen_syncookie(Run&, U64, U64, U64, U64, U64) { return negative(EINVAL); }
+U64 skc_to_tcp6_sock(Run&, U64, U64, U64, U64, U64) { return 0; }
+U64 skc_to_tcp_sock(Run&, U64, U64, U64, U64, U64) { return 0; }
+U64 skc_to_tcp_timewait_sock(Run&, U64, U64, U64, U64, U64) { return 0; }
+U64 skc_to_tcp_request_sock(Run&, U64, U64, U64, U64, U64) { return 0; }
+U64 skc_to_udp6_sock(Run&, U64, U64, U64, U64, U64) { return 0; }
+U64 skc_to_unix_sock(Run&, U64, U64, U64, U64, U64) { return 0; }
+U64 skc_to_mptcp_sock(Run&, U64, U64, U64, U64, U64) { return 0; }
 U64 sk_release(Run&, U64, U64, U64, U64, U64) { return 0; }
 
 // Of the network namespace that the process was in at the first call.

@@ -33,6 +33,7 @@ constexpr Argument ctx{Arg::kCtx};
 constexpr Argument ctx_or_null{Arg::kCtx, kOrNull};
 constexpr Argument ctx_of_tc{Arg::kCtxOfTc};
 constexpr Argument sock{Arg::kSocket};
+constexpr Argument btf_sock{Arg::kBtfSocket};
 constexpr Argument sock_back{Arg::kBtfSocket, kReleases};
 constexpr Argument mem{Arg::kMem};
 constexpr Argument mem_or_null{Arg::kMem, kOrNull};

@@ -60,10 +60,10 @@ TEST(Helpers, functions_that_look_into_the_context_go_to_programs_that_have_it) 
     if (prototype.function == nullptr || prototype.args[0].kind != Arg::kCtx) continue;
     if (name == "bpf_get_socket_cookie" || name == "bpf_get_socket_uid" || name == "bpf_tail_call" ||
         name == "bpf_get_netns_cookie" || name.starts_with("bpf_sk_lookup") || name == "bpf_skc_lookup_tcp" ||
-        name.starts_with("bpf_get_stack") || name == "bpf_get_attach_cookie" ||
+        name.starts_with("bpf_get_stack") || name == "bpf_get_attach_cookie" || name == "bpf_fib_lookup" ||
         name.starts_with("bpf_get_func_"))
-      continue;                                     // do not look
-    if (name == "bpf_perf_event_output") continue;  // asks which it is first
+      continue;                                                                // do not look
+    if (name == "bpf_perf_event_output" || name == "bpf_check_mtu") continue;  // ask which it is first
     for (std::uint32_t type = 1; type < abi::kProgTypeEnd; ++type) {
       if (!is_available(prototype, static_cast<ProgType>(type), 0)) continue;
       if (!takes_context_of(prototype, static_cast<ProgType>(type))) continue;

@@ -91,8 +91,6 @@ Timers::~Timers() { delete file_.load_relaxed(); }
 
 Result<ds::TimerTable*> Timers::open(bool create) {
   if (File* known = file_.load_acquire(); known != nullptr) return &*known->table;  // pairs with below
-  const std::lock_guard lock(opening_);
-  if (File* known = file_.load_relaxed(); known != nullptr) return &*known->table;
   const std::string name = file_name();
   const int root = runtime_.directory_fd();
   auto region = shm::Region::open(root, name.c_str(), ds::TimerTable::sizes(kTableOffset).total);
@@ -105,7 +103,8 @@ Result<ds::TimerTable*> Timers::open(bool create) {
     return fail(EINVAL);
   file->region.close_file();
   file->table = TRY(ds::TimerTable::attach(file->region, kTableOffset));
-  file_.store_release(file.get());  // pairs with the load above
+  File* known = nullptr;
+  if (!file_.cas_acq_rel(known, file.get())) return &*known->table;  // pairs with the load above
   return &*file.release()->table;
 }
 

@@ -2,8 +2,6 @@
 // Timers in values of maps (bpf_timer): the kernel's rules on top of a table that the runtime's processes
 // share.
 #pragma once
-#include <mutex>
-
 #include "ds/timer_table.h"
 #include "map/map.h"
 
@@ -55,7 +53,6 @@ class Timers : public object::Extension {
   void sweep(ds::TimerTable& table, const sync::Actor& actor);
 
   object::Runtime& runtime_;
-  std::mutex opening_;
   sync::Atomic<File*> file_;
 };
 

@@ -3,6 +3,8 @@
 // with the kernel by test/conformance/timer_cases.cc.
 #include <sys/wait.h>
 
+#include <thread>
+
 #include "base/clock.h"
 #include "sync/process_for_test.h"
 #include "syscall/verdicts_for_test.h"
@@ -18,7 +20,12 @@ class Timers : public World {
  protected:
   void SetUp() override {
     World::SetUp();
-    map_ = create_map();
+    use(abi::MapType::kHash);
+  }
+
+  // A map of 64 values, of which there are eight, and programs on it.
+  void use(abi::MapType type) {
+    map_ = create_map(type);
     ASSERT_GE(map_, 0);
     init_ = load({move(r1, r7), add(r1, kTimerAt), map_of(r2), kRest, mov(r3, 1), ask(kTimerInit), kExit});
     arm_ = load({move(r1, r7), add(r1, kTimerAt), map_of(r2), kRest, mov(r3, 1), ask(kTimerInit),
@@ -28,7 +35,6 @@ class Timers : public World {
     cancel_ = load({move(r1, r7), add(r1, kTimerAt), ask(kTimerCancel), kExit});
     for (const long program : {init_, arm_, again_, cancel_}) ASSERT_GE(program, 0);
   }
-
   static constexpr std::int32_t kDelay_ns = 20'000'000;
   // Loads the callback into R2; where it is, load() knows.
   static constexpr abi::Insn kCallback{0x18, regs(r2, 4), 0, 0};
@@ -39,13 +45,13 @@ class Timers : public World {
     attr.btf_load.btf_size = static_cast<std::uint32_t>(bytes.size());
     return call(kBtfLoad, attr);
   }
-  long create_map() {
+  long create_map(abi::MapType type) {
     btf::Blob blob;
     const std::uint32_t u32 = blob.integer("u32", 4), u64 = blob.integer("u64", 8);
     const std::uint32_t timer = blob.structure("bpf_timer", 16, {{"a", u64, 0}, {"b", u64, 64}});
     const std::uint32_t value = blob.structure("value", 24, {{"count", u64, 0}, {"timer", timer, 64}});
     abi::Attr attr{};
-    attr.map_create.map_type = static_cast<std::uint32_t>(abi::MapType::kHash);
+    attr.map_create.map_type = static_cast<std::uint32_t>(type);
     attr.map_create.key_size = 4;
     attr.map_create.value_size = 24;
     attr.map_create.max_entries = 64;
@@ -133,10 +139,28 @@ class Timers : public World {
     return false;
   }
 
+  void expect_clean() {
+    shm::Findings findings;
+    runtime_->check(findings);
+    for (const auto& finding : findings.list())
+      if (finding.severity == shm::Severity::kCorrupt) ADD_FAILURE() << finding.where << ": " << finding.what;
+  }
+
   long map_ = -1, init_ = -1, arm_ = -1, again_ = -1, cancel_ = -1;
 };
 
-TEST_F(Timers, what_a_dead_process_armed_another_one_carries_out) {
+// Threads of a child that was forked by a process with threads: ThreadSanitizer has no such thing.
+class TimersOfProcesses : public Timers {
+ protected:
+  void SetUp() override {
+#ifdef __SANITIZE_THREAD__
+    GTEST_SKIP() << "not under ThreadSanitizer";
+#endif
+    Timers::SetUp();
+  }
+};
+
+TEST_F(TimersOfProcesses, what_a_dead_process_armed_another_one_carries_out) {
   ASSERT_EQ(run(init_, 1), 0);  // this process has a thread for timers
   EXPECT_EQ(sync::run_child([&] { return run(arm_, 0) == 0 ? 0 : 1; }), 0);
   EXPECT_TRUE(reaches(0, 1));
@@ -145,7 +169,7 @@ TEST_F(Timers, what_a_dead_process_armed_another_one_carries_out) {
   EXPECT_TRUE(reaches(0, 2));
 }
 
-TEST_F(Timers, a_process_that_is_killed_leaves_its_timers_to_others) {
+TEST_F(TimersOfProcesses, a_process_that_is_killed_leaves_its_timers_to_others) {
   ASSERT_EQ(run(init_, 1), 0);
   const sync::SharedForTest<sync::FlagForTest> armed;
   const pid_t child = sync::start_child([&] {
@@ -163,7 +187,7 @@ TEST_F(Timers, a_process_that_is_killed_leaves_its_timers_to_others) {
     }
 }
 
-TEST_F(Timers, a_stopped_process_does_not_keep_its_timers) {
+TEST_F(TimersOfProcesses, a_stopped_process_does_not_keep_its_timers) {
   ASSERT_EQ(run(init_, 1), 0);
   const sync::SharedForTest<sync::FlagForTest> armed;
   const pid_t child = sync::start_child([&] {
@@ -178,14 +202,14 @@ TEST_F(Timers, a_stopped_process_does_not_keep_its_timers) {
   EXPECT_EQ(sync::wait_for(child), -SIGKILL);
 }
 
-TEST_F(Timers, one_process_cancels_what_another_one_armed) {
+TEST_F(TimersOfProcesses, one_process_cancels_what_another_one_armed) {
   EXPECT_EQ(sync::run_child([&] { return run(arm_, 0) == 0 ? 0 : 1; }), 0);
   EXPECT_EQ(run(cancel_, 0), 1);
   EXPECT_EQ(run(cancel_, 0), 0);
 }
 
 // Nobody else has looked after them.
-TEST_F(Timers, who_opens_a_map_with_armed_timers_carries_them_out) {
+TEST_F(TimersOfProcesses, who_opens_a_map_with_armed_timers_carries_them_out) {
   EXPECT_EQ(sync::run_child([&] { return run(arm_, 0) == 0 ? 0 : 1; }), 0);
   EXPECT_EQ(sync::run_child([&] {
               std::string why;
@@ -199,8 +223,45 @@ TEST_F(Timers, who_opens_a_map_with_armed_timers_carries_them_out) {
             0);
 }
 
+TEST_F(Timers, threads_arm_cancel_and_delete_at_once) {
+  std::vector<std::thread> threads;
+  for (std::uint32_t thread = 0; thread < 3; ++thread)
+    threads.emplace_back([this, thread] {
+      for (std::uint32_t step = 0; step < 200; ++step) {
+        const std::uint32_t key = 2 + (step + thread) % 6;
+        const std::uint64_t zeros[3] = {};
+        const long armed = run(arm_, key);
+        EXPECT_TRUE(armed == 0 || armed == -EBUSY || armed == -EINVAL) << armed;
+        const long cancelled = step % 3 == 0 ? run(cancel_, key) : run(again_, key);
+        EXPECT_TRUE(cancelled == 0 || cancelled == 1 || cancelled == -EINVAL) << cancelled;
+        if (step % 5 == thread) (void)element(kMapUpdateElem, map_, &key, zeros);
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_EQ(run(arm_, 0), 0);
+  EXPECT_TRUE(reaches(0, 1));
+  expect_clean();
+}
+
+// Whatever key has the element by now.
+TEST_F(Timers, of_a_key_that_was_evicted_does_not_come) {
+  use(abi::MapType::kLruHash);
+  for (std::uint32_t key = 0; key < 8; ++key) ASSERT_EQ(run(arm_, key), 0);
+  const std::uint64_t zeros[3] = {};
+  for (std::uint32_t key = 100; key < 1000; ++key) {
+    ASSERT_EQ(element(kMapUpdateElem, map_, &key, zeros), 0);
+    ASSERT_EQ(run(cancel_, key), -EINVAL);  // a lookup, which makes it worth as much as the others
+  }
+  std::uint64_t found[3];
+  for (std::uint32_t key = 0; key < 8; ++key) ASSERT_EQ(element(kMapLookupElem, map_, &key, found), -ENOENT);
+  const std::uint32_t last = 999;
+  ASSERT_EQ(run(arm_, last), 0);
+  EXPECT_TRUE(reaches(last, 1));
+  for (std::uint32_t key = 0; key < last; ++key) EXPECT_EQ(count(key), 0u) << key;
+}
+
 // Runs, cancellations, deletions and deaths all at once.
-TEST_F(Timers, processes_that_are_killed_at_random_leave_a_clean_table) {
+TEST_F(TimersOfProcesses, processes_that_are_killed_at_random_leave_a_clean_table) {
   ASSERT_EQ(run(init_, 1), 0);
   for (int round = 0; round < 12; ++round) {
     const sync::SharedForTest<sync::Atomic<std::uint32_t>> steps;
@@ -227,10 +288,7 @@ TEST_F(Timers, processes_that_are_killed_at_random_leave_a_clean_table) {
   }
   EXPECT_EQ(run(arm_, 0), 0);
   EXPECT_TRUE(reaches(0, 1));
-  shm::Findings findings;
-  runtime_->check(findings);
-  for (const auto& finding : findings.list())
-    if (finding.severity == shm::Severity::kCorrupt) ADD_FAILURE() << finding.where << ": " << finding.what;
+  expect_clean();
 }
 
 }  // namespace

@@ -22,6 +22,28 @@ bool counts_numbers(const helper::Kfunc* kfunc) {
 
 constexpr std::uint64_t kMostVariable = std::uint64_t{1} << 29;
 
+// That a helper takes a socket for, if it is one.
+const char* struct_of_result(std::uint32_t helper) {
+  switch (helper) {
+    case kSkcToTcp6Sock:
+      return "tcp6_sock";
+    case kSkcToTcpSock:
+      return "tcp_sock";
+    case kSkcToTcpTimewaitSock:
+      return "tcp_timewait_sock";
+    case kSkcToTcpRequestSock:
+      return "tcp_request_sock";
+    case kSkcToUdp6Sock:
+      return "udp6_sock";
+    case kSkcToUnixSock:
+      return "unix_sock";
+    case kSkcToMptcpSock:
+      return "mptcp_sock";
+    default:
+      return nullptr;
+  }
+}
+
 bool is_tc(abi::ProgType type) {
   return type == abi::ProgType::kSchedCls || type == abi::ProgType::kSchedAct;
 }
@@ -408,9 +430,16 @@ void Walk::set_result(const CallMeta& meta) {
       return set_socket(RegType::kSockCommon, meta);
     case Ret::kTcpSockOrNull:
       return set_socket(RegType::kTcpSock, meta);
-    case Ret::kOtherOrNull:
-      result = RegState::number(0);  // no helper that is here gives any
+    case Ret::kOtherOrNull: {
+      // None is ever given. What a program does with one counts all the same, where it can be known.
+      const char* const name = struct_of_result(meta.prototype->id);
+      const Result<RegState> object = name != nullptr ? kernel_object(name) : fail(ENOENT);
+      result = object ? *object : RegState::number(0);
+      if (!object) return;
+      result.maybe_null = true;
+      result.id = new_id();
       return;
+    }
     case Ret::kInteger:
       break;
   }

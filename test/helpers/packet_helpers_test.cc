@@ -66,9 +66,19 @@ Call csum_diff(Dice& dice) {
   return {28, {buffer(), scalar(4 * dice.below(5)), buffer(), scalar(4 * dice.below(5)), scalar(dice.any())}};
 }
 
+constexpr std::uint32_t kCheckMtu = 163;
+
+// The word of the buffer is any number, or the packet's own length is asked for.
+Call check_mtu(Dice& dice) {
+  return {kCheckMtu,
+          {context(), scalar(dice.of<std::uint64_t>({0, 1, 1, 9999})), buffer(),
+           scalar(static_cast<std::uint64_t>(dice.one_in(2) ? dice.distance() : std::int64_t{0})),
+           scalar(dice.below(3))}};
+}
+
 Call xdp_call(Dice& dice, const Bytes& packet) {
   const auto by = static_cast<std::uint64_t>(dice.distance());
-  switch (dice.below(8)) {
+  switch (dice.below(9)) {
     case 0:
       return {44, {context(), scalar(by)}};
     case 1:
@@ -83,6 +93,8 @@ Call xdp_call(Dice& dice, const Bytes& packet) {
       return {190, {context(), scalar(offset_into(dice, packet)), buffer(), scalar(1 + dice.below(16))}};
     case 6:
       return {23, {scalar(1), scalar(dice.below(3))}};
+    case 7:
+      return check_mtu(dice);
     default:
       return csum_diff(dice);
   }
@@ -101,7 +113,7 @@ Call skb_call(Dice& dice, const Bytes& packet) {
   const std::uint64_t field = dice.of<std::uint64_t>({0, 2, 4, 2, 4, 3, 8});
   const std::uint64_t from = field == 0 && !dice.one_in(4) ? 0 : dice.any();
   const std::uint64_t pseudo = dice.below(16) << 4;
-  switch (dice.below(21)) {
+  switch (dice.below(23)) {
     case 0:
       return {9,
               {context(), scalar(offset_into(dice, packet)), buffer(), scalar(1 + dice.below(16)),
@@ -152,6 +164,13 @@ Call skb_call(Dice& dice, const Bytes& packet) {
     case 18:
     case 19:
       return {50, {context(), scalar(by), scalar(dice.below(3)), scalar(adjust_flags(dice))}};
+    case 20:
+      return check_mtu(dice);
+    case 21:
+      return dice.one_in(2) ? Call{66,
+                                   {context(), scalar(dice.below(2)), buffer(), scalar(1 + dice.below(16)),
+                                    scalar(dice.below(2))}}
+                            : Call{13, {context(), scalar(9999), scalar(dice.below(4))}};
     default:
       return dice.one_in(2) ? csum_diff(dice) : Call{23, {scalar(1), scalar(dice.below(3))}};
   }
@@ -232,6 +251,7 @@ TEST_F(PacketHelpers, of_xdp) {
     for (std::uint64_t n = 1 + dice.below(10); n-- > 0;) {
       calls.push_back(xdp_call(dice, packet));
       for (std::uint64_t& word : calls.back().buffer) word = dice.any();
+      if (calls.back().helper == kCheckMtu && dice.one_in(2)) calls.back().buffer[0] = 0;
     }
     // xdp_md: data 0, data_end 4, data_meta 8
     Bytes kernel_packet = packet;
@@ -290,6 +310,7 @@ TEST_P(SkbHelpers, of_the_network_stack) {
       const bool is_tail = calls.back().helper == kChangeTail;
       if (is_tail && makes_room(calls)) calls.back().operands[1].value = dice.below(2) * 5000;
       for (std::uint64_t& word : calls.back().buffer) word = dice.any();
+      if (calls.back().helper == kCheckMtu && dice.one_in(2)) calls.back().buffer[0] = 0;
     }
     // __sk_buff: len 0, pkt_type 4, protocol 16, vlan_present 20, vlan_tci 24, hash 68
     Bytes kernel_packet = packet;
