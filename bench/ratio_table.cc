@@ -95,8 +95,7 @@ void run(const Options& options, Figures& figures) {
       " --benchmark_format=json --benchmark_min_time=0.2 --benchmark_filter=" + quoted(options.filter);
   const std::string directory = quoted(options.build) + "/bench";
   for (int round = 0; round < options.rounds; ++round) {
-    if (options.programs)
-      collect(directory + "/hooks cpp " + quoted(options.filter), "", figures);
+    if (options.programs) collect(directory + "/hooks cpp " + quoted(options.filter), "", figures);
     const std::string shim = quoted(options.build) + "/portolan run -- ";
     if (options.tables) {
       collect(directory + "/maps_libbpf" + flags + " 2>/dev/null", "kernel user", figures);

@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <thread>
 
 #include "api/hook_world_for_test.h"
@@ -234,12 +233,11 @@ TEST_F(Hooks, a_detached_program_does_not_run_any_more) {
   ASSERT_TRUE(hook);
   const long program = load_adder(ProgType::kSchedCls, 1, -1);
   const Client::Where at{3, AttachType::kTcxEgress};
-  std::atomic<bool> stop = false;
-  std::vector<std::thread> threads;
+  std::vector<std::jthread> threads;
   for (int i = 0; i < 2; ++i)
-    threads.emplace_back([&] {
+    threads.emplace_back([&](const std::stop_token& stop) {
       Frame frame;
-      while (!stop.load()) hook->run(frame.packet);
+      while (!stop.stop_requested()) hook->run(frame.packet);
     });
   for (int round = 0; round < 200; ++round) {
     ASSERT_EQ(client_->attach(program, at), 0);
@@ -255,8 +253,6 @@ TEST_F(Hooks, a_detached_program_does_not_run_any_more) {
     std::this_thread::yield();
     EXPECT_EQ(sum(), before);
   }
-  stop = true;
-  for (std::thread& thread : threads) thread.join();
 }
 
 TEST_F(Hooks, a_program_asks_for_the_cookie_of_the_link_that_runs_it) {
