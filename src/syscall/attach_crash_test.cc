@@ -110,7 +110,7 @@ TEST_F(AttachCrash, at_every_store_leaves_the_list_whole) {
     ::waitpid(child, &status, 0);
     expect_whole();
     if (WIFEXITED(status)) {
-      EXPECT_GT(seam, 100u);
+      EXPECT_GT(seam, 50u);  // else the seams were not there
       return;
     }
     if (HasFailure()) return;
