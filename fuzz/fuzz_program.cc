@@ -4,57 +4,112 @@
 // packet and map values ends the fuzzer.
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 
 #include "abi/map_flags.h"
 #include "abi/map_type.h"
 #include "base/assert.h"
+#include "btf/blob_for_test.h"
+#include "fuzz/statements.h"
 #include "fuzz/world.h"
 #include "helper/packet.h"
 #include "isa/disassemble.h"
+#include "map/btf_object.h"
 #include "sync/call_epoch.h"
 #include "vm/interpreter.h"
 
 namespace portolan::fuzz {
 namespace {
 
-constexpr std::size_t kMostInsns = 64;
+constexpr std::size_t kMostInsns = 96;
 
-// The maps that programs may name: an array, one per CPU, a hash, a queue, a bloom filter, an array of maps
-// that holds the first, and an array of programs.
+// ProgramMap, and the types of programs and of two of the maps.
 class Maps final : public verifier::MapSource {
  public:
   explicit Maps(World& world) : world_(world) {
-    fds_[0] = world.make_map(static_cast<std::uint32_t>(abi::MapType::kArray), 4, 48, 4, 0);
-    fds_[1] = world.make_map(static_cast<std::uint32_t>(abi::MapType::kPerCpuArray), 4, 16, 2, 0);
-    fds_[2] = world.make_map(static_cast<std::uint32_t>(abi::MapType::kHash), 8, 24, 8, 0);
-    fds_[3] = world.make_map(static_cast<std::uint32_t>(abi::MapType::kQueue), 0, 16, 4, 0);
-    fds_[4] = world.make_map(static_cast<std::uint32_t>(abi::MapType::kBloomFilter), 0, 8, 4, 0);
-    abi::Attr attr{};
-    attr.map_create.map_type = static_cast<std::uint32_t>(abi::MapType::kArrayOfMaps);
-    attr.map_create.key_size = attr.map_create.value_size = 4;
-    attr.map_create.max_entries = 2;
-    attr.map_create.inner_map_fd = static_cast<std::uint32_t>(fds_[0]);
-    fds_[5] = world.call(abi::Command::kMapCreate, attr);
-    const std::uint32_t key = 1, value = static_cast<std::uint32_t>(fds_[0]);
-    attr = {};
-    attr.elem.map_fd = static_cast<std::uint32_t>(fds_[5]);
-    attr.elem.key = reinterpret_cast<std::uintptr_t>(&key);
-    attr.elem.value = reinterpret_cast<std::uintptr_t>(&value);
-    PORTOLAN_ASSERT(world.call(abi::Command::kMapUpdateElem, attr) == 0);
-    fds_[6] = world.make_map(static_cast<std::uint32_t>(abi::MapType::kProgArray), 4, 4, 2, 0);
+    using enum abi::MapType;
+    fds_[kNumbers] = make(kArray, 4, 48, 4);
+    fds_[kPerCpu] = make(kPerCpuArray, 4, 16, 2);
+    fds_[kTable] = make(kHash, 8, 24, 8);
+    fds_[kLine] = make(kQueue, 0, 16, 4);
+    fds_[kMembers] = make(kBloomFilter, 0, 8, 4);
+    fds_[kPrograms] = make(kProgArray, 4, 4, 2);
+    fds_[kRing] = make(kRingbuf, 0, 0, 4096);
+    make_types();
+    fds_[kLocked] =
+        make(kHash, 4, 16, 4, [this](abi::MapCreateAttr& attr) { attr.btf_value_type_id = locked_; });
+    fds_[kTimers] =
+        make(kArray, 4, 24, 4, [this](abi::MapCreateAttr& attr) { attr.btf_value_type_id = timed_; });
+    fds_[kOuter] = make(kArrayOfMaps, 4, 4, 2, [this](abi::MapCreateAttr& attr) {
+      attr.inner_map_fd = static_cast<std::uint32_t>(fds_[kNumbers]);
+    });
     for (long fd : fds_) PORTOLAN_ASSERT(fd >= 0);
+    const std::uint32_t one = 1;
+    const std::uint64_t zeros[2] = {};
+    put(kOuter, &one, &fds_[kNumbers]);
+    put(kLocked, &one, zeros);
+    const std::uint64_t key = 1, value[3] = {1, 2, 3};
+    put(kTable, &key, value);
   }
   Result<map::Map*> by_fd(int fd) override { return by_index(static_cast<std::uint32_t>(fd)); }
   Result<map::Map*> by_index(std::uint32_t index) override {
     const object::Target target =
-        TRY(world_.runtime().target_of_fd(static_cast<int>(fds_[index % kMaps]), object::Kind::kMap));
+        TRY(world_.runtime().target_of_fd(static_cast<int>(fds_[index % kProgramMaps]), object::Kind::kMap));
     return static_cast<map::Map*>(target.view);
   }
-  static constexpr std::uint32_t kMaps = 7;
+  // Of static functions that return int.
+  const btf::Btf* types() const { return types_; }
+  std::uint32_t function() const { return function_; }
 
  private:
+  long make(abi::MapType type, std::uint32_t key_size, std::uint32_t value_size, std::uint32_t max_entries,
+            const std::function<void(abi::MapCreateAttr&)>& edit = {}) {
+    abi::Attr attr{};
+    attr.map_create.map_type = static_cast<std::uint32_t>(type);
+    attr.map_create.key_size = key_size;
+    attr.map_create.value_size = value_size;
+    attr.map_create.max_entries = max_entries;
+    if (edit) edit(attr.map_create);
+    if (attr.map_create.btf_value_type_id != 0) {
+      attr.map_create.btf_fd = static_cast<std::uint32_t>(types_fd_);
+      attr.map_create.btf_key_type_id = key_;
+    }
+    return world_.call(abi::Command::kMapCreate, attr);
+  }
+  void put(ProgramMap map, const void* key, const void* value) {
+    abi::Attr attr{};
+    attr.elem.map_fd = static_cast<std::uint32_t>(fds_[map]);
+    attr.elem.key = reinterpret_cast<std::uintptr_t>(key);
+    attr.elem.value = reinterpret_cast<std::uintptr_t>(value);
+    PORTOLAN_ASSERT(world_.call(abi::Command::kMapUpdateElem, attr) == 0);
+  }
+  void make_types() {
+    btf::Blob blob;
+    key_ = blob.integer("u32", 4);
+    const std::uint32_t word = blob.integer("u64", 8);
+    const std::uint32_t lock = blob.structure("bpf_spin_lock", 4, {{"val", key_, 0}});
+    const std::uint32_t timer = blob.structure("bpf_timer", 16, {{"a", word, 0}, {"b", word, 64}});
+    locked_ = blob.structure("locked", 16, {{"lock", lock, 0}, {"a", key_, 32}, {"b", word, 64}});
+    timed_ = blob.structure("timed", 24, {{"a", word, 0}, {"timer", timer, 64}});
+    const std::uint32_t number = blob.integer("int", 4, 1);
+    const std::uint32_t prototype = blob.type(btf::Blob::Kind::kFuncProto, "", 0, number);
+    function_ = blob.type(btf::Blob::Kind::kFunc, "function", 0, prototype);
+    const std::vector<std::byte> bytes = blob.bytes();
+    abi::Attr attr{};
+    attr.btf_load.btf = reinterpret_cast<std::uintptr_t>(bytes.data());
+    attr.btf_load.btf_size = static_cast<std::uint32_t>(bytes.size());
+    types_fd_ = world_.call(abi::Command::kBtfLoad, attr);
+    PORTOLAN_ASSERT(types_fd_ >= 0);
+    const sync::CallEpoch epoch;
+    const auto target = world_.runtime().target_of_fd(static_cast<int>(types_fd_), object::Kind::kBtf);
+    types_ = *static_cast<map::BtfObject*>(target->view)->parsed();
+  }
+
   World& world_;
-  long fds_[kMaps];
+  long fds_[kProgramMaps] = {};
+  long types_fd_ = -1;
+  std::uint32_t key_ = 0, locked_ = 0, timed_ = 0, function_ = 0;
+  const btf::Btf* types_ = nullptr;
 };
 
 // What a program may touch.
@@ -76,17 +131,78 @@ class Regions final : public vm::CheckedMemory::Judge {
     if (packet_begin_ != nullptr && address >= reinterpret_cast<std::uintptr_t>(*packet_begin_) &&
         address + bytes <= reinterpret_cast<std::uintptr_t>(*packet_end_))
       return;
-    std::fprintf(stderr, "%s of %u bytes at %#lx, outside of all that the program may touch:\n",
+    std::fprintf(stderr, "%s of %u bytes at %#lx, outside of all that the program may touch",
                  writes ? "store" : "load", bytes, static_cast<unsigned long>(address));
+    if (helper_ != 0) std::fprintf(stderr, ", for %s", helper::find(helper_)->name);
+    std::fprintf(stderr, ":\n");
     for (std::size_t i = 0; i < insns_.size(); i += isa::is_wide(insns_[i]) ? 2 : 1)
       std::fprintf(stderr, "%zu: %s\n", i, isa::disassemble(insns_, i).c_str());
     std::abort();
+  }
+  // As the prototype says it: all memory that the helper is given must be the program's.
+  void before_call(std::uint32_t id, const vm::HelperArguments& given) override {
+    const helper::Prototype& prototype = *helper::find(id);
+    helper_ = id;
+    const map::Map* map = nullptr;
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      const helper::Argument& argument = prototype.args[i];
+      const bool writes = (argument.flags & helper::arg_flag::kWrites) != 0;
+      if (given[i] == 0 && (argument.flags & helper::arg_flag::kOrNull) != 0) continue;
+      const auto touch = [&](std::uint64_t bytes) {
+        if (bytes != 0) check(given[i], static_cast<std::uint32_t>(bytes), writes);
+      };
+      switch (argument.kind) {
+        case helper::Arg::kConstMapPtr:
+          map = reinterpret_cast<const map::Map*>(given[i]);
+          break;
+        case helper::Arg::kMapKey:
+          touch(map->key_size());
+          break;
+        case helper::Arg::kMapValue:
+          touch(map->value_size());
+          break;
+        case helper::Arg::kMem:
+          touch((argument.flags & helper::arg_flag::kFixed) != 0 ? argument.fixed_size : given[i + 1]);
+          break;
+        case helper::Arg::kDynptr:
+        case helper::Arg::kTimer:
+          touch(16);
+          break;
+        case helper::Arg::kSpinLock:
+          touch(4);
+          break;
+        case helper::Arg::kReserved:
+          touch(1);
+          forget(given[i]);
+          break;
+        default:
+          break;
+      }
+    }
+    map_ = map;
+  }
+  void after_call(std::uint32_t id, const vm::HelperArguments& given, std::uint64_t result) override {
+    helper_ = 0;
+    constexpr std::uint32_t kReserve = 131, kDynptrData = 203;
+    if (result == 0) return;
+    if (id == kReserve) add(reinterpret_cast<const void*>(result), given[1]);
+    if (id == kDynptrData) add(reinterpret_cast<const void*>(result), given[2]);
+  }
+  void before_callback(const vm::HelperArguments& given) override {
+    constexpr std::uint32_t kForEach = 164;
+    if (helper_ == kForEach) add(reinterpret_cast<const void*>(given[1]), map_->key_size());
+    helper_ = 0;
   }
 
  private:
   struct Region {
     std::uint64_t low, high;
   };
+  void forget(std::uint64_t low) {
+    std::erase_if(regions_, [low](const Region& region) { return region.low == low; });
+  }
+  std::uint32_t helper_ = 0;  // that is being called
+  const map::Map* map_ = nullptr;
   const std::vector<abi::Insn>& insns_;
   std::vector<Region> regions_;
   const std::byte* const* packet_begin_ = nullptr;
@@ -179,12 +295,12 @@ void append(std::vector<abi::Insn>& insns, Input& input) {
   const auto pseudo = is_value ? abi::PseudoLoad::kMapIdxValue
                       : is_map ? abi::PseudoLoad::kMapIdx
                                : abi::PseudoLoad::kNone;
-  const auto low = is_value ? 0 : is_map ? choice / 4 % static_cast<int>(Maps::kMaps) : insn.imm;
+  const auto low = is_value ? 0 : is_map ? choice / 4 % static_cast<int>(kProgramMaps) : insn.imm;
   insns.push_back({0x18, static_cast<std::uint8_t>(insn.dst() | static_cast<unsigned>(pseudo) << 4), 0, low});
   insns.push_back({0, 0, 0, is_value ? choice / 4 % 48 : 0});
 }
 
-verifier::UnverifiedProgram take_program(Input& input) {
+verifier::UnverifiedProgram take_program(Input& input, const Maps& maps) {
   constexpr abi::ProgType types[] = {abi::ProgType::kXdp, abi::ProgType::kSchedCls,
                                      abi::ProgType::kSocketFilter, abi::ProgType::kRawTracepoint};
   verifier::UnverifiedProgram program;
@@ -207,8 +323,26 @@ verifier::UnverifiedProgram take_program(Input& input) {
     program.insns.insert(program.insns.end(), {{0x61, 0x68, 0, 0}, {0x61, 0x69, 4, 0}});
   if ((prologue & 16) != 0 && program.type == abi::ProgType::kSchedCls)
     program.insns.insert(program.insns.end(), {{0x61, 0x68, 76, 0}, {0x61, 0x69, 80, 0}});
-  while (!input.empty() && program.insns.size() < kMostInsns) append(program.insns, input);
-  program.insns.insert(program.insns.end(), {{0xb7, 0, 0, 1}, {0x95, 0, 0, 0}});
+  Statements statements{.insns = std::move(program.insns), .callbacks = {}};
+  const bool has_statements = (prologue & 32) != 0;
+  if (has_statements)
+    statements.insns.insert(statements.insns.end(), {{0xb7, 7, 0, 7}, {0xb7, 8, 0, 8}, {0xb7, 9, 0, 9}});
+  // Few of them, since all must be right for the program to be.
+  const std::size_t most_statements = has_statements ? 1 + input.take<std::uint8_t>() % 4 : kMostInsns;
+  for (std::size_t i = 0; i < most_statements && !input.empty() && statements.insns.size() < kMostInsns;
+       ++i) {
+    if (has_statements && input.take<std::uint8_t>() % 8 != 0)
+      append_statement(statements, input);
+    else
+      append(statements.insns, input);
+  }
+  statements.insns.insert(statements.insns.end(), {{0xb7, 0, 0, 1}, {0x95, 0, 0, 0}});
+  const std::vector<std::uint32_t> callbacks = append_callbacks(statements, input);
+  program.insns = std::move(statements.insns);
+  if (callbacks.empty()) return program;
+  program.btf = maps.types();
+  program.func_info.push_back({0, maps.function()});
+  for (const std::uint32_t start : callbacks) program.func_info.push_back({start, maps.function()});
   return program;
 }
 
@@ -235,18 +369,35 @@ class Execution {
                     .program_id = 1,
                     .system = nullptr};
     (void)vm::Execution<vm::CheckedMemory>(**executable, run, {&regions_}).run();
+    call_back(**executable, run);
   }
 
  private:
+  // What timers would call, later.
+  void call_back(const vm::Executable& executable, helper::Run& run) {
+    run.context = nullptr;
+    for (std::uint32_t function = 0; function < program_.subprograms().size(); ++function)
+      for (const verifier::TimersOf& timers : program_.subprograms()[function].timers) {
+        if (timers.are_inner) continue;
+        map::Map& map = *program_.maps()[timers.map];
+        alignas(8) const std::uint32_t key[2] = {1, 0};
+        std::byte* const value = map.lookup_elem(reinterpret_cast<const std::byte*>(key), 0);
+        regions_.add(key, map.key_size());
+        (void)vm::Execution<vm::CheckedMemory>(executable, run, {&regions_})
+            .call(executable.function_at(function), reinterpret_cast<std::uintptr_t>(&map),
+                  reinterpret_cast<std::uintptr_t>(key), reinterpret_cast<std::uintptr_t>(value));
+      }
+  }
   // Elements of arrays one by one; a hash's may lie anywhere in it.
   void add_values(map::Map& map) {
-    if (map.contains_programs()) return;
+    if (map.contains_programs() || map.ring_buffer() != nullptr) return;
     if (map.inner_spec() != nullptr) {
       const std::uint32_t key = 1;
       return add_values(
           *reinterpret_cast<map::Map*>(map.lookup_elem(reinterpret_cast<const std::byte*>(&key), 0)));
     }
-    if (map.key_size() != 4) {
+    const auto type = static_cast<abi::MapType>(map.spec().type);
+    if (type != abi::MapType::kArray && type != abi::MapType::kPerCpuArray) {
       regions_.add(map.payload().data(), map.payload().size());
       return;
     }
@@ -297,7 +448,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static fuzz::World world;
   static fuzz::Maps maps(world);
   fuzz::Input input(data, size);
-  verifier::UnverifiedProgram program = fuzz::take_program(input);
+  verifier::UnverifiedProgram program = fuzz::take_program(input, maps);
   sync::CallEpoch epoch;
   const Result<verifier::VerifiedProgram> verified = verifier::verify(std::move(program), maps, nullptr);
   static struct Tally {

@@ -201,7 +201,10 @@ class Walk {
   Result<void> check_irq_flags(unsigned number, const helper::Kfunc& kfunc);
   Result<void> save_irq_flags(unsigned number, std::size_t slot);
   const char* open_section() const;
-  bool is_sleepable() const { return (program_.flags & abi::prog_flag::kSleepable) != 0; }
+  // What timers call is not, whatever the program is.
+  bool is_sleepable() const {
+    return (program_.flags & abi::prog_flag::kSleepable) != 0 && !state_.frames.front().is_async;
+  }
 
   // --- sockets.cc
   Result<void> check_socket(unsigned number, const RegState& reg, std::int32_t offset, std::uint32_t size);

@@ -42,12 +42,14 @@ u64 Execution<Memory>::run_on(u64 context) {
 template <class Memory>
 u64 Execution<Memory>::call(Executable::Function function, u64 a, u64 b, u64 c) {
   Registers registers{0, a, b, c};
+  memory_.before_callback({a, b, c, 0, 0});
   return start(function, registers);
 }
 
 template <class Memory>
 u64 Execution<Memory>::call_back(u64 function, u64 a, u64 b, u64 c, u64 d, u64 e) {
   Registers registers{0, a, b, c, d, e};
+  memory_.before_callback({a, b, c, d, e});
   return start(executable_->function(function), registers);
 }
 
@@ -300,10 +302,17 @@ may_goto: {
   NEXT;
 }
 
-call_helper:
 call_kfunc:
   r[0] = at->function(self->run_, r[1], r[2], r[3], r[4], r[5]);
   NEXT;
+
+call_helper: {
+  const HelperArguments given{r[1], r[2], r[3], r[4], r[5]};
+  self->memory_.before_call(static_cast<u32>(at->imm), given);
+  r[0] = at->function(self->run_, given[0], given[1], given[2], given[3], given[4]);
+  self->memory_.after_call(static_cast<u32>(at->imm), given, r[0]);
+  NEXT;
+}
 
 tail_call: {
   const Executable* const next = tail_target(self->run_, r[2], static_cast<u32>(r[3])).executable;

@@ -13,15 +13,25 @@ inline constexpr std::size_t kRegisters = 12;  // R11 is for what the library in
 inline constexpr std::uint32_t kFrameBytes = isa::kStackBytes + 64;
 using helper::kMaxLoops;
 
+using HelperArguments = std::array<std::uint64_t, 5>;
+
 // How a program's accesses reach memory. The verifier has allowed each: nothing is left to check.
 struct NativeMemory {
   void check(std::uint64_t, std::uint32_t, bool) {}
+  void before_call(std::uint32_t, const HelperArguments&) {}
+  void after_call(std::uint32_t, const HelperArguments&, std::uint64_t) {}
+  void before_callback(const HelperArguments&) {}
 };
 // A fuzzer doubts that: this one asks about every access of the program's own.
 struct CheckedMemory {
   struct Judge {
     virtual void check(std::uint64_t address, std::uint32_t bytes, bool writes) = 0;
     virtual void add_stack(const std::byte* low, std::size_t bytes) = 0;  // a frame that the program may use
+    // What a helper is given, and what it returns; what one of the program's functions is given by it.
+    virtual void before_call(std::uint32_t /*helper*/, const HelperArguments& /*given*/) {}
+    virtual void after_call(std::uint32_t /*helper*/, const HelperArguments& /*given*/,
+                            std::uint64_t /*result*/) {}
+    virtual void before_callback(const HelperArguments& /*given*/) {}
 
    protected:
     ~Judge() = default;
@@ -30,6 +40,11 @@ struct CheckedMemory {
   void check(std::uint64_t address, std::uint32_t bytes, bool writes) {
     judge->check(address, bytes, writes);
   }
+  void before_call(std::uint32_t helper, const HelperArguments& given) { judge->before_call(helper, given); }
+  void after_call(std::uint32_t helper, const HelperArguments& given, std::uint64_t result) {
+    judge->after_call(helper, given, result);
+  }
+  void before_callback(const HelperArguments& given) { judge->before_callback(given); }
 };
 
 // One run. It lies on the C++ stack of the thread, with the stacks of the program's functions.

@@ -46,7 +46,7 @@ class Timer : public Case {
   // r3 and ends with 0, unless it says otherwise.
   long load_program(int fd, std::int32_t key, const std::function<void(Bytecode&, int callback)>& body,
                     const std::function<void(Bytecode&, int callback)>& callback, std::string* log = nullptr,
-                    std::uint32_t type = kXdp) {
+                    std::uint32_t type = kXdp, std::uint32_t flags = 0) {
     Bytecode code;
     const int none = code.new_label(), function = code.new_label();
     code.store_imm(Bytecode::kWord, 10, -4, key).map(1, fd).move(2, 10).add(2, -4).call(kMapLookup);
@@ -66,7 +66,7 @@ class Timer : public Case {
       attr.set(load::kProgBtfFd, btf).set(load::kFuncInfoRecSize, sizeof(FuncInfo));
       attr.set(load::kFuncInfo, reinterpret_cast<std::uint64_t>(functions))
           .set(load::kFuncInfoCnt, has_callback ? 2 : 1);
-      attr.set(load::kLogLevel, 1).set(load::kLogSize, room.size());
+      attr.set(load::kLogLevel, 1).set(load::kLogSize, room.size()).set(load::kProgFlags, flags);
       attr.set(load::kLogBuf, reinterpret_cast<std::uint64_t>(room.data()));
     });
     if (log != nullptr) *log = room.data();
@@ -474,10 +474,10 @@ class TimerVerdict : public Timer {
  protected:
   // The last line of the log but the statistics, "" for a program that passes.
   std::string verdict(int fd, const std::function<void(Bytecode&, int)>& body,
-                      const std::function<void(Bytecode&, int)>& callback = counts,
-                      std::uint32_t type = kXdp) {
+                      const std::function<void(Bytecode&, int)>& callback = counts, std::uint32_t type = kXdp,
+                      std::uint32_t flags = 0) {
     std::string log;
-    const long loaded = load_program(fd, 0, body, callback, &log, type);
+    const long loaded = load_program(fd, 0, body, callback, &log, type, flags);
     if (loaded >= 0) return "";
     if (const std::size_t statistics = log.rfind("processed "); statistics != std::string::npos)
       log.resize(statistics);
@@ -577,6 +577,23 @@ TEST_P(TimerVerdict, callbacks) {
   EXPECT_EQ("-EACCES: R3 min value is outside of the allowed memory range",
             verdict(fd, arms, [](Bytecode& code, int) { code.load(Bytecode::kDouble, 0, 3, 20).set(0, 0); }));
   EXPECT_EQ("-EACCES: R6 !read_ok", verdict(fd, arms, [](Bytecode& code, int) { code.move(0, 6); }));
+}
+
+// Though the program may.
+TEST_P(TimerVerdict, callbacks_do_not_sleep) {
+  const int fd = timers(kHash);
+  constexpr std::uint32_t kSyscall = 31, kSleepable = 16;
+  constexpr std::int32_t kCopyFromUser = 148;
+  const auto sleeps = [](Bytecode& code) {
+    code.move(1, 10).add(1, -16).set(2, 8).set(3, 0).call(kCopyFromUser).set(0, 0);
+  };
+  const auto arms = [&](Bytecode& code, int function) {
+    sleeps(code);
+    arm(code, fd, function, 0);
+  };
+  EXPECT_EQ("", verdict(fd, arms, counts, kSyscall, kSleepable));
+  EXPECT_EQ("-EINVAL: helper call might sleep in a non-sleepable prog",
+            verdict(fd, arms, [&](Bytecode& code, int) { sleeps(code); }, kSyscall, kSleepable));
 }
 
 TEST_P(TimerVerdict, programs_that_have_none) {
