@@ -4,7 +4,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "abi/context.h"
 #include "api/hook_state.h"
@@ -191,7 +190,8 @@ int DeviceHook::run_attached(std::uint32_t access, std::uint32_t major, std::uin
 int LookupHook::run_attached(std::span<const std::byte> lookup) const {
   constexpr std::uint64_t kSkDrop = 0;
   abi::SkLookup context{};
-  std::memcpy(&context, lookup.data(), std::min(lookup.size(), sizeof context));
+  std::ranges::copy(lookup.first(std::min(lookup.size(), sizeof context)),
+                    std::as_writable_bytes(std::span(&context, 1)).begin());
   context.sk = 0;
   int verdict = 1;
   (void)state_->hook.run([&](vm::Runner& runner, Programs programs) {

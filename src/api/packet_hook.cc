@@ -131,7 +131,8 @@ int FlowHook::run_attached(const Packet& packet, std::span<std::byte> keys) cons
   const auto end = static_cast<std::uint16_t>(std::min<std::uint32_t>(size, UINT16_MAX));
   found.nhoff = std::clamp(found.nhoff, static_cast<std::uint16_t>(helper::kEthernetHeader), end);
   found.thoff = std::clamp(found.thoff, found.nhoff, end);
-  std::memcpy(keys.data(), &found, std::min(keys.size(), sizeof found));
+  const auto bytes = std::as_bytes(std::span(&found, 1));
+  std::ranges::copy(bytes.first(std::min(keys.size(), bytes.size())), keys.begin());
   return result;
 }
 
