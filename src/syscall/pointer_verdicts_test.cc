@@ -84,6 +84,13 @@ TEST_F(PointerVerdicts, sockets_are_given_back_and_read_by_field) {
                 load(4, r0, r7, 0)} +
            kZero,
        EACCES, "R7 invalid mem access 'scalar'"},
+      {"a cast to a type of the kernel, too", kTc,
+       looked_for_socket() +
+           Code{if_not(r0, 0, 1), kExit, move(r6, r0), move(r1, r0), ask(kSkcToTcpSock), if_not(r0, 0, 3),
+                move(r1, r6), ask(kSkRelease), kExit, move(r7, r0), move(r1, r6), ask(kSkRelease),
+                load(1, r0, r7, 0)} +
+           kZero,
+       EACCES, "R7 invalid mem access 'scalar'"},
       {"a listener does not", kTc,
        looked_for_socket() +
            Code{if_not(r0, 0, 1), kExit, move(r6, r0), move(r1, r0), ask(kListenerSock), if_not(r0, 0, 3),

@@ -438,6 +438,7 @@ void Walk::set_result(const CallMeta& meta) {
       if (!object) return;
       result.maybe_null = true;
       result.id = new_id();
+      if (meta.prototype->casts) result.reference = meta.reference;
       return;
     }
     case Ret::kInteger:
