@@ -38,6 +38,7 @@ class HelperGenerator {
     for (const std::uint32_t type : chosen) sequence_.maps.push_back(random_map(type));
     for (int outer = 0; outer < kMainMaps; ++outer)
       if (holds_maps(sequence_.maps[static_cast<std::size_t>(outer)].type)) add_inner_maps(outer);
+    even_out_percpu_arrays();
     for (std::size_t map = 0; map < kMainMaps; ++map)
       if (sequence_.maps[map].type == kProgArray && sequence_.targets.empty()) add_targets();
     while (operations != 0) {
@@ -113,6 +114,15 @@ class HelperGenerator {
       if (inner.is_hash()) inner.max_entries = 1 + dice_.below(24);
       sequence_.maps.push_back(inner);
     }
+  }
+  // Any of them may become an inner map, and the kernel would look keys up as if it had the entries of the
+  // outer map's template (COMPAT.md).
+  void even_out_percpu_arrays() {
+    const auto is_inner = [](const ProgramMap& map) { return map.type == kPerCpuArray && map.outer >= 0; };
+    const auto inner = std::ranges::find_if(sequence_.maps, is_inner);
+    if (inner == sequence_.maps.end()) return;
+    for (ProgramMap& map : sequence_.maps)
+      if (map.type == kPerCpuArray) map.max_entries = inner->max_entries;
   }
   void add_targets() {
     for (std::uint32_t i = 0; i < kMostTargets; ++i) {
