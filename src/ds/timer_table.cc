@@ -54,12 +54,12 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/sys.h"
+#include "ds/timer_layout.h"
 #include "sync/futex.h"
 
 namespace portolan::ds {
 namespace {
 
-constexpr std::uint32_t kUsers = 1024;
 constexpr std::uint32_t kHeapsPerPage = kPageSize / sizeof(std::uint32_t);
 constexpr std::uint64_t kGrace_ns = 10'000'000;
 // A clock that goes on while the machine sleeps may jump; how long one sleeps on it without another look.
@@ -79,42 +79,6 @@ std::uint64_t deadline_after(std::uint64_t now, std::uint64_t ns) {
 }
 
 }  // namespace
-
-struct TimerSlot {
-  sync::Atomic<std::uint64_t> name;      // 0: free
-  sync::Atomic<std::uint64_t> at;        // TimerPlace
-  sync::Atomic<std::uint64_t> deadline;  // ns of its clock
-  sync::Atomic<std::uint64_t> starter;   // the process that armed it: an Owner without a thread
-  sync::Atomic<std::uint64_t> runner;    // the Owner that carries it out; 0: nobody
-  sync::Atomic<std::uint32_t> object;    // TimerPlace
-  sync::Atomic<std::uint32_t> program;   // TimerCallback
-  sync::Atomic<std::uint32_t> function;
-  sync::Atomic<std::uint32_t> clock;
-  sync::Atomic<std::uint32_t> cpu;  // the only one, + 1; 0: any
-  sync::Atomic<std::uint32_t> armed;
-  sync::Atomic<std::uint32_t> heap_place;  // + 1; 0: in no heap
-  sync::Atomic<std::uint32_t> cancelling;  // who wait for it in callbacks
-  sync::Atomic<std::uint32_t> generation;
-  sync::Atomic<std::uint32_t> link;  // of free ones
-
-  TimerClock its_clock() const { return static_cast<TimerClock>(clock.load_relaxed() % kTimerClocks); }
-  TimerPlace place() const { return {object.load_relaxed(), at.load_relaxed()}; }
-};
-static_assert(sizeof(TimerSlot) % 8 == 0);
-
-struct TimerUser {
-  sync::Atomic<std::uint32_t> object, program, count;  // count 0: no row
-};
-
-struct TimerHeader {
-  sync::RobustLock lock;
-  sync::Atomic<std::uint32_t> changes;
-  sync::Atomic<std::uint32_t> made_since_sweep, sweep_after;
-  std::uint32_t salt;  // so that names of another table stand for nothing here
-  SlabState slab;
-  sync::Atomic<std::uint32_t> heap_counts[kTimerClocks];
-  TimerUser users[kUsers];
-};
 
 std::uint64_t now_of(TimerClock clock) {
   switch (clock) {
@@ -180,137 +144,6 @@ TimerSlot* TimerTable::find(TimerName name) const {
   TimerSlot& timer = slot(number);
   return timer.name.load_relaxed() == name ? &timer : nullptr;
 }
-
-// --- heaps
-
-sync::Atomic<std::uint32_t>& TimerTable::heap(TimerClock clock, std::uint32_t at) const {
-  auto* const all = reinterpret_cast<sync::Atomic<std::uint32_t>*>(region_->base() + heaps_offset_);
-  return all[std::uint64_t{static_cast<std::uint32_t>(clock)} * kMostTimers + at];
-}
-sync::Atomic<std::uint32_t>& TimerTable::heap_count(TimerClock clock) const {
-  sync::Atomic<std::uint32_t>& count = header_->heap_counts[static_cast<std::uint32_t>(clock)];
-  if (count.load_relaxed() > slab_.handed_out()) count.store_relaxed(slab_.handed_out());
-  return count;
-}
-
-TimerSlot* TimerTable::top(TimerClock clock) const {
-  if (heap_count(clock).load_relaxed() == 0) return nullptr;
-  const std::uint32_t number = heap(clock, 0).load_relaxed();
-  return number < slab_.handed_out() ? &slot(number) : nullptr;
-}
-
-void TimerTable::put(TimerClock clock, std::uint32_t at, std::uint32_t number) const {
-  heap(clock, at).store_relaxed(number);
-  slot(number).heap_place.store_relaxed(at + 1);
-}
-
-// What is at `at` may have a deadline that is too early or too late for that place.
-void TimerTable::sift(TimerClock clock, std::uint32_t at) const {
-  const std::uint32_t count = heap_count(clock).load_relaxed();
-  const auto number_at = [&](std::uint32_t place) {
-    return std::min(heap(clock, place).load_relaxed(), slab_.handed_out() - 1);
-  };
-  const auto deadline_of = [&](std::uint32_t number) { return slot(number).deadline.load_relaxed(); };
-  const std::uint32_t number = number_at(at);
-  const std::uint64_t deadline = deadline_of(number);
-  while (at != 0) {
-    const std::uint32_t parent = (at - 1) / 2, other = number_at(parent);
-    if (deadline_of(other) <= deadline) break;
-    put(clock, at, other);
-    at = parent;
-  }
-  for (;;) {
-    std::uint32_t child = 2 * at + 1;
-    if (child >= count) break;
-    if (child + 1 < count && deadline_of(number_at(child + 1)) < deadline_of(number_at(child))) ++child;
-    if (deadline_of(number_at(child)) >= deadline) break;
-    put(clock, at, number_at(child));
-    at = child;
-  }
-  put(clock, at, number);
-}
-
-void TimerTable::insert(TimerSlot& timer) const {
-  const TimerClock clock = timer.its_clock();
-  sync::Atomic<std::uint32_t>& count = heap_count(clock);
-  const std::uint32_t at = count.load_relaxed();
-  if (at >= slab_.handed_out()) return;  // only in a region that was tampered with
-  count.store_relaxed(at + 1);
-  put(clock, at, static_cast<std::uint32_t>(timer.name.load_relaxed()) - 1);
-  sift(clock, at);
-}
-
-void TimerTable::remove(TimerClock clock, std::uint32_t place) const {
-  sync::Atomic<std::uint32_t>& count = heap_count(clock);
-  const std::uint32_t left = count.load_relaxed();
-  if (place == 0 || place > left) return;
-  count.store_relaxed(left - 1);
-  if (place == left) return;
-  const std::uint32_t last = std::min(heap(clock, left - 1).load_relaxed(), slab_.handed_out() - 1);
-  put(clock, place - 1, last);
-  sift(clock, place - 1);
-}
-
-bool TimerTable::disarm(TimerSlot& timer) const {
-  if (timer.armed.load_relaxed() == 0) return false;
-  timer.armed.store_relaxed(0);
-  const std::uint32_t place = timer.heap_place.load_relaxed();
-  timer.heap_place.store_relaxed(0);
-  remove(timer.its_clock(), place);
-  return true;
-}
-
-// --- users
-
-bool TimerTable::has_users(TimerEdge edge) const {
-  return std::any_of(std::begin(header_->users), std::end(header_->users), [&](const TimerUser& row) {
-    return row.count.load_relaxed() != 0 && row.object.load_relaxed() == edge.object &&
-           row.program.load_relaxed() == edge.program;
-  });
-}
-
-// False: there is no room for another row; or, of less, that it was the last.
-bool TimerTable::count_user(TimerEdge edge, int change) const {
-  TimerUser* unused = nullptr;
-  for (TimerUser& row : header_->users) {
-    const std::uint32_t count = row.count.load_relaxed();
-    if (count == 0) {
-      if (unused == nullptr) unused = &row;
-    } else if (row.object.load_relaxed() == edge.object && row.program.load_relaxed() == edge.program) {
-      row.count.store_relaxed(count + static_cast<std::uint32_t>(change));
-      return count + static_cast<std::uint32_t>(change) != 0;
-    }
-  }
-  if (change < 0 || unused == nullptr) return false;
-  unused->object.store_relaxed(edge.object);
-  unused->program.store_relaxed(edge.program);
-  unused->count.store_relaxed(1);
-  return true;
-}
-
-TimerEdge TimerTable::drop_callback(TimerSlot& timer) const {
-  const TimerEdge edge{timer.object.load_relaxed(), timer.program.load_relaxed()};
-  if (edge.program == 0) return {};
-  timer.program.store_relaxed(0);
-  return count_user(edge, -1) ? TimerEdge{} : edge;
-}
-
-// All that follows from names, armed and programs.
-void TimerTable::repair() const {
-  for (auto& count : header_->heap_counts) count.store_relaxed(0);
-  for (TimerUser& row : header_->users) row.count.store_relaxed(0);
-  slab_.rebuild([&](std::uint32_t number) { return slot(number).name.load_relaxed() != 0; });
-  for (std::uint32_t number = 0; number < slab_.handed_out(); ++number) {
-    TimerSlot& timer = slot(number);
-    if (static_cast<std::uint32_t>(timer.name.load_relaxed()) - 1 != number) continue;
-    timer.heap_place.store_relaxed(0);
-    if (timer.armed.load_relaxed() != 0) insert(timer);
-    const TimerEdge edge{timer.object.load_relaxed(), timer.program.load_relaxed()};
-    if (edge.program != 0 && !count_user(edge, +1)) timer.program.store_relaxed(0);
-  }
-}
-
-// --- operations
 
 Result<TimerName> TimerTable::make(const sync::Actor& actor, TimerName was, TimerPlace place,
                                    TimerClock clock) {
@@ -449,8 +282,6 @@ bool TimerTable::is_time_to_sweep(const sync::Actor& actor) {
   header_->sweep_after.store_relaxed(slab_.handed_out());
   return true;
 }
-
-// --- carrying out
 
 namespace {
 
