@@ -59,6 +59,25 @@ U64 compare(U64 first, U64 second, bool ignores_case) {
   return negative_int(E2BIG);
 }
 
+struct Found {
+  int error;  // 0: none
+  U64 at;     // the count that was given, where nothing was found
+  signed char character;
+};
+
+// The first character of so many that is the wanted one, or the string's end.
+Found find_end_or(signed char wanted, U64 string, U64 count) {
+  if (!is_address(string)) return {ERANGE, 0, 0};
+  Characters characters(string);
+  for (U64 i = 0; i < kMost; ++i) {
+    if (i == count) return {0, i, 0};
+    const auto c = characters.at(i);
+    if (!c) return {EFAULT, i, 0};
+    if (*c == wanted || *c == 0) return {0, i, *c};
+  }
+  return {E2BIG, kMost, 0};
+}
+
 // The number of the first character of `text` that is (or is not) one of `set`, or of its end.
 U64 span(U64 text, U64 set, bool of_others) {
   if (!is_address(text) || !is_address(set)) return negative_int(ERANGE);
@@ -86,30 +105,18 @@ U64 strcmp(Run&, U64 first, U64 second, U64, U64, U64) { return compare(first, s
 U64 strcasecmp(Run&, U64 first, U64 second, U64, U64, U64) { return compare(first, second, true); }
 
 U64 strnchr(Run&, U64 string, U64 count, U64 wanted, U64, U64) {
-  if (!is_address(string)) return negative_int(ERANGE);
-  Characters characters(string);
-  U64 i = 0;
-  for (; i < count && i < kMost; ++i) {
-    const auto c = characters.at(i);
-    if (!c) return negative_int(EFAULT);
-    if (*c == static_cast<signed char>(wanted)) return i;
-    if (*c == 0) return negative_int(ENOENT);
-  }
-  return negative_int(i == kMost ? E2BIG : ENOENT);
+  const auto found = find_end_or(static_cast<signed char>(wanted), string, count);
+  if (found.error != 0) return negative_int(found.error);
+  if (found.at == count) return negative_int(ENOENT);
+  return found.character == static_cast<signed char>(wanted) ? found.at : negative_int(ENOENT);
 }
 U64 strchr(Run& run, U64 string, U64 wanted, U64, U64, U64) {
   return strnchr(run, string, kMost, wanted, 0, 0);
 }
 
 U64 strchrnul(Run&, U64 string, U64 wanted, U64, U64, U64) {
-  if (!is_address(string)) return negative_int(ERANGE);
-  Characters characters(string);
-  for (U64 i = 0; i < kMost; ++i) {
-    const auto c = characters.at(i);
-    if (!c) return negative_int(EFAULT);
-    if (*c == 0 || *c == static_cast<signed char>(wanted)) return i;
-  }
-  return negative_int(E2BIG);
+  const auto found = find_end_or(static_cast<signed char>(wanted), string, ~U64{0});
+  return found.error != 0 ? negative_int(found.error) : found.at;
 }
 
 U64 strrchr(Run&, U64 string, U64 wanted, U64, U64, U64) {
@@ -126,15 +133,8 @@ U64 strrchr(Run&, U64 string, U64 wanted, U64, U64, U64) {
 }
 
 U64 strnlen(Run&, U64 string, U64 count, U64, U64, U64) {
-  if (!is_address(string)) return negative_int(ERANGE);
-  Characters characters(string);
-  U64 i = 0;
-  for (; i < count && i < kMost; ++i) {
-    const auto c = characters.at(i);
-    if (!c) return negative_int(EFAULT);
-    if (*c == 0) return i;
-  }
-  return i == kMost ? negative_int(E2BIG) : i;
+  const auto found = find_end_or(0, string, count);
+  return found.error != 0 ? negative_int(found.error) : found.at;
 }
 U64 strlen(Run& run, U64 string, U64, U64, U64, U64) { return strnlen(run, string, kMost, 0, 0, 0); }
 
