@@ -61,6 +61,29 @@ TEST_F(PointerVerdicts, an_array_has_a_value_for_each_key_that_is_small_enough) 
   });
 }
 
+TEST_F(PointerVerdicts, what_equals_a_pointer_is_one_but_for_those_to_objects_of_the_kernel) {
+  // R0 = a value or NULL, R6 = what it is compared with; read where they are the same.
+  const auto compared = [](const Code& with) {
+    return with +
+           Code{put(r10, -8, 0),
+                move(r2, r10),
+                add(r2, -8),
+                map_of(r1),
+                kRest,
+                ask(kLookup),
+                {0x1d, regs(r0, r6), 2, 0},
+                mov(r0, 0),
+                kExit,
+                load(8, r0, r0, 0)} +
+           kZero;
+  };
+  expect({
+      {"the stack", kTc, compared({move(r6, r10)}), 0, ""},
+      {"the current task", kTc, compared({ask(kCurrentTaskBtf), move(r6, r0)}), EACCES,
+       "R0 invalid mem access 'map_value_or_null'"},
+  });
+}
+
 TEST_F(PointerVerdicts, sockets_are_given_back_and_read_by_field) {
   const Code release{move(r1, r0), ask(kSkRelease)};
   expect({

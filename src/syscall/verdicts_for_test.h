@@ -53,8 +53,8 @@ constexpr abi::Insn programs_of(std::uint8_t to) { return {0x18, regs(to, 1), 0,
 
 inline constexpr std::int32_t kLookup = 1, kRandom = 7, kClassid = 17, kNetnsCookie = 122, kSkLookupTcp = 84,
                               kSkRelease = 86, kSkFullsock = 95, kTcpSock = 96, kListenerSock = 98,
-                              kSkcToTcpSock = 137, kLoop = 181, kLoadBytes = 26, kTailCall = 12,
-                              kDynptrData = 203, kUserRingbufDrain = 209;
+                              kSkcToTcpSock = 137, kCurrentTaskBtf = 158, kLoop = 181, kLoadBytes = 26,
+                              kTailCall = 12, kDynptrData = 203, kUserRingbufDrain = 209;
 inline constexpr std::uint32_t kFilter = 1, kTc = 3, kXdp = 6, kCgroupSkb = 8;
 
 inline Code operator+(Code code, const Code& more) {
