@@ -92,16 +92,16 @@ Result<long> map_create(const Call& call) {
   map::MapSpec spec = spec_of(call.runtime, attr);
   TRY(family->alloc_check(spec, (attr.map_flags & kNumaNode) != 0 ? attr.numa_node : map::kNoNumaNode));
   if (family->normalize != nullptr) family->normalize(spec);
-  map::MapSpec inner;
-  if (family->is_of_maps) {
-    const object::Target example = TRY(call.target(attr.inner_map_fd, object::Kind::kMap));
-    inner = TRY(map::inner_template(static_cast<map::Map&>(*example.view)));
-  }
   if (attr.map_ifindex != 0) return fail(EINVAL);  // there is no device to offload to
   if ((attr.map_flags & kTokenFd) != 0) {
     const int token = TRY(call.caller.resolve_fd(attr.map_token_fd));
     (void)TRY(call.runtime.target_of_any_fd(token));
     return fail(EINVAL);  // nothing is a token
+  }
+  map::MapSpec inner;
+  if (family->is_of_maps) {
+    const object::Target example = TRY(call.target(attr.inner_map_fd, object::Kind::kMap));
+    inner = TRY(map::inner_template(static_cast<map::Map&>(*example.view)));
   }
   spec.map_flags &= ~kFileFlags;  // they are the fd's
   object::Draft draft = TRY(

@@ -170,6 +170,17 @@ TEST_P(MapCreate, fields_that_are_not_for_these_types) {
   }
 }
 
+TEST_P(MapCreate, the_inner_map_is_looked_for_after_token_and_device) {
+  const auto far = [](Attr& attr) { attr.set(create::kInnerMapFd, 999); };
+  for (const MapType type : {kArrayOfMaps, kHashOfMaps})
+    expect_edits({type, 4, 4, 4},
+                 {
+                     {"no map", far, -EBADF},
+                     {"no token", [&](Attr& a) { far(a), a.set(create::kMapFlags, 1 << 16); }, -EINVAL},
+                     {"no device", [&](Attr& a) { far(a), a.set(create::kMapIfindex, 0x7ffffff); }, -EINVAL},
+                 });
+}
+
 TEST_P(MapCreate, types_that_do_not_exist) {
   expect({{"0", {0}, -EINVAL}, {"64", {64}, -EINVAL}, {"all ones", {kMax}, -EINVAL}});
 }
