@@ -15,11 +15,6 @@ constexpr U64 kIndexMask = 0xffff'ffff, kCurrentCpu = kIndexMask;
 constexpr U64 kContextBytes = 0xf'ffff'0000'0000;  // how much of the packet, in flags
 constexpr unsigned kContextShift = 32;
 
-// struct bpf_perf_event_value
-struct Value {
-  std::uint64_t counter, enabled, running;
-};
-
 Result<map::PerfEvent*> event_of(Run& run, U64 map_arg, U64 flags) {
   map::PerfEventArrayMap& map = *at<map::Map>(map_arg).perf_events();
   const U64 index = flags & kIndexMask;
@@ -55,12 +50,11 @@ std::optional<ConstBytes> packet_of(const Run& run) {
   }
 }
 
-Result<Value> value_of(Run& run, U64 map_arg, U64 flags) {
+Result<map::PerfEventValue> value_of(Run& run, U64 map_arg, U64 flags) {
   if ((flags & ~kIndexMask) != 0) return fail(EINVAL);
   const map::PerfEvent* const event = TRY(event_of(run, map_arg, flags));
   if (!event->counts_on(run.cpu)) return fail(EINVAL);
-  const std::uint64_t enabled = event->enabled_ns();
-  return Value{0, enabled, enabled};
+  return event->value();
 }
 
 }  // namespace
@@ -77,15 +71,15 @@ U64 perf_event_output(Run& run, U64, U64 map_arg, U64 flags, U64 data, U64 size)
   return put ? 0 : negative(put.error().value);
 }
 
-// An event that programs write to counts nothing itself.
 U64 perf_event_read(Run& run, U64 map_arg, U64 flags, U64, U64, U64) {
   const auto value = value_of(run, map_arg, flags);
   return value ? value->counter : negative(value.error().value);
 }
 
 U64 perf_event_read_value(Run& run, U64 map_arg, U64 flags, U64 to, U64 size, U64) {
-  const auto value = size == sizeof(Value) ? value_of(run, map_arg, flags) : Result<Value>(fail(EINVAL));
-  if (value && portolan_fault_copy(pointer(to), &*value, sizeof(Value))) return 0;
+  const auto value = size == sizeof(map::PerfEventValue) ? value_of(run, map_arg, flags)
+                                                         : Result<map::PerfEventValue>(fail(EINVAL));
+  if (value && portolan_fault_copy(pointer(to), &*value, sizeof *value)) return 0;
   clear(to, size);
   return negative(value ? EFAULT : value.error().value);
 }

@@ -23,8 +23,53 @@ constexpr std::uint64_t ring_offset(std::uint64_t header_size) { return round_up
 
 }  // namespace
 
+std::optional<PerfEventSpec> PerfEventSpec::of(const perf_event_attr& attr, std::int32_t pid,
+                                               std::int32_t cpu) {
+  if (attr.type != PERF_TYPE_SOFTWARE) return {};
+  PerfEventSpec spec;
+  spec.sample_type = attr.sample_type;
+  spec.read_format = attr.read_format;
+  spec.thread = pid == 0 ? sys::gettid() : pid;
+  spec.cpu = cpu;
+  spec.is_disabled = attr.disabled != 0;
+  (attr.watermark != 0 ? spec.wakeup_bytes : spec.wakeup_events) = attr.wakeup_events;
+  if (attr.config == PERF_COUNT_SW_BPF_OUTPUT) return spec;
+
+  spec.takes_records = false;
+  switch (attr.config) {
+    case PERF_COUNT_SW_CPU_CLOCK:
+    case PERF_COUNT_SW_TASK_CLOCK:
+      spec.counter = PerfCounter::kTime;
+      break;
+    case PERF_COUNT_SW_PAGE_FAULTS:
+      spec.counter = PerfCounter::kFaults;
+      break;
+    case PERF_COUNT_SW_PAGE_FAULTS_MIN:
+      spec.counter = PerfCounter::kMinorFaults;
+      break;
+    case PERF_COUNT_SW_PAGE_FAULTS_MAJ:
+      spec.counter = PerfCounter::kMajorFaults;
+      break;
+    case PERF_COUNT_SW_CONTEXT_SWITCHES:
+      spec.counter = PerfCounter::kSwitches;
+      break;
+    case PERF_COUNT_SW_DUMMY:
+      break;
+    default:
+      return {};
+  }
+  // Neither samples, nor what it counts only now and then, nor of threads that are not there yet.
+  if (attr.sample_period != 0 || attr.inherit != 0 || attr.enable_on_exec != 0 || attr.exclude_user != 0)
+    return {};
+  const bool is_of_this_thread = spec.thread == sys::gettid() && cpu == -1;
+  const bool is_of_a_cpu =
+      pid == -1 && (spec.counter == PerfCounter::kTime || spec.counter == PerfCounter::kNothing);
+  return is_of_this_thread || is_of_a_cpu ? std::optional(spec) : std::nullopt;
+}
+
 Result<object::Draft> PerfEvent::draft(object::Runtime& runtime, const PerfEventSpec& spec) {
-  if ((spec.sample_type & PERF_SAMPLE_RAW) == 0 || (spec.sample_type & ~(kWords | PERF_SAMPLE_RAW)) != 0)
+  if (spec.takes_records &&
+      ((spec.sample_type & PERF_SAMPLE_RAW) == 0 || (spec.sample_type & ~(kWords | PERF_SAMPLE_RAW)) != 0))
     return fail(EINVAL);
   const std::uint64_t size = ring_offset(sizeof(Header)) + PerfRing::control_size();
   object::Draft draft =
@@ -32,7 +77,8 @@ Result<object::Draft> PerfEvent::draft(object::Runtime& runtime, const PerfEvent
   auto* header = draft.state.at<Header>(draft.payload_offset);
   header->spec = spec;
   header->enabled.store_relaxed(spec.is_disabled ? 0 : 1);
-  header->enabled_at.store_relaxed(monotonic_ns());
+  header->counted.start.store_relaxed(counted(spec.counter, spec.thread).value_or(0));
+  header->time.start.store_relaxed(counted(PerfCounter::kTime, spec.thread).value_or(0));
   header->magic = kMagic;  // publish() publishes it
   PerfRing ring =
       TRY(PerfRing::attach(draft.state.bytes().subspan(draft.payload_offset + ring_offset(sizeof(Header))),
@@ -50,17 +96,47 @@ Result<std::unique_ptr<object::View>> PerfEvent::make(object::Mapped mapped) {
   return std::unique_ptr<object::View>(new PerfEvent(std::move(mapped), header, ring));
 }
 
+bool PerfEvent::counts_on(std::uint32_t cpu) const {
+  return (spec_.cpu < 0 || static_cast<std::uint32_t>(spec_.cpu) == cpu) &&
+         (spec_.thread < 0 || spec_.thread == sys::gettid());
+}
+
+// Nothing: its thread has ended.
+std::optional<std::uint64_t> PerfEvent::so_far(const Span& span) const {
+  return counted(&span == &header_->time ? PerfCounter::kTime : spec_.counter, spec_.thread);
+}
+
+std::uint64_t PerfEvent::value_of(const Span& span) const {
+  const std::optional<std::uint64_t> now = is_enabled() ? so_far(span) : std::nullopt;
+  return now ? *now - span.start.load_relaxed() : span.stopped.load_relaxed();
+}
+
+PerfEventValue PerfEvent::value() const {
+  const std::uint64_t time = value_of(header_->time);
+  return {value_of(header_->counted), time, time};
+}
+
 void PerfEvent::enable(bool enabled) {
-  if (enabled && !is_enabled()) header_->enabled_at.store_relaxed(monotonic_ns());
+  if (enabled == is_enabled()) return;
+  for (Span* const span : {&header_->counted, &header_->time}) {
+    const std::optional<std::uint64_t> now = so_far(*span);
+    if (!now) continue;
+    if (enabled)
+      span->start.store_relaxed(*now - span->stopped.load_relaxed());
+    else
+      span->stopped.store_relaxed(*now - span->start.load_relaxed());
+  }
   header_->enabled.store_release(enabled ? 1 : 0);  // pairs with is_enabled
 }
 
-std::uint64_t PerfEvent::enabled_ns() const {
-  return is_enabled() ? monotonic_ns() - header_->enabled_at.load_relaxed() : 0;
+void PerfEvent::reset() {
+  header_->counted.stopped.store_relaxed(0);
+  if (const auto now = so_far(header_->counted)) header_->counted.start.store_relaxed(*now);
 }
 
 Result<void> PerfEvent::output(const sync::Actor& actor, std::uint32_t cpu, ConstBytes first,
                                ConstBytes second) {
+  if (!spec_.takes_records) return fail(EINVAL);
   if (!is_enabled() || !counts_on(cpu)) return fail(EOPNOTSUPP);
   std::uint64_t words[7];
   std::size_t count = 0;

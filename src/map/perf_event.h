@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What perf_event_open(2) gives for PERF_COUNT_SW_BPF_OUTPUT: a ring that programs write to, through a
-// PERF_EVENT_ARRAY, and whoever has the fd maps and polls.
+// What perf_event_open(2) gives. For PERF_COUNT_SW_BPF_OUTPUT, a ring that programs write to, through a
+// PERF_EVENT_ARRAY, and whoever has the fd maps and polls; for other events of software, what they count.
 #pragma once
 #include "ds/perf_ring.h"
+#include "map/perf_counter.h"
 #include "map/waitable.h"
+
+struct perf_event_attr;
 
 namespace portolan::map {
 
@@ -11,9 +14,18 @@ namespace portolan::map {
 struct PerfEventSpec {
   std::uint64_t sample_type = 0;
   std::uint64_t read_format = 0;
-  std::int32_t pid = -1, cpu = -1;
+  std::int32_t thread = -1, cpu = -1;                 // -1: any
   std::uint32_t wakeup_events = 0, wakeup_bytes = 0;  // one of them, or none
   bool is_disabled = false;
+  bool takes_records = true;
+  PerfCounter counter = PerfCounter::kNothing;
+
+  // Of a call in the thread that it is made in. Nothing: the event is no process' business but the kernel's.
+  static std::optional<PerfEventSpec> of(const perf_event_attr& attr, std::int32_t pid, std::int32_t cpu);
+};
+
+struct PerfEventValue {
+  std::uint64_t counter, enabled_ns, running_ns;  // struct bpf_perf_event_value
 };
 
 class PerfEvent final : public object::View, public Waitable {
@@ -25,13 +37,13 @@ class PerfEvent final : public object::View, public Waitable {
   const PerfEventSpec& spec() const { return spec_; }
   bool is_enabled() const { return header_->enabled.load_acquire() != 0; }  // pairs with enable
   void enable(bool enabled);
-  // Whether it counts what a thread on this vCPU does.
-  bool counts_on(std::uint32_t cpu) const {
-    return spec_.cpu < 0 || static_cast<std::uint32_t>(spec_.cpu) == cpu;
-  }
-  std::uint64_t enabled_ns() const;  // since it was enabled; 0: it is not
+  // Whether it counts what this thread does on this vCPU.
+  bool counts_on(std::uint32_t cpu) const;
+  PerfEventValue value() const;
+  void reset();  // what it has counted, not for how long
 
-  // EOPNOTSUPP: not of this vCPU, or disabled; else as PerfRing::put_sample.
+  // EINVAL: it takes no records; EOPNOTSUPP: it is not of this vCPU, or disabled; else as
+  // PerfRing::put_sample.
   Result<void> output(const sync::Actor& actor, std::uint32_t cpu, ConstBytes first, ConstBytes second);
   // mmap(2): whether it may be, and the pages are there. EINVAL, ENOMEM.
   Result<void> mmap(bool shared, bool writable, std::uint64_t offset, std::uint64_t length);
@@ -40,13 +52,21 @@ class PerfEvent final : public object::View, public Waitable {
   void check(shm::Findings& findings) const override;
 
  private:
+  // What there was between enabling and disabling: while it is enabled all since `start`, else `stopped`. So
+  // one store of `enabled` makes the one of the other, and a death before it changes nothing.
+  struct Span {
+    sync::Atomic<std::uint64_t> start, stopped;
+  };
   struct Header {
     std::uint64_t magic;
     PerfEventSpec spec;
     sync::Atomic<std::uint32_t> enabled;
-    sync::Atomic<std::uint64_t> enabled_at;
+    Span counted, time;
   };
-  static constexpr std::uint64_t kMagic = 0x31'4652'4550'4c54'50ull;  // "PTLPERF1"
+  std::optional<std::uint64_t> so_far(const Span& span) const;
+  std::uint64_t value_of(const Span& span) const;
+
+  static constexpr std::uint64_t kMagic = 0x32'4652'4550'4c54'50ull;  // "PTLPERF2"
   PerfEvent(object::Mapped mapped, Header* header, ds::PerfRing ring)
       : View(std::move(mapped)), header_(header), spec_(header->spec), ring_(ring) {}
   ds::Watch& watch() override { return ring_.watch(); }

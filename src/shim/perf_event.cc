@@ -16,7 +16,7 @@ const void* at(long address) { return reinterpret_cast<const void*>(static_cast<
 
 }  // namespace
 
-long open_perf_event(long attr_address, long pid, long cpu, long, long flags) {
+long open_perf_event(long attr_address, long pid, long cpu, long group, long flags) {
   perf_event_attr attr{};
   std::uint32_t size = 0;
   if (!portolan_fault_copy(&size,
@@ -25,22 +25,16 @@ long open_perf_event(long attr_address, long pid, long cpu, long, long flags) {
     return -ENOSYS;
   if (size == 0) size = PERF_ATTR_SIZE_VER0;
   if (!portolan_fault_copy(&attr, at(attr_address), std::min<std::size_t>(size, sizeof attr))) return -ENOSYS;
-  if (attr.type != PERF_TYPE_SOFTWARE || attr.config != PERF_COUNT_SW_BPF_OUTPUT) return -ENOSYS;
+  const auto process = static_cast<std::int32_t>(pid), processor = static_cast<std::int32_t>(cpu);
+  const std::optional<map::PerfEventSpec> spec = map::PerfEventSpec::of(attr, process, processor);
+  if (!spec || (!spec->takes_records && static_cast<std::int32_t>(group) != -1)) return -ENOSYS;
   object::Runtime* const there = runtime();
   if (there == nullptr) return -ENOSYS;
-  const auto process = static_cast<std::int32_t>(pid), processor = static_cast<std::int32_t>(cpu);
   if ((flags & ~long{PERF_FLAG_FD_CLOEXEC | PERF_FLAG_FD_NO_GROUP}) != 0) return -EINVAL;
   if (process == -1 && processor == -1) return -EINVAL;
   if (processor < -1 || processor >= static_cast<std::int32_t>(there->possible_cpus())) return -EINVAL;
   const sync::CallEpoch epoch;
-  map::PerfEventSpec spec;
-  spec.sample_type = attr.sample_type;
-  spec.read_format = attr.read_format;
-  spec.pid = process;
-  spec.cpu = processor;
-  spec.is_disabled = attr.disabled != 0;
-  (attr.watermark != 0 ? spec.wakeup_bytes : spec.wakeup_events) = attr.wakeup_events;
-  auto draft = map::PerfEvent::draft(*there, spec);
+  auto draft = map::PerfEvent::draft(*there, *spec);
   if (!draft) return -draft.error().value;
   auto published = there->publish(std::move(*draft), {}, shm::Access::kReadWrite);
   if (!published) return -published.error().value;
@@ -65,6 +59,7 @@ long control_perf_event(map::PerfEvent& event, unsigned long request, long argum
       event.enable(false);
       return 0;
     case PERF_EVENT_IOC_RESET:
+      event.reset();
       return 0;
     case PERF_EVENT_IOC_ID: {
       const std::uint64_t id = event.id();
@@ -75,13 +70,13 @@ long control_perf_event(map::PerfEvent& event, unsigned long request, long argum
   }
 }
 
-// It has counted nothing; how long it was enabled comes behind, as was asked for.
 long read_perf_event(const map::PerfEvent& event, void* to, std::size_t size) {
-  std::uint64_t words[4] = {0};
+  const map::PerfEventValue value = event.value();
+  std::uint64_t words[4] = {value.counter};
   std::size_t count = 1;
-  const std::uint64_t format = event.spec().read_format, enabled = event.enabled_ns();
-  if ((format & PERF_FORMAT_TOTAL_TIME_ENABLED) != 0) words[count++] = enabled;
-  if ((format & PERF_FORMAT_TOTAL_TIME_RUNNING) != 0) words[count++] = enabled;
+  const std::uint64_t format = event.spec().read_format;
+  if ((format & PERF_FORMAT_TOTAL_TIME_ENABLED) != 0) words[count++] = value.enabled_ns;
+  if ((format & PERF_FORMAT_TOTAL_TIME_RUNNING) != 0) words[count++] = value.running_ns;
   if ((format & PERF_FORMAT_ID) != 0) words[count++] = event.id();
   if (size < count * sizeof words[0]) return -ENOSPC;
   if (!portolan_fault_copy(to, words, count * sizeof words[0])) return -EFAULT;

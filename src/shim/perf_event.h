@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// perf_event_open(2) of events that BPF programs write to. All others are the kernel's.
+// perf_event_open(2) of events that BPF programs write to, and of counters of software that they read. All
+// others are the kernel's.
 #pragma once
 #include <cstddef>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// Writes to perf events.
+// Writes to perf events, and reads what they count.
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
@@ -16,6 +16,7 @@ struct {
 
 __u64 sent = 0, failed = 0;
 __s64 result = 0;
+struct bpf_perf_event_value value = {0};
 
 SEC("xdp")
 int produce(struct xdp_md* context) {
@@ -43,6 +44,23 @@ int mistakes(struct xdp_md* context) {
   result += bpf_perf_event_output(context, &events, BPF_F_CURRENT_CPU | 1000ull << 32, &number, 4) * 1000;
   result += bpf_perf_event_output(context, &events, 1000, &number, 4);
   return XDP_PASS;
+}
+
+SEC("raw_tp")
+int read_counter(void* context) {
+  result = bpf_perf_event_read_value(&events, 0, &value, sizeof value);
+  return 0;
+}
+
+SEC("raw_tp")
+int read_mistakes(void* context) {
+  __u64 number = 7;
+  result = bpf_perf_event_read_value(&events, 1ull << 32, &value, sizeof value) * 100000000;
+  result += bpf_perf_event_read_value(&events, 1000, &value, sizeof value) * 1000000;
+  result += bpf_perf_event_read_value(&events, 0, &value, sizeof value - 8) * 10000;
+  result += bpf_perf_event_read(&events, 1000) * 100;
+  result += bpf_perf_event_output(context, &events, 0, &number, sizeof number);
+  return 0;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";
