@@ -30,6 +30,7 @@ enum class Operation : std::uint8_t {
   kLoad,
   kTestRun,
   kDeclareHook,
+  kWait,
 };
 
 // An errno as bpf(2) gives it, and a sentence for people. Cheap to make and to drop: the sentence is put

@@ -9,10 +9,12 @@
 // Nothing throws but std::bad_alloc; errors come as portolan::Expected with an errno and a sentence.
 #pragma once
 #include "portolan/array.hpp"
+#include "portolan/bloom_filter.hpp"
 #include "portolan/hash.hpp"
 #include "portolan/hook.hpp"
 #include "portolan/lpm_trie.hpp"
 #include "portolan/object.hpp"
 #include "portolan/percpu.hpp"
 #include "portolan/queue.hpp"
+#include "portolan/ring_buffer.hpp"
 #include "portolan/runtime.hpp"

@@ -60,6 +60,7 @@ struct MapOptions {
   int btf_fd = -1;  // with the two ids: the types of key and value, for printing
   std::uint32_t btf_key_type_id = 0;
   std::uint32_t btf_value_type_id = 0;
+  std::uint64_t map_extra = 0;  // what the type says it is: a Bloom filter's hash functions
 };
 
 struct MapInfo {

@@ -14,13 +14,13 @@
 namespace portolan {
 namespace {
 
-constexpr std::array<std::string_view, 19> kOperationNames = {
+constexpr std::array<std::string_view, 20> kOperationNames = {
     "open a runtime", "create a map",   "open a pin",    "take over an fd", "look up",
     "update",         "erase",          "take",          "iterate",         "look up a batch",
     "update a batch", "erase a batch",  "take a batch",  "pin a map",       "freeze",
-    "get info",       "load an object", "run a program", "declare a hook",
+    "get info",       "load an object", "run a program", "declare a hook",  "wait",
 };
-static_assert(kOperationNames.size() == static_cast<std::size_t>(Operation::kDeclareHook) + 1);
+static_assert(kOperationNames.size() == static_cast<std::size_t>(Operation::kWait) + 1);
 
 // What an errno most probably means for an operation, where errno's own text misleads.
 struct Cause {

@@ -131,6 +131,7 @@ Expected<RawMap> RawMap::create(const Runtime& runtime, MapType type, std::uint3
   create.max_entries = max_entries;
   create.map_flags = options.flags;
   create.numa_node = options.numa_node;
+  create.map_extra = options.map_extra;
   std::memcpy(create.map_name, options.name.data(), options.name.size());
   if (options.btf_fd >= 0) {
     create.btf_fd = static_cast<std::uint32_t>(options.btf_fd);

@@ -152,6 +152,18 @@ TEST_P(TypedApi, a_queue_gives_the_oldest_and_a_stack_the_newest) {
   EXPECT_EQ(EINVAL, (Stack<std::uint64_t>::from_fd(runtime(), ::dup(queue->fd())).error().code()));
 }
 
+TEST_P(TypedApi, a_bloom_filter_forgets_nothing) {
+  auto filter = BloomFilter<std::uint64_t>::create(runtime(), 1000, {.map_extra = 3});
+  ASSERT_TRUE(filter) << filter.error().message();
+  EXPECT_FALSE(filter->may_contain(1).value());
+  for (std::uint64_t value = 0; value < 1000; ++value) ASSERT_TRUE(filter->add(value));
+  for (std::uint64_t value = 0; value < 1000; ++value) EXPECT_TRUE(filter->may_contain(value).value());
+  int wrong = 0;
+  for (std::uint64_t value = 1000; value < 2000; ++value) wrong += filter->may_contain(value).value() ? 1 : 0;
+  EXPECT_LT(wrong, 500);
+  EXPECT_EQ(EINVAL, (BloomFilter<std::uint64_t>::create(runtime(), 1000, {.map_extra = 16}).error().code()));
+}
+
 TEST_P(TypedApi, walking_a_hash_gives_each_element_once) {
   auto hash = Hash<std::uint32_t, std::uint64_t>::create(runtime(), 5000);
   ASSERT_TRUE(hash);
