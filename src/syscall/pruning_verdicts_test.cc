@@ -56,5 +56,29 @@ TEST_F(PruningVerdicts, an_unknown_number_on_the_stack_may_be_one_with_that_in_a
            EINVAL, "math between map_value pointer and register with unbounded min value is not allowed"}});
 }
 
+constexpr abi::Insn may_goto(std::int16_t by) { return {0xe5, 0, by, 0}; }
+
+TEST_F(PruningVerdicts, a_loop_on_which_nothing_depends_keeps_no_paths_apart) {
+  Code code{mov(r6, 0)};
+  for (int i = 0; i < 24; ++i)
+    code = code + Code{shl(r6, 1), ask(kRandom), if_equal(r0, i, 1), add(r6, 1)} + kWay;
+  expect({{"2^24 paths to it", kFilter, code + Code{may_goto(1), jump(-2), move(r0, r6), kExit}, 0, ""}});
+}
+
+TEST_F(PruningVerdicts, what_matters_on_one_way_through_a_loop_matters_on_all) {
+  // Of the loop one way goes back to its start; the other one uses R7, and is followed later. Last of all the
+  // first way is entered with another R7.
+  const auto length = static_cast<std::int16_t>(kWay.size());
+  const Code before = looked_up() + Code{move(r8, r0), ask(kRandom), mov(r7, 0),
+                                         if_equal(r0, 1, static_cast<std::int16_t>(length + 8))};
+  expect({{"as an offset", kFilter,
+           before +
+               Code{may_goto(static_cast<std::int16_t>(length + 5)), ask(kRandom),
+                    if_equal(r0, 2, static_cast<std::int16_t>(length + 1))} +
+               kWay + Code{jump(static_cast<std::int16_t>(-length - 4)), sum(r8, r7), load(1, r0, r8, 0)} +
+               kZero + Code{mov(r7, 1000), jump(-7)},
+           EACCES, "R8 min value is outside of the allowed memory range"}});
+}
+
 }  // namespace
 }  // namespace portolan::syscall::verdicts

@@ -2,10 +2,9 @@
 // When a path need not be followed: a state that allowed at least as much was at the same instruction before,
 // and all that can follow from there has been looked at, or is being looked at and can only repeat itself.
 //
-// Numbers count wherever a register lives: a state covers another if each number of the other is within its
-// bounds. Stack counts where some path from the old state has read it. While such paths are not finished, all
-// of it counts; and whoever ends a path at an unfinished state has read everything, and depends on
-// everything.
+// Numbers count where some path from the old state depended on them: there a state covers another if the
+// number of the other is within its bounds. Stack counts where some such path has read it. While not all of
+// these paths have been followed, everything counts (see marks.cc).
 #include <algorithm>
 
 #include "abi/prog_flags.h"
@@ -132,20 +131,6 @@ bool covers(const Sections& old, const Sections& now, IdPairs& ids) {
   return old.rcu == now.rcu && old.preempt == now.preempt && std::ranges::equal(old.irqs, now.irqs, same_id);
 }
 
-// Where the old state had bytes of zero and this one a number that is zero, that number matters: the old one
-// has none there that anything could depend on.
-Dependencies numbers_behind_zeros(const State& old, const State& now) {
-  Dependencies from;
-  for (std::size_t i = 0; i < old.frames.size(); ++i) {
-    const std::vector<StackSlot>&was = old.frames[i].stack, &is = now.frames[i].stack;
-    for (std::size_t slot = 0; slot < std::min(was.size(), is.size()); ++slot)
-      if (is[slot].is_spill() && is[slot].spilled.is_scalar() &&
-          std::ranges::find(was[slot].bytes, Byte::kZero) != was[slot].bytes.end())
-        from |= is[slot].spilled.from;
-  }
-  return from;
-}
-
 bool is_same(const StackSlot& a, const StackSlot& b) {
   return a.bytes == b.bytes && (!(a.is_spill() || a.is_opaque()) || a.spilled == b.spilled);
 }
@@ -206,6 +191,8 @@ Result<bool> Walk::was_seen() {
   const bool keeps_all = is_forced || (program_.flags & abi::prog_flag::kTestStateFreq) != 0;
   bool is_kept = keeps_all || (jumps >= 2 && insns >= 8);
   auto& list = checkpoints_[at_];
+  Slots everything;
+  everything.fill(~std::uint64_t{0});
   for (std::size_t i = 0; i < list.size(); ++i) {
     Checkpoint& old = *list[i];
     // Those of other calls of this function are a list of their own.
@@ -216,11 +203,9 @@ Result<bool> Walk::was_seen() {
       const bool comes_back = (calls_back && old.state.callback_rounds != state_.callback_rounds) ||
                               (may_go && old.state.may_goto_depth != state_.may_goto_depth) ||
                               (iterates && has_next_to_give(1));
-      Slots all;
-      all.fill(~std::uint64_t{0});
-      if (comes_back && covers_now(old.state, all, {true, {}})) {
+      if (comes_back && may_end_at(old) && covers_now(old.state, everything, {true, {}})) {
         ++old.hits;
-        depend_on_what_mattered(old, true);
+        end_path_at(old);
         return true;
       }
       if (!iterates && is_same(old.state, state_, live_in(state_, state_.frames.size() - 1)))
@@ -228,9 +213,10 @@ Result<bool> Walk::was_seen() {
                       text_of(state_, {}), text_of(old.state, old.precise));
       // The rounds of a loop differ: few of them are worth keeping.
       if (!keeps_all && jumps < 20 && insns < 100) is_kept = false;
-    } else if (covers_now(old.state, old.read, {false, old.precise})) {
+    } else if (old.loop == nullptr ? covers_now(old.state, old.read, {false, old.precise})
+                                   : may_end_at(old) && covers_now(old.state, everything, {true, {}})) {
       ++old.hits;
-      depend_on_what_mattered(old, false);
+      end_path_at(old);
       return true;
     }
     // What never helps only costs time.
@@ -238,7 +224,7 @@ Result<bool> Walk::was_seen() {
     const std::uint32_t patience = is_forced && old.branches != 0 ? 64 : 3;
     if (old.misses > old.hits * patience + patience) {
       old.is_listed = false;
-      if (old.branches != 0) retired_.emplace(&old, std::move(list[i]));
+      if (old.branches != 0 || old.loop != nullptr) retired_.emplace(&old, std::move(list[i]));
       list.erase(list.begin() + static_cast<std::ptrdiff_t>(i));
       --states_now_;
       --i;
@@ -259,65 +245,6 @@ Result<bool> Walk::was_seen() {
   return false;
 }
 
-void Walk::depend_on(Dependencies places, Dependencies Checkpoint::* set) {
-  for (Checkpoint* one = state_.parent; one != nullptr && !places.is_empty(); one = one->state.parent) {
-    const Dependencies fresh = places.without(one->*set);
-    one->*set |= fresh;
-    places = {};
-    one->state.for_each_place([&](const RegState& reg, const Dependencies& place) {
-      if (reg.is_scalar() && !place.is_empty() && fresh.includes(place)) places |= reg.from;
-    });
-  }
-}
-
-// The path ends here because `old` covers it: what mattered to the paths from there matters to this one.
-// While they are not finished, that may be everything.
-void Walk::depend_on_what_mattered(const Checkpoint& old, bool on_everything) {
-  Dependencies precise, used;
-  state_.for_each_place([&](const RegState& reg, const Dependencies& place) {
-    if (!reg.is_scalar()) return;
-    if (on_everything || place.is_empty() || old.precise.includes(place)) precise |= reg.from;
-    if (!place.is_empty() && old.used.includes(place)) used |= reg.from;
-  });
-  precise |= numbers_behind_zeros(old.state, state_);
-  depend_on(precise, &Checkpoint::precise);
-  depend_on(used, &Checkpoint::used);
-  for (std::size_t i = 0; i < state_.frames.size(); ++i)
-    read_slots(i, on_everything ? ~std::uint64_t{0} : old.read[i]);
-}
-
-// Up to the checkpoints before which they were overwritten, or their frame was not there.
-void Walk::read_slots(std::size_t frame, std::uint64_t slots) {
-  slots &= ~state_.frames[frame].written;
-  for (Checkpoint* one = state_.parent; one != nullptr && frame < one->state.frames.size();
-       one = one->state.parent) {
-    slots &= ~one->read[frame];
-    if (slots == 0) return;
-    one->read[frame] |= slots;
-    slots &= ~one->state.frames[frame].written;
-  }
-}
-
-void Walk::read_slots(const RegState& reg, std::int64_t least, std::int64_t end) {
-  std::uint64_t slots = 0;
-  for (std::int64_t at = least; at < end && at < 0; ++at)
-    slots |= std::uint64_t{1} << (static_cast<std::uint64_t>(-at - 1) / 8);
-  read_slots(reg.frame, slots);
-}
-
-// From now on numbers come from this checkpoint. Places that are not followed count from the start.
-void Walk::start_from_checkpoint(Checkpoint& checkpoint) {
-  Dependencies unfollowed;
-  state_.for_each_place([&](RegState& reg, const Dependencies& place) {
-    if (!reg.is_scalar()) return;
-    if (place.is_empty()) unfollowed |= reg.from;
-    reg.from = place;
-  });
-  depend_on(unfollowed);
-  for (Frame& frame : state_.frames) frame.written = 0;
-  state_.parent = &checkpoint;
-}
-
 // Numbers that have changed since the last time round, and on which nothing has depended so far, may be
 // anything: so the rounds come to an end. (What is seen to matter later is compared as it is.)
 void Walk::widen_from_last_visit(State& state, std::uint32_t insn, const Checkpoint* from) {
@@ -330,7 +257,7 @@ void Walk::widen_from_last_visit(State& state, std::uint32_t insn, const Checkpo
   if (last == nullptr) return;
   const auto widen = [&](const RegState& old, RegState& now, const Dependencies& place) {
     if (!old.is_scalar() || !now.is_scalar() || old.bounds == now.bounds) return;
-    if (!place.is_empty() && last->used.includes(place)) return;
+    if (!place.is_empty() && last->precise.includes(place)) return;
     now = RegState::unknown();
   };
   for (std::size_t i = 0; i < state.frames.size(); ++i) {

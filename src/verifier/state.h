@@ -219,10 +219,24 @@ struct Checkpoint {
   std::uint32_t branches = 1;
   std::uint32_t hits = 0, misses = 0;
   bool is_listed = true;
-  Dependencies precise;  // places whose numbers mattered to some path from here, as far as one can know
-  Dependencies used;     // those of them that were seen to matter
+  Dependencies precise;  // places whose numbers mattered to some path from here
   std::array<std::uint64_t, isa::kMaxFrames>
       read{};  // slots of each frame that some path from here read, as bits
+  // A path from here ended at a checkpoint that is not known whole before this one, from which it was
+  // reached, has been followed to the end.
+  Checkpoint* loop = nullptr;
+  const Checkpoint* root = nullptr;                    // that this walk began at
+  std::size_t depth = 0;                               // of checkpoints before it
+  std::size_t first_back_edge = 0, first_in_loop = 0;  // as many as there were before it
+};
+
+// Where a path ended because all that can follow has been, or is being, looked at from a checkpoint.
+struct PathEnd {
+  Checkpoint* at;
+  Checkpoint* parent;
+  Dependencies certain;                                        // that it depended on, whatever follows
+  std::vector<std::pair<Dependencies, Dependencies>> numbers;  // places, and where what is there comes from
+  std::vector<std::uint64_t> written;                          // of each frame, as bits
 };
 
 }  // namespace portolan::verifier

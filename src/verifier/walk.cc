@@ -31,6 +31,8 @@ std::string Walk::statistics() const {
 Result<void> Walk::run(std::uint32_t function) {
   for (auto& list : checkpoints_) list.clear();
   retired_.clear();
+  back_edges_.clear();
+  in_loops_.clear();
   pending_.clear();
   states_now_ = 0;
   insns_at_checkpoint_ = insns_walked_;
@@ -144,7 +146,8 @@ bool Walk::pop() {
 void Walk::finish_path(Checkpoint* parent) {
   while (parent != nullptr && --parent->branches == 0) {
     Checkpoint* const next = parent->state.parent;
-    if (!parent->is_listed) retired_.erase(parent);
+    settle_loops(*parent);
+    if (!parent->is_listed && parent->loop == nullptr) retired_.erase(parent);
     parent = next;
   }
 }

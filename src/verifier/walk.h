@@ -84,20 +84,20 @@ class Walk {
   was_seen();  // a state that allows as much was here before; else this one may become a checkpoint
   // `from`: where to look for that visit, backwards.
   void widen_from_last_visit(State& state, std::uint32_t insn, const Checkpoint* from);
+
+  // --- marks.cc
   // The program's safety has been seen to depend on this number.
   void depend_on(const RegState& number) {
     if (number.is_scalar()) depend_on(number.from);
   }
-  void depend_on(const Dependencies& places) {
-    depend_on(places, &Checkpoint::precise);
-    depend_on(places, &Checkpoint::used);
-  }
-  void depend_on(Dependencies places, Dependencies Checkpoint::* set);
-  void depend_on_what_mattered(const Checkpoint& old, bool on_everything);
-  void start_from_checkpoint(Checkpoint& checkpoint);
+  void depend_on(const Dependencies& places);
   // What these bytes of stack hold matters to this path.
   void read_slots(const RegState& reg, std::int64_t least, std::int64_t end);
   void read_slots(std::size_t frame, std::uint64_t slots);
+  void start_from_checkpoint(Checkpoint& checkpoint);
+  bool may_end_at(Checkpoint& old) const;
+  void end_path_at(Checkpoint& old);  // that covers it
+  void settle_loops(const Checkpoint& head);
 
   // --- registers.cc
   Result<void> check_readable(unsigned number);
@@ -280,7 +280,9 @@ class Walk {
   std::vector<Pending> pending_;
   std::vector<std::vector<std::unique_ptr<Checkpoint>>> checkpoints_;  // by instruction
   std::unordered_map<const Checkpoint*, std::unique_ptr<Checkpoint>>
-      retired_;  // not listed, but on unfinished paths
+      retired_;  // not listed, but on unfinished paths, or in loops
+  std::vector<PathEnd> back_edges_;
+  std::vector<Checkpoint*> in_loops_;  // those with `loop`, the oldest first
   std::vector<bool> called_;
   // Of functions that were walked by themselves: frames that were active, and which others were called where
   // how many were.
