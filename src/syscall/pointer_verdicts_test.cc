@@ -114,6 +114,15 @@ TEST_F(PointerVerdicts, sockets_are_given_back_and_read_by_field) {
                 load(1, r0, r7, 0)} +
            kZero,
        EACCES, "R7 invalid mem access 'scalar'"},
+      {"which may be cast again, as what it begins with", kTc,
+       looked_for_socket() +
+           Code{if_not(r0, 0, 1), kExit, move(r6, r0), move(r1, r0), ask(kSkcToTcpSock), if_equal(r0, 0, 2),
+                move(r1, r0), ask(kSkcToTcpSock), move(r1, r6), ask(kSkRelease)} +
+           kZero,
+       0, ""},
+      {"unlike other objects of the kernel", kTc,
+       Code{ask(kCurrentTaskBtf), move(r1, r0), ask(kSkcToTcpSock)} + kZero, EACCES,
+       "R1 is of type task_struct but sock_common is expected"},
       {"a listener does not", kTc,
        looked_for_socket() +
            Code{if_not(r0, 0, 1), kExit, move(r6, r0), move(r1, r0), ask(kListenerSock), if_not(r0, 0, 3),

@@ -177,6 +177,9 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
       return expect({RegType::kSockCommon, RegType::kSocket, RegType::kTcpSock},
                     "sock_common, sock, tcp_sock, xdp_sock");
     case Arg::kBtfSocket:
+      if (reg.type == RegType::kKernelObject && !reg.maybe_null &&
+          (reg.trust == Trust::kNone || reg.trust == Trust::kTrusted))
+        return check_kernel_type(number, "sock_common");
       return expect({RegType::kSockCommon, RegType::kSocket, RegType::kTcpSock},
                     "sock_common, sock, tcp_sock, xdp_sock, ptr_, trusted_ptr_");
     case Arg::kCtx:

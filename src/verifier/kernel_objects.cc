@@ -23,6 +23,17 @@ Result<RegState> Walk::kernel_object(const char* struct_name) {
   return object;
 }
 
+// That the object is a struct of this name, or begins with one.
+Result<void> Walk::check_kernel_type(unsigned number, const char* struct_name) {
+  const RegState& reg = state_.reg(number);
+  const btf::Btf& types = *TRY(map::kernel_btf());
+  const std::uint32_t wanted = TRY(kernel_object(struct_name)).mem_size;
+  const bool is_fixed = reg.off >= 0 && reg.bounds.is_constant() && reg.bounds.value() == 0;
+  if (is_fixed && has_struct_at(types, reg.mem_size, static_cast<std::uint32_t>(reg.off), wanted)) return {};
+  return refuse(EACCES, "R{} is of type {} but {} is expected", number, types.name(*types.type(reg.mem_size)),
+                struct_name);
+}
+
 Result<RegState> Walk::attached_value(std::int32_t offset, std::uint32_t size, Access kind) {
   const AttachedAccess access =
       check_attached_access(program_, target_, offset, size, kind == Access::kWrite, log_);

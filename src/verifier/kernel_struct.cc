@@ -117,4 +117,26 @@ Result<StructField> find_struct_field(const btf::Btf& types, std::uint32_t id, s
   }
 }
 
+bool has_struct_at(const btf::Btf& types, std::uint32_t id, std::uint32_t offset, std::uint32_t wanted) {
+  for (;;) {
+    if (id == wanted && offset == 0) return true;
+    const btf::Type& type = *types.type(id);
+    if (!btf::is_aggregate(type)) return false;
+    std::uint32_t next = 0, rest = 0;
+    for (const abi::btf::Member& member : types.members(type)) {
+      const std::uint32_t begin = btf::member_bit_offset(type, member) / 8;
+      const auto sized = types.sized(member.type);
+      if (!sized || offset < begin || offset >= begin + sized->size) continue;
+      const Elements elements = innermost(types, member.type);
+      if (elements.bytes == 0) return false;
+      next = elements.type;
+      rest = (offset - begin) % elements.bytes;
+      break;
+    }
+    if (next == 0) return false;
+    id = next;
+    offset = rest;
+  }
+}
+
 }  // namespace portolan::verifier

@@ -14,5 +14,8 @@ struct StructField {
 // As btf_struct_walk. EACCES, EINVAL: says why. `is_untrusted`: the struct may be something else.
 Result<StructField> find_struct_field(const btf::Btf& types, std::uint32_t id, std::uint32_t offset,
                                       std::uint32_t size, bool is_untrusted, btf::Log* log);
+// Whether a struct of type `wanted` lies there: the struct itself, or a member of it, or of that one. As
+// btf_struct_ids_match.
+bool has_struct_at(const btf::Btf& types, std::uint32_t id, std::uint32_t offset, std::uint32_t wanted);
 
 }  // namespace portolan::verifier

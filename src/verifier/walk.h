@@ -152,6 +152,7 @@ class Walk {
 
   // --- kernel_objects.cc
   Result<RegState> kernel_object(const char* struct_name);
+  Result<void> check_kernel_type(unsigned number, const char* struct_name);
   Result<RegState> attached_value(std::int32_t offset, std::uint32_t size, Access kind);
   Result<RegState> load_kernel_object(const RegState& reg, unsigned number, std::int32_t offset,
                                       std::uint32_t size, Access kind);
