@@ -63,6 +63,25 @@ TEST_F(DynptrKfuncs, slices_of_packets_go_when_the_packet_changes) {
   });
 }
 
+TEST_F(DynptrKfuncs, slices_of_a_record_go_with_it) {
+  const Code reserved{
+      ring_of(r1), kRest, mov(r2, 64), mov(r3, 0), move(r4, r10), add(r4, -16), ask(kRingbufReserveDynptr)};
+  const Code submitted = Code{move(r6, r0)} + stack_at(r1, -16) +
+                         Code{mov(r2, 0), ask(kRingbufSubmitDynptr), if_equal(r6, 0, 1), put(r6, 0, 1)} +
+                         kZero;
+  const Code slice = Code{mov(r2, 0), mov(r3, 0), mov(r4, 8), kfunc("bpf_dynptr_slice_rdwr")};
+  const Code callee =
+      stack_at(r2, -16) + Code{kfunc("bpf_dynptr_clone")} + stack_at(r1, -16) + slice + Code{kExit};
+  expect({
+      {"of the dynptr that it was made with", kTc, reserved + stack_at(r1, -16) + slice + submitted, EACCES,
+       "R6 invalid mem access 'scalar'"},
+      {"of another one, which was a callee's", kTc,
+       reserved + stack_at(r1, -16) + Code{call_function(static_cast<std::int32_t>(submitted.size()))} +
+           submitted + callee,
+       EACCES, "R6 invalid mem access 'scalar'"},
+  });
+}
+
 TEST_F(DynptrKfuncs, arguments_are_dynptrs_on_the_stack) {
   expect({
       {"none was made", kTc, of_dynptr("bpf_dynptr_size") + kZero, EINVAL,

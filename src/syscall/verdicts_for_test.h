@@ -45,16 +45,19 @@ constexpr abi::Insn if_above(std::uint8_t left, std::int32_t right, std::int16_t
 constexpr abi::Insn ask(std::int32_t helper) { return {0x85, 0, 0, helper}; }
 constexpr abi::Insn call_function(std::int32_t by) { return {0x85, 0x10, 0, by}; }
 inline constexpr abi::Insn kExit{0x95, 0, 0, 0}, kRest{0, 0, 0, 0};
-// A hash of 48 bytes, an array of four such, a ring that user space fills, or one of programs; and kRest.
+// A hash of 48 bytes, an array of four such, a ring that user space fills, an array of programs, or a ring
+// that programs fill; and kRest.
 constexpr abi::Insn map_of(std::uint8_t to) { return {0x18, regs(to, 1), 0, 0}; }
 constexpr abi::Insn array_of(std::uint8_t to) { return {0x18, regs(to, 1), 0, 1}; }
 constexpr abi::Insn user_ring_of(std::uint8_t to) { return {0x18, regs(to, 1), 0, 2}; }
 constexpr abi::Insn programs_of(std::uint8_t to) { return {0x18, regs(to, 1), 0, 3}; }
+constexpr abi::Insn ring_of(std::uint8_t to) { return {0x18, regs(to, 1), 0, 4}; }
 
 inline constexpr std::int32_t kLookup = 1, kRandom = 7, kClassid = 17, kNetnsCookie = 122, kSkLookupTcp = 84,
                               kSkRelease = 86, kSkFullsock = 95, kTcpSock = 96, kListenerSock = 98,
                               kSkcToTcpSock = 137, kCurrentTaskBtf = 158, kLoop = 181, kLoadBytes = 26,
-                              kTailCall = 12, kDynptrData = 203, kUserRingbufDrain = 209;
+                              kTailCall = 12, kRingbufReserveDynptr = 198, kRingbufSubmitDynptr = 199,
+                              kDynptrData = 203, kUserRingbufDrain = 209;
 inline constexpr std::uint32_t kFilter = 1, kTc = 3, kXdp = 6, kCgroupSkb = 8;
 
 inline Code operator+(Code code, const Code& more) {
@@ -104,7 +107,10 @@ class Verdicts : public World {
     const long programs =
         create({.type = abi::MapType::kProgArray, .key_size = 4, .value_size = 4, .max_entries = 4});
     ASSERT_GE(programs, 0);
-    const long maps[] = {map, array, ring, programs};
+    const long records =
+        create({.type = abi::MapType::kRingbuf, .key_size = 0, .value_size = 0, .max_entries = 4096});
+    ASSERT_GE(records, 0);
+    const long maps[] = {map, array, ring, programs, records};
     Code code = row.code;
     for (std::size_t i = 0; i < code.size(); ++i)
       if (code[i].code == 0x18 && code[i].src() == 1)

@@ -162,6 +162,7 @@ void Walk::set_kfunc_result(const Kfunc& kfunc, const CallMeta& meta) {
       result.is_in_packet = meta.dynptr.mem_size == static_cast<unsigned>(DynptrKind::kSkb) ||
                             meta.dynptr.mem_size == static_cast<unsigned>(DynptrKind::kXdp);
       result.dynptr = meta.dynptr.id;
+      result.reference = meta.dynptr.reference;  // the dynptr itself may be a callee's, and gone before it
       result.maybe_null = true;
       result.id = new_id();
       return;
