@@ -87,6 +87,10 @@ TEST_F(Iterators, rounds_must_be_bounded_by_them) {
   expect(Verdict{"a loop inside of a loop", kFilter,
                  made(0, 3) + next() + Code{if_equal(r0, 0, 1), jump(-1)} + destroyed() + kZero, EINVAL,
                  "old state: R0=mem(id=2,sz=4) R10=fp0 fp-8=iter_num(ref_id=1,state=active,depth=1)"});
+  // Another iterator each time round bounds nothing.
+  expect(Verdict{"a loop around one", kFilter,
+                 made(0, 3) + next() + destroyed() + Code{ask(kRandom), if_not(r0, 77, -13)} + kZero, EINVAL,
+                 "old state: R0=scalar() R1=fp-8 R10=fp0 fp-8=iter_num(ref_id=1,state=active,depth=0)"});
 }
 
 TEST_F(Iterators, bits_are_given_in_order) {

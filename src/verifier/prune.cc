@@ -131,24 +131,41 @@ bool covers(const Sections& old, const Sections& now, IdPairs& ids) {
   return old.rcu == now.rcu && old.preempt == now.preempt && std::ranges::equal(old.irqs, now.irqs, same_id);
 }
 
-bool is_same(const StackSlot& a, const StackSlot& b) {
-  return a.bytes == b.bytes && (!(a.is_spill() || a.is_opaque()) || a.spilled == b.spilled);
+// The same, but for the names of ids.
+bool is_same(const RegState& a, RegState b, IdPairs& ids) {
+  if (!ids.match(a.id, b.id) || !ids.match(a.reference, b.reference) || !ids.match(a.dynptr, b.dynptr) ||
+      !ids.match(a.map_uid, b.map_uid))
+    return false;
+  b.id = a.id;
+  b.reference = a.reference;
+  b.dynptr = a.dynptr;
+  b.map_uid = a.map_uid;
+  return a == b;
 }
-// Exactly the same: nothing has changed since the last time.
+bool is_same(const StackSlot& a, const StackSlot& b, IdPairs& ids) {
+  return a.bytes == b.bytes && (!(a.is_spill() || a.is_opaque()) || is_same(a.spilled, b.spilled, ids));
+}
+// Nothing has changed since the last time.
 bool is_same(const State& a, const State& b, std::uint16_t live) {
-  if (a.frames.size() != b.frames.size() || a.lock != b.lock || a.references != b.references ||
-      a.sections != b.sections || a.may_goto_depth != b.may_goto_depth ||
+  IdPairs ids;
+  if (a.frames.size() != b.frames.size() || a.lock.map != b.lock.map || !ids.match(a.lock.id, b.lock.id) ||
+      !covers(a.sections, b.sections, ids) || a.may_goto_depth != b.may_goto_depth ||
       a.callback_rounds != b.callback_rounds)
     return false;
+  const auto same_reference = [&](const Reference& one, const Reference& other) {
+    return one.callbacks == other.callbacks && ids.match(one.id, other.id);
+  };
+  if (!std::ranges::equal(a.references, b.references, same_reference)) return false;
   for (std::size_t i = 0; i < a.frames.size(); ++i) {
     const Frame &old = a.frames[i], &now = b.frames[i];
     if (old.callsite != now.callsite || old.stack.size() != now.stack.size() || old.is_async != now.is_async)
       return false;
     const bool is_innermost = i + 1 == a.frames.size();
     for (unsigned number = 0; number < isa::kRegisters; ++number)
-      if ((!is_innermost || (live >> number & 1) != 0) && old.regs[number] != now.regs[number]) return false;
+      if ((!is_innermost || (live >> number & 1) != 0) && !is_same(old.regs[number], now.regs[number], ids))
+        return false;
     for (std::size_t slot = 0; slot < old.stack.size(); ++slot)
-      if (!is_same(old.stack[slot], now.stack[slot])) return false;
+      if (!is_same(old.stack[slot], now.stack[slot], ids)) return false;
   }
   return true;
 }
@@ -198,8 +215,11 @@ Result<bool> Walk::was_seen() {
     // Those of other calls of this function are a list of their own.
     if (old.state.frame().callsite != state_.frame().callsite) continue;
     if (old.branches != 0) {
-      // What follows from it is still being looked at. Callbacks, iterators and may_goto end by themselves,
-      // however often they come by; any other loop must make headway.
+      // What follows from it is still being looked at. A loop must make headway, unless it ends by itself:
+      // callbacks, iterators and may_goto do, however often they come by.
+      if (is_same(old.state, state_, live_in(state_, state_.frames.size() - 1)))
+        return refuse(EINVAL, "infinite loop detected at insn {}\ncur state:{}\nold state:{}", at_,
+                      text_of(state_, {}), text_of(old.state, old.precise));
       const bool comes_back = (calls_back && old.state.callback_rounds != state_.callback_rounds) ||
                               (may_go && old.state.may_goto_depth != state_.may_goto_depth) ||
                               (iterates && has_next_to_give(1));
@@ -208,9 +228,6 @@ Result<bool> Walk::was_seen() {
         end_path_at(old);
         return true;
       }
-      if (!iterates && is_same(old.state, state_, live_in(state_, state_.frames.size() - 1)))
-        return refuse(EINVAL, "infinite loop detected at insn {}\ncur state:{}\nold state:{}", at_,
-                      text_of(state_, {}), text_of(old.state, old.precise));
       // The rounds of a loop differ: few of them are worth keeping.
       if (!keeps_all && jumps < 20 && insns < 100) is_kept = false;
     } else if (old.loop == nullptr ? covers_now(old.state, old.read, {false, old.precise})
