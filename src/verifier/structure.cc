@@ -204,7 +204,7 @@ Result<void> check_flow(const UnverifiedProgram& program, const Facts& facts, St
       return refuse(log, EINVAL, "fall-through out of range from insn {} to {}", at, next);
     // Where a jump leads is a place to meet; what follows it otherwise is not: only this path comes there.
     if ((is_jump(insn) && !is_call(insn)) || calls_function(insn)) structure.is_prune_point[at] = true;
-    if (calls_function(insn)) structure.is_prune_point[static_cast<std::size_t>(next)] = true;
+    if (is_call(insn)) structure.is_prune_point[static_cast<std::size_t>(next)] = true;
     const helper::Kfunc* const kfunc = facts.insns[at].kfunc;
     if (is_callback_call(insn) || (kfunc != nullptr && kfunc->is_next)) structure.is_prune_point[at] = true;
     reach(next);
