@@ -210,7 +210,7 @@ Result<bool> Walk::was_seen() {
   auto& list = checkpoints_[at_];
   Slots everything;
   everything.fill(~std::uint64_t{0});
-  for (std::size_t i = 0; i < list.size(); ++i) {
+  for (std::size_t i = list.size(); i-- > 0;) {  // the newest is the most like this one
     Checkpoint& old = *list[i];
     // Those of other calls of this function are a list of their own.
     if (old.state.frame().callsite != state_.frame().callsite) continue;
@@ -244,7 +244,6 @@ Result<bool> Walk::was_seen() {
       if (old.branches != 0 || old.loop != nullptr) retired_.emplace(&old, std::move(list[i]));
       list.erase(list.begin() + static_cast<std::ptrdiff_t>(i));
       --states_now_;
-      --i;
     }
   }
 
