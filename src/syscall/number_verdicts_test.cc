@@ -91,6 +91,25 @@ TEST_F(NumberVerdicts, sums_and_differences_are_linked_with_what_they_are_of) {
   });
 }
 
+TEST_F(NumberVerdicts, bytes_that_change_places_take_with_them_what_is_known) {
+  constexpr abi::Insn kBswap16{0xd7, r1, 0, 16}, kBe16{0xdc, r1, 0, 16}, kBswap64{0xd7, r1, 0, 64},
+      kLe32{0xd4, r1, 0, 32};
+  const auto used = [](const Code& reordered) {
+    return looked_up() + Code{move(r6, r0), ask(kRandom), move(r1, r0)} + reordered +
+           Code{sum(r6, r1), load(1, r0, r6, 0)} + kZero;
+  };
+  const char* const too_large = "R6 max value is outside of the allowed memory range";
+  expect({
+      {"the low byte becomes the high one", kFilter, used({bit_and(r1, 0x1f), kBswap16}), EACCES, too_large},
+      {"and the high one the low one", kFilter, used({bit_and(r1, 0x1f00), kBswap16}), 0, ""},
+      {"by the order of the network", kFilter, used({bit_and(r1, 0x1f00), kBe16}), 0, ""},
+      {"of which the lower ones go", kFilter, used({bit_and(r1, 0x1fff), kBswap16}), EACCES, too_large},
+      {"all eight", kFilter, used({bit_and(r1, 0x1f), shl(r1, 56), kBswap64}), 0, ""},
+      {"of a constant", kFilter, used({mov(r1, 0x2000), kBswap16}), 0, ""},
+      {"that stay where they are", kFilter, used({bit_and(r1, 0x1f), kLe32}), 0, ""},
+  });
+}
+
 TEST_F(NumberVerdicts, less_is_known_where_the_kernel_knows_less) {
   const Code number = looked_up() + Code{move(r6, r0), ask(kRandom), move(r1, r0)};
   const Code read{sum(r6, r1), load(1, r0, r6, 0), mov(r0, 0), kExit};

@@ -96,12 +96,9 @@ Result<void> Walk::alu(const abi::Insn& insn) {
       return {};
     }
     if (op == Alu::kEnd) {
-      // Of 16 and 32 bits that are swapped, nothing is above them; nor where they are only cut off.
-      reg = RegState::unknown();
-      if (insn.imm < 64) {
-        reg.bounds.bits = Tnum::unknown().low(static_cast<unsigned>(insn.imm) / 8);
-        reg.bounds.sync();
-      }
+      // Without a swap the bytes are in the order of this machine.
+      reorder_bytes(static_cast<unsigned>(insn.imm) / 8, is_wide || by_register, reg.bounds);
+      reg.unlink();
       return {};
     }
     Bounds zero = Bounds::constant(0);

@@ -119,6 +119,19 @@ void Bounds::sync() {
   learn_only_number(*this);
 }
 
+void Bounds::cut_off(unsigned bytes) {
+  const std::uint64_t kept = (std::uint64_t{1} << (bytes * 8)) - 1;
+  auto& [umin, umax, smin, smax] = wide;
+  const bool is_one_stretch = (umin & ~kept) == (umax & ~kept);
+  umin = is_one_stretch ? umin & kept : 0;
+  umax = is_one_stretch ? umax & kept : kept;
+  smin = static_cast<std::int64_t>(umin);
+  smax = static_cast<std::int64_t>(umax);
+  if (bytes < 4) narrow = {};
+  bits = bits.low(bytes);
+  sync();
+}
+
 void Bounds::zero_extend() {
   bits = bits.low(4);
   wide = {narrow.umin, narrow.umax, std::int64_t{0}, std::int64_t{std::numeric_limits<std::uint32_t>::max()}};

@@ -56,13 +56,17 @@ struct Bounds {
   bool is_empty() const { return wide.is_empty() || narrow.is_empty(); }
   // Lets each part tell the others what it knows.
   void sync();
-  void zero_extend();  // only the low half counts: `wide` follows from `narrow`
+  void cut_off(unsigned bytes);  // to so many low ones, as the kernel's coerce_reg_to_size
+  void zero_extend();            // only the low half counts: `wide` follows from `narrow`
   friend bool operator==(const Bounds&, const Bounds&) = default;
 };
 
 // dst = dst OP src. `is_wide`: on 64 bits; otherwise on the low 32, the upper ones become 0. What the kernel
 // does not know of a result (quotients, remainders, shifts by unknown amounts) is not known here either.
 void compute(isa::Alu op, bool is_wide, Bounds& dst, const Bounds& src);
+// dst = its bytes in the order that the instruction says, an Alu::kEnd. `swaps`: they are reversed; the
+// others go.
+void reorder_bytes(unsigned bytes, bool swaps, Bounds& dst);
 // dst = the low `from_bits` of src with their sign, on 64 or 32 bits.
 void sign_extend(Bounds& dst, const Bounds& src, unsigned from_bits, bool is_wide);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arithmetic on what is known of numbers. Wherever a result could wrap around, the range says nothing.
 #include <algorithm>
+#include <bit>
 
 #include "verifier/bounds.h"
 
@@ -246,6 +247,17 @@ Range<U> sign_extended(const Range<U>& range, unsigned from_bits, Tnum& bits) {
 }
 
 }  // namespace
+
+void reorder_bytes(unsigned bytes, bool swaps, Bounds& dst) {
+  if (swaps) {
+    const auto swapped = [bytes](std::uint64_t number) { return std::byteswap(number) >> (64 - 8 * bytes); };
+    const Tnum bits{swapped(dst.bits.value), swapped(dst.bits.mask)};
+    dst = Bounds{};
+    dst.bits = bits;
+    dst.sync();
+  }
+  if (bytes < 8) dst.cut_off(bytes);
+}
 
 void sign_extend(Bounds& dst, const Bounds& src, unsigned from_bits, bool is_wide) {
   Bounds result;

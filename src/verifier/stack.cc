@@ -28,20 +28,9 @@ StackSlot& slot_at(Frame& frame, std::size_t slot) {
 bool fits(const RegState& number, std::uint32_t size) {
   return size == 8 || number.bounds.wide.umax >> (size * 8) == 0;
 }
-// To its low bytes, as the kernel's coerce_reg_to_size.
 void cut_off(RegState& number, std::uint32_t size) {
   number.unlink();
-  Bounds& bounds = number.bounds;
-  const std::uint64_t kept = (std::uint64_t{1} << (size * 8)) - 1;
-  auto& [umin, umax, smin, smax] = bounds.wide;
-  const bool is_one_stretch = (umin & ~kept) == (umax & ~kept);
-  umin = is_one_stretch ? umin & kept : 0;
-  umax = is_one_stretch ? umax & kept : kept;
-  smin = static_cast<std::int64_t>(umin);
-  smax = static_cast<std::int64_t>(umax);
-  if (size < 4) bounds.narrow = {};
-  bounds.bits = bounds.bits.low(size);
-  bounds.sync();
+  number.bounds.cut_off(size);
 }
 
 // What the kernel does not keep there: the program gets the address back as a number. A dynptr that a
