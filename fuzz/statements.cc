@@ -43,21 +43,9 @@ class Writer {
     switch (input_.take<std::uint8_t>() % 16) {
       case 0:
         program_.last_dynptr = stack_place(input_);
-        return add_all({map(1, kNumbers),
-                        kRest,
-                        put(10, -8, input_.take<std::uint8_t>() % 6),
-                        move(2, 10),
-                        add(2, -8),
-                        call(1),
-                        {0x55, 0, 1, 0},
-                        kExit,
-                        move(1, 0),
-                        add(1, mostly() ? 0 : small(input_)),
-                        set(2, small(input_)),
-                        set(3, 0),
-                        stack(4),
-                        add(4, program_.last_dynptr),
-                        call(197)});
+        look_up(kNumbers, input_.take<std::uint8_t>() % 6);
+        return add_all({move(1, 0), add(1, mostly() ? 0 : small(input_)), set(2, small(input_)), set(3, 0),
+                        stack(4), add(4, program_.last_dynptr), call(197)});
       case 1: {
         const std::int32_t place = program_.last_dynptr = stack_place(input_);
         add_all({map(1, kRing), kRest, set(2, small(input_)), set(3, 0), stack(4), add(4, place), call(198)});
@@ -108,20 +96,8 @@ class Writer {
         return add_all({move(1, kept(input_)), set(2, 0), call(132 + input_.take<std::uint8_t>() % 2)});
       case 8: {
         const unsigned to = kept(input_);
-        return add_all({map(1, kLocked),
-                        kRest,
-                        put(10, -8, 1),
-                        move(2, 10),
-                        add(2, -8),
-                        call(1),
-                        {0x55, 0, 1, 0},
-                        kExit,
-                        move(to, 0),
-                        move(1, to),
-                        call(93),
-                        put(to, offset(), 5),
-                        move(1, to),
-                        call(94)});
+        look_up(kLocked, 1);
+        return add_all({move(to, 0), move(1, to), call(93), put(to, offset(), 5), move(1, to), call(94)});
       }
       case 9:
         return add_all({move(1, kept(input_)), call(93 + input_.take<std::uint8_t>() % 2)});
@@ -135,23 +111,9 @@ class Writer {
         return add_all({put(10, -128, 0), stack(3), add(3, -128), set(4, 0), call(164)});
       case 12: {
         const unsigned to = kept(input_);
-        add_all({map(1, kTimers),
-                 kRest,
-                 put(10, -8, 1),
-                 move(2, 10),
-                 add(2, -8),
-                 call(1),
-                 {0x55, 0, 1, 0},
-                 kExit,
-                 move(to, 0),
-                 move(1, to),
-                 add(1, 8),
-                 map(2, kTimers),
-                 kRest,
-                 set(3, 1),
-                 call(169),
-                 move(1, to),
-                 add(1, input_.take<std::uint8_t>() % 8 != 0 ? 8 : small(input_))});
+        look_up(kTimers, 1);
+        add_all({move(to, 0), move(1, to), add(1, 8), map(2, kTimers), kRest, set(3, 1), call(169),
+                 move(1, to), add(1, input_.take<std::uint8_t>() % 8 != 0 ? 8 : small(input_))});
         callback(2);
         return add_all({call(170)});
       }
@@ -200,6 +162,11 @@ class Writer {
 
  private:
   void add_all(std::initializer_list<Insn> insns) { program_.insns.insert(program_.insns.end(), insns); }
+  // R0 = the value of that key; where there is none, the program ends.
+  void look_up(ProgramMap which, std::int32_t key) {
+    add_all(
+        {map(1, which), kRest, put(10, -8, key), move(2, 10), add(2, -8), call(1), {0x55, 0, 1, 0}, kExit});
+  }
   void callback(unsigned to) {
     program_.callbacks.push_back(program_.insns.size());
     add_all({{0x18, regs(to, 4), 0, 0}, kRest});
