@@ -1,132 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// bpf_timer: what the verifier asks of it, what the helpers answer, when callbacks run and when they do not.
-#include <time.h>
-
-#include "base/sys.h"
-#include "cases.h"
-#include "program_types.h"
+// bpf_timer: what the helpers answer, when callbacks run and when they do not.
+#include "timers.h"
 
 namespace portolan::conformance {
 namespace {
 
-constexpr std::uint32_t kXdp = 6, kSocketFilter = 1, kKprobe = 2;
-constexpr std::int32_t kMapLookup = 1, kMapDelete = 3, kCpu = 8, kInit = 169, kSetCallback = 170,
-                       kStart = 171, kCancel = 172;
-constexpr std::uint8_t kIfEqual = 0x15;
-constexpr std::int32_t kAbsolute = 1, kPinned = 2;
-constexpr std::uint64_t kMillisecond = 1'000'000;
-constexpr int kTimerAt = 8;  // in a value of kTimerValue
+using namespace timers;
 
-std::uint64_t now(clockid_t clock) {
-  timespec time{};
-  ::clock_gettime(clock, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
-}
-
-class Timer : public Case {
- protected:
-  MapSpec spec_of(std::uint32_t type) { return {type, 4, 24, 8, 0}; }
-  long create_with_timers(const MapSpec& spec) {
-    const auto btf = static_cast<std::uint32_t>(types_btf());
-    return create(spec, [btf](Attr& attr) {
-      attr.set(create::kBtfFd, btf)
-          .set(create::kBtfKeyTypeId, kU32)
-          .set(create::kBtfValueTypeId, kTimerValue);
-    });
-  }
-  // Keys 0 to 3 are there.
-  int timers(std::uint32_t type) {
-    const long fd = create_with_timers(spec_of(type));
-    EXPECT_GE(fd, 0) << result_text(fd);
-    for (std::uint32_t key = 0; key < 4; ++key)
-      EXPECT_ANSWER(0, update(static_cast<int>(fd), number32(key), Data(24)));
-    return static_cast<int>(fd);
-  }
-  // A program that has the value of `key` in r7, and ends with r0; and its callback, which has the value in
-  // r3 and ends with 0, unless it says otherwise.
-  long load_program(int fd, std::int32_t key, const std::function<void(Bytecode&, int callback)>& body,
-                    const std::function<void(Bytecode&, int callback)>& callback, std::string* log = nullptr,
-                    std::uint32_t type = kXdp, std::uint32_t flags = 0) {
-    Bytecode code;
-    const int none = code.new_label(), function = code.new_label();
-    code.store_imm(Bytecode::kWord, 10, -4, key).map(1, fd).move(2, 10).add(2, -4).call(kMapLookup);
-    code.jump(kIfEqual, 0, 0, none).move(7, 0).set(0, 0);
-    body(code, function);
-    code.exit().here(none).set(0, 77).exit();
-    const bool has_callback = code.leads_to(function);
-    const FuncInfo functions[] = {{0, kMainFunction},
-                                  {static_cast<std::uint32_t>(code.size()), kStaticFunction}};
-    if (has_callback) {
-      callback(code.here(function), function);
-      code.exit();
-    }
-    const auto btf = static_cast<std::uint32_t>(load_btf(program_types()));
-    std::vector<char> room(1 << 18);
-    const long loaded = load(type, code.finish(), [&](Attr& attr) {
-      attr.set(load::kProgBtfFd, btf).set(load::kFuncInfoRecSize, sizeof(FuncInfo));
-      attr.set(load::kFuncInfo, reinterpret_cast<std::uint64_t>(functions))
-          .set(load::kFuncInfoCnt, has_callback ? 2 : 1);
-      attr.set(load::kLogLevel, 1).set(load::kLogSize, room.size()).set(load::kProgFlags, flags);
-      attr.set(load::kLogBuf, reinterpret_cast<std::uint64_t>(room.data()));
-    });
-    if (log != nullptr) *log = room.data();
-    return loaded;
-  }
-  int program_of(int fd, std::int32_t key, const std::function<void(Bytecode&, int)>& body,
-                 const std::function<void(Bytecode&, int)>& callback = counts) {
-    std::string log;
-    const long loaded = load_program(fd, key, body, callback, &log);
-    EXPECT_GE(loaded, 0) << result_text(loaded) << " " << log;
-    return static_cast<int>(loaded);
-  }
-  long result(int loaded) {
-    const long got = run(loaded);
-    return got < 0 ? got : static_cast<std::int32_t>(got);
-  }
-  long result_of(int fd, std::int32_t key, const std::function<void(Bytecode&, int)>& body,
-                 const std::function<void(Bytecode&, int)>& callback = counts) {
-    return result(program_of(fd, key, body, callback));
-  }
-
-  static Bytecode& timer(Bytecode& code, int value = 7) { return code.move(1, value).add(1, kTimerAt); }
-  static Bytecode& init(Bytecode& code, int fd, std::int32_t clock = CLOCK_MONOTONIC) {
-    return timer(code).map(2, fd).set(3, clock).call(kInit);
-  }
-  static Bytecode& set_callback(Bytecode& code, int function) {
-    return timer(code).function(2, function).call(kSetCallback);
-  }
-  static Bytecode& start(Bytecode& code, std::uint64_t ns, std::int32_t flags = 0) {
-    return timer(code).set64(2, ns).set(3, flags).call(kStart);
-  }
-  static Bytecode& cancel(Bytecode& code) { return timer(code).call(kCancel); }
-  static Bytecode& arm(Bytecode& code, int fd, int function, std::uint64_t ns, std::int32_t flags = 0) {
-    return start(set_callback(init(code, fd), function), ns, flags);
-  }
-  static void counts(Bytecode& code, int) {
-    code.set(0, 1).raw(0xdb, 3, 0, 0, 0).set(0, 0);  // ++value.count, atomically
-  }
-
-  std::uint64_t count(int fd, std::uint32_t key) {
-    Data value(24);
-    return lookup(fd, number32(key), &value) == 0 ? load_unaligned<std::uint64_t>(value.data()) : ~0ull;
-  }
-  // Waits for an effect, with a limit that only a broken timer meets.
-  bool reaches(int fd, std::uint32_t key, std::uint64_t wanted) {
-    for (const std::uint64_t end = now(CLOCK_MONOTONIC) + 10'000 * kMillisecond;
-         now(CLOCK_MONOTONIC) < end;) {
-      if (const std::uint64_t there = count(fd, key); there != ~0ull && there >= wanted) return true;
-      sys::sleep_ns(200'000);
-    }
-    return false;
-  }
-  // What was armed before, and for less than `ns`, has had its time.
-  void let_pass(std::uint64_t ns) {
-    const int other = timers(kArray);
-    EXPECT_ANSWER(0,
-                  result_of(other, 0, [&](Bytecode& code, int function) { arm(code, other, function, ns); }));
-    EXPECT_TRUE(reaches(other, 0, 1));
-  }
-};
 ON_BOTH_BACKENDS(Timer);
 
 TEST_P(Timer, clocks_that_there_are) {
@@ -312,9 +192,10 @@ TEST_P(Timer, a_callback_deletes_its_own_element) {
 TEST_P(Timer, pinned_it_comes_on_the_same_cpu) {
   const int fd = timers(kArray);
   const long cpu = result_of(
-      fd, 0, [&](Bytecode& code, int function) { arm(code, fd, function, kMillisecond, kPinned).call(kCpu); },
+      fd, 0,
+      [&](Bytecode& code, int function) { arm(code, fd, function, kMillisecond, kPinned).call(kGetCpu); },
       [](Bytecode& code, int) {
-        code.move(7, 3).call(kCpu).add(0, 100).store(Bytecode::kDouble, 7, 0, 0).set(0, 0);
+        code.move(7, 3).call(kGetCpu).add(0, 100).store(Bytecode::kDouble, 7, 0, 0).set(0, 0);
       });
   EXPECT_TRUE(reaches(fd, 0, 1));
   EXPECT_EQ(static_cast<std::uint64_t>(cpu + 100), count(fd, 0));
@@ -466,141 +347,6 @@ TEST_P(Timer, many_come_in_their_order) {
                          takes_a_number));
   for (std::uint32_t key = 0; key < 16; ++key) EXPECT_TRUE(reaches(fd, key, 1));
   for (std::uint32_t key = 0; key < 16; ++key) EXPECT_EQ(key + 1, count(fd, key));
-}
-
-// --- verdicts
-
-class TimerVerdict : public Timer {
- protected:
-  // The last line of the log but the statistics, "" for a program that passes.
-  std::string verdict(int fd, const std::function<void(Bytecode&, int)>& body,
-                      const std::function<void(Bytecode&, int)>& callback = counts, std::uint32_t type = kXdp,
-                      std::uint32_t flags = 0) {
-    std::string log;
-    const long loaded = load_program(fd, 0, body, callback, &log, type, flags);
-    if (loaded >= 0) return "";
-    if (const std::size_t statistics = log.rfind("processed "); statistics != std::string::npos)
-      log.resize(statistics);
-    if (!log.empty() && log.back() == '\n') log.pop_back();
-    return result_text(loaded) + ": " + log.substr(log.rfind('\n') + 1);
-  }
-};
-ON_BOTH_BACKENDS(TimerVerdict);
-
-TEST_P(TimerVerdict, where_the_timer_is) {
-  const int fd = timers(kArray);
-  const auto at = [](int offset) {
-    return
-        [offset](Bytecode& code, int) { code.move(1, 7).add(1, offset).set64(2, 0).set(3, 0).call(kStart); };
-  };
-  EXPECT_EQ("", verdict(fd, at(8)));
-  EXPECT_EQ("-EINVAL: off 0 doesn't point to 'struct bpf_timer' that is at 8", verdict(fd, at(0)));
-  EXPECT_EQ("-EINVAL: off 16 doesn't point to 'struct bpf_timer' that is at 8", verdict(fd, at(16)));
-  EXPECT_EQ("-EACCES: R1 type=fp expected=map_value", verdict(fd, [](Bytecode& code, int) {
-              code.move(1, 10).add(1, -16).set64(2, 0).set(3, 0).call(kStart);
-            }));
-  EXPECT_EQ("-EINVAL: R1 doesn't have constant offset. bpf_timer has to be at the constant offset",
-            verdict(fd, [](Bytecode& code, int) {
-              code.load(Bytecode::kDouble, 1, 7, 0).raw(0x57, 1, 0, 0, 8).raw(0x0f, 1, 7, 0, 0);
-              code.set64(2, 0).set(3, 0).call(kStart);
-            }));
-  EXPECT_EQ("-EACCES: bpf_timer cannot be accessed directly by load/store",
-            verdict(fd, [](Bytecode& code, int) { code.load(Bytecode::kDouble, 0, 7, 8); }));
-  EXPECT_EQ("-EACCES: bpf_timer cannot be accessed directly by load/store",
-            verdict(fd, [](Bytecode& code, int) { code.store_imm(Bytecode::kByte, 7, 23, 0); }));
-}
-
-TEST_P(TimerVerdict, maps_without_timers) {
-  const int fd = map({kArray, 4, 24, 8, 0});
-  EXPECT_EQ("-EINVAL: map '' has to have BTF in order to use bpf_timer",
-            verdict(fd, [](Bytecode& code, int) { start(code, 0); }));
-  const auto btf = static_cast<std::uint32_t>(types_btf());
-  const int other = keep(create({kArray, 4, 16, 8, 0}, [btf](Attr& attr) {
-    attr.set(create::kBtfFd, btf).set(create::kBtfKeyTypeId, kU32).set(create::kBtfValueTypeId, kLockedValue);
-  }));
-  EXPECT_EQ("-EINVAL: map '' has no valid bpf_timer",
-            verdict(other, [](Bytecode& code, int) { start(code, 0); }));
-}
-
-TEST_P(TimerVerdict, the_map_is_that_of_the_timer) {
-  const int fd = timers(kArray), other = timers(kArray);
-  EXPECT_EQ("-EINVAL: timer pointer in R1 map_uid=0 doesn't match map pointer in R2 map_uid=0",
-            verdict(fd, [&](Bytecode& code, int) { init(code, other); }));
-}
-
-TEST_P(TimerVerdict, inner_maps_are_told_apart_by_their_lookups) {
-  const int fd = timers(kArray);
-  const int outer = keep(create({kArrayOfMaps, 4, 4, 4, 0}, [fd](Attr& attr) {
-    attr.set(create::kInnerMapFd, static_cast<std::uint64_t>(fd));
-  }));
-  ASSERT_GE(outer, 0);
-  for (std::uint32_t key = 0; key < 2; ++key)
-    ASSERT_ANSWER(0, update(outer, number32(key), number32(static_cast<std::uint32_t>(timers(kArray)))));
-  const int inner = keep(call(kMapGetFdById, Attr().set(by_id::kId, [&] {
-    Data value(4);
-    EXPECT_ANSWER(0, lookup(outer, number32(0), &value));
-    return load_unaligned<std::uint32_t>(value.data());
-  }())));
-  const auto with = [&](bool same) {
-    return [outer, same](Bytecode& code, int function) {
-      const int none = code.new_label();
-      for (const int reg : {8, 9}) {
-        code.store_imm(Bytecode::kWord, 10, -4, reg - 8).map(1, outer).move(2, 10).add(2, -4);
-        code.call(kMapLookup).jump(kIfEqual, 0, 0, none).move(reg, 0);
-      }
-      code.store_imm(Bytecode::kWord, 10, -4, 0).move(1, 8).move(2, 10).add(2, -4).call(kMapLookup);
-      code.jump(kIfEqual, 0, 0, none).move(7, 0);
-      timer(code).move(2, same ? 8 : 9).set(3, CLOCK_MONOTONIC).call(kInit);
-      start(set_callback(code, function), kMillisecond).here(none).set(0, 0);
-    };
-  };
-  const std::string told = verdict(fd, with(false));
-  EXPECT_TRUE(told.starts_with("-EINVAL: timer pointer in R1 map_uid=")) << told;
-  ASSERT_EQ("", verdict(fd, with(true)));
-  EXPECT_ANSWER(0, result_of(fd, 0, with(true)));
-  EXPECT_TRUE(reaches(inner, 0, 1));
-}
-
-TEST_P(TimerVerdict, callbacks) {
-  const int fd = timers(kHash);
-  const auto arms = [&](Bytecode& code, int function) { arm(code, fd, function, 0); };
-  EXPECT_EQ("", verdict(fd, arms));
-  EXPECT_EQ("-EINVAL: At async callback return the register R0 has smin=1 smax=1 should have been in [0, 0]",
-            verdict(fd, arms, [](Bytecode& code, int) { code.set(0, 1); }));
-  EXPECT_EQ("-EACCES: R0 !read_ok", verdict(fd, arms, [](Bytecode&, int) {}));
-  EXPECT_EQ("-EINVAL: At async callback return the register R0 is not a known value (map_value)",
-            verdict(fd, arms, [](Bytecode& code, int) { code.move(0, 3); }));
-  EXPECT_EQ("-EACCES: R4 !read_ok", verdict(fd, arms, [](Bytecode& code, int) { code.move(0, 4); }));
-  EXPECT_EQ("-EACCES: write to change key R2 not allowed", verdict(fd, arms, [](Bytecode& code, int) {
-              code.store_imm(Bytecode::kByte, 2, 0, 0).set(0, 0);
-            }));
-  EXPECT_EQ("-EACCES: R3 min value is outside of the allowed memory range",
-            verdict(fd, arms, [](Bytecode& code, int) { code.load(Bytecode::kDouble, 0, 3, 20).set(0, 0); }));
-  EXPECT_EQ("-EACCES: R6 !read_ok", verdict(fd, arms, [](Bytecode& code, int) { code.move(0, 6); }));
-}
-
-// Though the program may.
-TEST_P(TimerVerdict, callbacks_do_not_sleep) {
-  const int fd = timers(kHash);
-  constexpr std::uint32_t kSyscall = 31, kSleepable = 16;
-  constexpr std::int32_t kCopyFromUser = 148;
-  const auto sleeps = [](Bytecode& code) {
-    code.move(1, 10).add(1, -16).set(2, 8).set(3, 0).call(kCopyFromUser).set(0, 0);
-  };
-  const auto arms = [&](Bytecode& code, int function) {
-    sleeps(code);
-    arm(code, fd, function, 0);
-  };
-  EXPECT_EQ("", verdict(fd, arms, counts, kSyscall, kSleepable));
-  EXPECT_EQ("-EINVAL: helper call might sleep in a non-sleepable prog",
-            verdict(fd, arms, [&](Bytecode& code, int) { sleeps(code); }, kSyscall, kSleepable));
-}
-
-TEST_P(TimerVerdict, programs_that_have_none) {
-  const int fd = timers(kHash);
-  const auto nothing = [](Bytecode&, int) {};
-  EXPECT_EQ("-EINVAL: tracing progs cannot use bpf_timer yet", verdict(fd, nothing, counts, kKprobe));
-  EXPECT_EQ("", verdict(fd, nothing, counts, kSocketFilter));
 }
 
 }  // namespace
