@@ -86,8 +86,11 @@ class DeclarationLock {
     struct flock whole{};
     whole.l_type = F_WRLCK;
     whole.l_whence = SEEK_SET;
-    TRY(sys::fcntl_lock(lock.file_.get(), F_OFD_SETLKW, whole));
-    return lock;
+    for (;;) {
+      const auto locked = sys::fcntl_lock(lock.file_.get(), F_OFD_SETLKW, whole);
+      if (locked) return lock;
+      if (locked.error().value != EINTR) return fail(locked.error());
+    }
   }
 
  private:
@@ -139,8 +142,9 @@ Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key) {
   const DeclarationLock lock = TRY(DeclarationLock::take(runtime));
   sync::CallEpoch epoch;
   if (const auto there = find(runtime, key)) {
-    UniqueFd fd = TRY(runtime.open_by_id(object::Kind::kHook, (*there)->id(), shm::Access::kReadWrite));
-    return Declared{*there, std::move(fd)};
+    auto fd = runtime.open_by_id(object::Kind::kHook, (*there)->id(), shm::Access::kReadWrite);
+    if (fd) return Declared{*there, std::move(*fd)};
+    if (fd.error().value != ENOENT) return fail(fd.error());  // else its last host has just gone
   }
   object::Draft draft = TRY(runtime.draft(object::Kind::kHook, sizeof(Stored), sizeof(Stored), 0, kPlaces));
   auto* stored = draft.state.at<Stored>(draft.payload_offset);
