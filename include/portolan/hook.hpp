@@ -196,8 +196,9 @@ class FunctionHook {
 class PacketHook : public Hook {
  public:
   // What the programs decide. XDP: enum xdp_action, XDP_PASS if none is attached. TCX: the first that is not
-  // TCX_NEXT, and that if there is none. cgroup_skb: 0, or -EPERM if one of them says so. EINVAL of a packet
-  // that has no Ethernet header, or an IP packet without its header: -EINVAL.
+  // TCX_NEXT, and that if there is none. cgroup_skb: 0, or -EPERM if one of them says so; for egress also
+  // NET_XMIT_CN, or NET_XMIT_DROP instead of -EPERM, if one wants congestion to be noticed. -EINVAL of a
+  // packet that has no Ethernet header, or of an IP packet without its header.
   int run(Packet& packet) const {
     if (!is_attached()) [[likely]]
       return nothing_attached_;

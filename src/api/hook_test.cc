@@ -156,6 +156,45 @@ TEST_F(Hooks, every_cgroup_program_must_let_a_packet_pass) {
   ::close(other);
 }
 
+TEST_F(Hooks, cgroup_programs_do_not_see_each_other_s_cb) {
+  auto hook = Hook::cgroup_skb(*runtime_, directory_, SkbDirection::kIngress);
+  ASSERT_TRUE(hook);
+  const int cgroup = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY);
+  const Client::Where at{static_cast<std::uint32_t>(cgroup), AttachType::kCgroupInetIngress,
+                         abi::attach_flag::kAllowMulti};
+  // sum += ++skb->cb[0]; return 1
+  const std::vector<Insn> insns = {{0x61, regs(2, 1), 48, 0},
+                                   {0x07, regs(2), 0, 1},
+                                   {0x63, regs(1, 2), 48, 0},
+                                   {0x18, regs(1, 2), 0, sum_->fd()},
+                                   {0, 0, 0, 0},
+                                   {0xdb, regs(1, 2), 0, 0},
+                                   set(0, 1),
+                                   kExit};
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(client_->attach(client_->load(ProgType::kCgroupSkb, insns), at), 0);
+  Frame frame;
+  EXPECT_EQ(hook->run(frame.packet), 0);
+  EXPECT_EQ(sum(), 2u);
+  ::close(cgroup);
+}
+
+TEST_F(Hooks, egress_programs_of_a_cgroup_may_ask_for_a_notice_of_congestion) {
+  auto hook = Hook::cgroup_skb(*runtime_, directory_, SkbDirection::kEgress);
+  ASSERT_TRUE(hook);
+  const int cgroup = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY);
+  constexpr int kDrop = 1, kCongested = 2;
+  const std::pair<int, int> cases[] = {{0, -EPERM}, {1, 0}, {2, kDrop}, {3, kCongested}};
+  for (const auto& [returned, verdict] : cases) {
+    const long program =
+        client_->load(ProgType::kCgroupSkb, {set(0, returned), kExit}, AttachType::kCgroupInetEgress);
+    ASSERT_EQ(client_->attach(program, {static_cast<std::uint32_t>(cgroup), AttachType::kCgroupInetEgress}),
+              0);
+    Frame frame;
+    EXPECT_EQ(hook->run(frame.packet), verdict) << returned;
+  }
+  ::close(cgroup);
+}
+
 TEST_F(Hooks, a_cgroup_s_devices_are_guarded) {
   auto hook = Hook::cgroup_device(*runtime_, directory_);
   ASSERT_TRUE(hook);

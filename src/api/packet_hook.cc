@@ -17,6 +17,7 @@ using A = abi::AttachType;
 
 constexpr std::size_t kPacketsAtOnce = 64;  // so that who waits for quiescence does not wait for long
 constexpr int kXdpPass = 2, kXdpMost = 4, kXdpAborted = 0;
+constexpr int kXmitDrop = 1, kXmitCongested = 2;  // NET_XMIT_*
 constexpr int kTcxNext = -1, kTcxPass = 0, kTcxDrop = 2, kTcxRedirect = 7;
 
 bool is_whole(const Packet& packet) {
@@ -54,12 +55,18 @@ int run_tcx(vm::Runner& runner, Programs programs, helper::SkBuff& skb) {
   return result == kTcxPass || result == kTcxDrop || result == kTcxRedirect ? result : kTcxNext;
 }
 
-// All run; each has to let the packet pass.
-int run_cgroup(vm::Runner& runner, Programs programs, helper::SkBuff& skb) {
-  int result = 0;
-  for (const Attached& one : programs)
-    if ((detail::run_one(runner, one, &skb) & 1) == 0) result = -EPERM;
-  return result;
+// All run, with a `cb` of their own; each has to let the packet pass. Egress programs may also ask for a
+// notice of congestion.
+int run_cgroup(vm::Runner& runner, Programs programs, bool is_egress, helper::SkBuff& skb) {
+  bool passes = true, is_congested = false;
+  for (const Attached& one : programs) {
+    std::ranges::fill(skb.cb, 0);
+    const auto result = static_cast<std::uint32_t>(detail::run_one(runner, one, &skb));
+    passes &= (is_egress ? result & 1 : result) != 0;
+    is_congested |= is_egress && result >> 1 != 0;
+  }
+  if (is_congested) return passes ? kXmitCongested : kXmitDrop;
+  return passes ? 0 : -EPERM;
 }
 
 int run_skb(vm::Runner& runner, Programs programs, const hook::Key& key, Packet& packet) {
@@ -70,13 +77,15 @@ int run_skb(vm::Runner& runner, Programs programs, const hook::Key& key, Packet&
   skb.data_end = skb.data + packet.size;
   if (!helper::receive(skb)) return -EINVAL;
   const bool is_device = key.point == hook::Point::kDevice;
+  const bool is_egress = key.attach_type == static_cast<std::uint32_t>(A::kCgroupInetEgress);
   helper::set_begin(skb, is_device ? skb.mac_header : skb.network_header);
   skb.ifindex = skb.ingress_ifindex = is_device ? static_cast<std::uint32_t>(key.number) : 0;
   skb.queue_mapping = packet.rx_queue;
   skb.mark = packet.mark;
   skb.priority = packet.priority;
   skb.wire_len = skb.len;
-  const int verdict = is_device ? run_tcx(runner, programs, skb) : run_cgroup(runner, programs, skb);
+  const int verdict =
+      is_device ? run_tcx(runner, programs, skb) : run_cgroup(runner, programs, is_egress, skb);
   packet.mark = skb.mark;
   packet.priority = skb.priority;
   take_back(packet, is_device ? skb.data : skb.mac_header, skb.data_end);
