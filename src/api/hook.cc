@@ -7,6 +7,7 @@
 
 #include "abi/context.h"
 #include "api/hook_state.h"
+#include "base/clock.h"
 #include "base/sys.h"
 
 namespace portolan {
@@ -54,7 +55,15 @@ namespace detail {
 std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
                       helper::Attachment attachment) {
   attachment.cookie = attached.cookie;
-  return runner.run_inside(*attached.executable, attached.program->id(), context, &attachment);
+  const auto run = [&] {
+    return runner.run_inside(*attached.executable, attached.program->id(), context, &attachment);
+  };
+  if (!attached.program->runtime().counts_runs()) [[likely]]
+    return run();
+  const std::uint64_t begin = monotonic_ns();
+  const std::uint64_t result = run();
+  attached.program->count_runs(1, monotonic_ns() - begin);
+  return result;
 }
 
 }  // namespace detail

@@ -360,6 +360,34 @@ TEST_F(Hooks, in_a_burst_runs_are_as_ever) {
   EXPECT_EQ(sum(), 11u);
 }
 
+TEST_F(Hooks, runs_are_counted_while_anybody_has_statistics_on) {
+  auto hook = Hook::raw_tracepoint(*runtime_, "request");
+  ASSERT_TRUE(hook);
+  const long program = load_adder(ProgType::kRawTracepoint, 1);
+  ASSERT_GE(client_->open_tracepoint(program, "request"), 0);
+  hook->run();
+  EXPECT_EQ(client_->program_info(program).run_cnt, 0u);
+  const int statistics = static_cast<int>(client_->switch_statistics_on());
+  ASSERT_GE(statistics, 0);
+  hook->run();
+  hook->run();
+  EXPECT_EQ(client_->program_info(program).run_cnt, 2u);
+  EXPECT_GT(client_->program_info(program).run_time_ns, 0u);
+  ::close(statistics);
+  std::uint64_t before;
+  do {  // off is noticed at the next tick
+    before = client_->program_info(program).run_cnt;
+    hook->run();
+  } while (client_->program_info(program).run_cnt != before);
+  const std::uint64_t counted = client_->program_info(program).run_cnt;
+  in_a_process_that_is_killed([&] { return client_->switch_statistics_on() >= 0; });
+  hook->run();
+  EXPECT_EQ(client_->program_info(program).run_cnt, counted);
+  EXPECT_GE(client_->switch_statistics_on(), 0);
+  hook->run();
+  EXPECT_EQ(client_->program_info(program).run_cnt, counted + 1);
+}
+
 TEST_F(Hooks, the_kernel_s_hooks_are_not_declared) {
   const auto hook = Hook::xdp(Runtime::kernel(), 1);
   ASSERT_FALSE(hook);

@@ -100,6 +100,18 @@ class Client {
     }
     return count;
   }
+  // An fd that switches statistics on.
+  long switch_statistics_on() const {
+    abi::Attr attr{};
+    return call(Command::kEnableStats, attr);
+  }
+  abi::ProgInfo program_info(long program) const {
+    abi::ProgInfo info{};
+    abi::Attr attr{};
+    attr.info = {static_cast<std::uint32_t>(program), sizeof info, reinterpret_cast<std::uintptr_t>(&info)};
+    EXPECT_EQ(call(Command::kObjGetInfoByFd, attr), 0);
+    return info;
+  }
   abi::LinkInfo info(long link) const {
     abi::LinkInfo info{};
     abi::Attr attr{};
