@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -33,16 +34,20 @@ struct Words {
   std::array<std::uint64_t, kMost + 1> words;
   std::uint32_t count;
   template <class... Args>
-  explicit Words(Args... args)
-      : Words(sizeof...(Args), std::make_index_sequence<kMost + 1 - sizeof...(Args)>(), argument(args)...) {
+  explicit Words(Args... args) : count(sizeof...(Args)) {
     static_assert(sizeof...(Args) <= kMost, "a hook has at most 12 arguments");
+    std::size_t at = 0;
+    ((words[at++] = argument(args)), ...);
+    if constexpr (sizeof...(Args) % 2 == 0) words[at++] = 0;
+    clear(at, std::make_index_sequence<(kMost + 1 - sizeof...(Args)) / 2>());
   }
 
  private:
-  // Each zero by itself: compilers turn the clearing of an array into an instruction that takes 8 ns.
-  template <std::size_t... kRest, class... Numbers>
-  Words(std::size_t given, std::index_sequence<kRest...>, Numbers... numbers)
-      : words{numbers..., std::uint64_t{kRest & 0}...}, count(static_cast<std::uint32_t>(given)) {}
+  // Two by two: compilers turn the clearing of an array into an instruction that takes 8 ns.
+  template <std::size_t... kPairs>
+  void clear(std::size_t from, std::index_sequence<kPairs...>) {
+    (std::memset(&words[from + 2 * kPairs], 0, 2 * sizeof(std::uint64_t)), ...);
+  }
 };
 
 }  // namespace detail

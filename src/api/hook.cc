@@ -52,16 +52,11 @@ Expected<std::unique_ptr<HookState>> declare_file(const Runtime& runtime, Point 
 
 namespace detail {
 
-std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
-                      helper::Attachment attachment) {
-  attachment.cookie = attached.cookie;
-  const auto run = [&] {
-    return runner.run_inside(*attached.executable, attached.program->id(), context, &attachment);
-  };
-  if (!attached.program->runtime().counts_runs()) [[likely]]
-    return run();
+std::uint64_t run_counted(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
+                          const helper::Attachment& attachment) {
   const std::uint64_t begin = monotonic_ns();
-  const std::uint64_t result = run();
+  const std::uint64_t result =
+      runner.run_inside(*attached.executable, attached.program->id(), context, &attachment);
   attached.program->count_runs(1, monotonic_ns() - begin);
   return result;
 }
@@ -154,10 +149,10 @@ std::uint64_t run_function(HookState& state, detail::Words words, std::uint64_t 
                            bool ends_at_nonzero) {
   std::uint64_t& place = words.words[words.count];
   place = result;
+  helper::Attachment attachment{0, words.words.data(), words.count, has_result, nullptr};
   (void)state.hook.run([&](vm::Runner& runner, Programs programs) {
     for (const auto& one : programs) {
-      const std::uint64_t given =
-          detail::run_one(runner, one, words.words.data(), {0, words.words.data(), words.count, has_result});
+      const std::uint64_t given = detail::run_one(runner, one, words.words.data(), attachment);
       if (!ends_at_nonzero) continue;
       place = given;
       if (static_cast<int>(given) != 0) break;
@@ -187,9 +182,10 @@ void FunctionHook::end(const detail::Words& words, std::uint64_t result) const {
 int DeviceHook::run_attached(std::uint32_t access, std::uint32_t major, std::uint32_t minor) const {
   abi::CgroupDevice context{access, major, minor};
   std::int32_t retval = 0;
+  helper::Attachment attachment{0, nullptr, 0, false, &retval};
   (void)state_->hook.run([&](vm::Runner& runner, Programs programs) {
     for (const auto& one : programs) {
-      const auto allowed = detail::run_one(runner, one, &context, {0, nullptr, 0, false, &retval});
+      const auto allowed = detail::run_one(runner, one, &context, attachment);
       if (static_cast<std::uint32_t>(allowed) == 0 && retval >= 0) retval = -EPERM;
     }
   });

@@ -21,7 +21,19 @@ struct HookState {
 };
 
 // A run of one attached program by a runner that is Inside.
-std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
-                      helper::Attachment attachment = {});
+std::uint64_t run_counted(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
+                          const helper::Attachment& attachment);
+// `attachment`: what helpers are told of the hook, but for the cookie, which is filled in.
+inline std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
+                             helper::Attachment& attachment) {
+  attachment.cookie = attached.cookie;
+  if (attached.program->runtime().counts_runs()) [[unlikely]]
+    return run_counted(runner, attached, context, attachment);
+  return runner.run_inside(*attached.executable, attached.program->id(), context, &attachment);
+}
+inline std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context) {
+  helper::Attachment attachment;
+  return run_one(runner, attached, context, attachment);
+}
 
 }  // namespace portolan::detail
