@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "abi/prog_flags.h"
+#include "hook/attach_types.h"
 
 namespace portolan::hook {
 namespace {
@@ -14,14 +15,6 @@ using A = abi::AttachType;
 using P = abi::ProgType;
 
 bool is(std::uint32_t attach_type, A type) { return attach_type == static_cast<std::uint32_t>(type); }
-
-P device_program(std::uint32_t attach_type) { return is(attach_type, A::kXdp) ? P::kXdp : P::kSchedCls; }
-P cgroup_program(std::uint32_t attach_type) {
-  return is(attach_type, A::kCgroupDevice) ? P::kCgroupDevice : P::kCgroupSkb;
-}
-P netns_program(std::uint32_t attach_type) {
-  return is(attach_type, A::kSkLookup) ? P::kSkLookup : P::kFlowDissector;
-}
 
 }  // namespace
 
@@ -34,11 +27,9 @@ bool fits(const Key& key, const verifier::Program& program) {
     case Point::kFunction:
       return attach_type == key.attach_type && (type == P::kTracing || type == P::kLsm);
     case Point::kDevice:
-      return type == device_program(key.attach_type);
     case Point::kCgroup:
-      return type == cgroup_program(key.attach_type);
     case Point::kNetns:
-      return type == netns_program(key.attach_type);
+      return type == program_type_of(key.attach_type);
   }
   return false;
 }
