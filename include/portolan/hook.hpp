@@ -71,8 +71,35 @@ class PacketHook;
 class DeviceHook;
 class LookupHook;
 class FlowHook;
-enum class TcxDirection : std::uint32_t { kIngress = 46, kEgress = 47 };  // enum bpf_attach_type
+class SockHook;  // this one and the next five: cgroup_hook.hpp
+class SockAddrHook;
+class SysctlHook;
+class SetsockoptHook;
+class GetsockoptHook;
+class SockOpsHook;
+// enum bpf_attach_type
+enum class TcxDirection : std::uint32_t { kIngress = 46, kEgress = 47 };
 enum class SkbDirection : std::uint32_t { kIngress = 0, kEgress = 1 };
+enum class SockEvent : std::uint32_t { kCreate = 2, kRelease = 34, kPostBind4 = 12, kPostBind6 = 13 };
+enum class SockAddrEvent : std::uint32_t {
+  kBind4 = 8,
+  kBind6 = 9,
+  kConnect4 = 10,
+  kConnect6 = 11,
+  kSendmsg4 = 14,
+  kSendmsg6 = 15,
+  kRecvmsg4 = 19,
+  kRecvmsg6 = 20,
+  kGetpeername4 = 29,
+  kGetpeername6 = 30,
+  kGetsockname4 = 31,
+  kGetsockname6 = 32,
+  kConnectUnix = 49,
+  kSendmsgUnix = 50,
+  kRecvmsgUnix = 51,
+  kGetpeernameUnix = 52,
+  kGetsocknameUnix = 53,
+};
 
 // A place in this program where other processes attach BPF programs, by the bpf(2) calls that attach them to
 // a kernel:
@@ -108,9 +135,22 @@ class Hook {
   // parents.
   PORTOLAN_EXPORT static Expected<PacketHook> cgroup_skb(const Runtime& runtime, const std::string& directory,
                                                          SkbDirection direction);
-  // For cgroup_device programs, likewise.
+  // For cgroup_device, cgroup_sock, cgroup_sock_addr, cgroup_sysctl, cgroup_sockopt and sock_ops programs,
+  // likewise.
   PORTOLAN_EXPORT static Expected<DeviceHook> cgroup_device(const Runtime& runtime,
                                                             const std::string& directory);
+  PORTOLAN_EXPORT static Expected<SockHook> cgroup_sock(const Runtime& runtime, const std::string& directory,
+                                                        SockEvent event);
+  PORTOLAN_EXPORT static Expected<SockAddrHook> cgroup_sock_addr(const Runtime& runtime,
+                                                                 const std::string& directory,
+                                                                 SockAddrEvent event);
+  PORTOLAN_EXPORT static Expected<SysctlHook> cgroup_sysctl(const Runtime& runtime,
+                                                            const std::string& directory);
+  PORTOLAN_EXPORT static Expected<SetsockoptHook> cgroup_setsockopt(const Runtime& runtime,
+                                                                    const std::string& directory);
+  PORTOLAN_EXPORT static Expected<GetsockoptHook> cgroup_getsockopt(const Runtime& runtime,
+                                                                    const std::string& directory);
+  PORTOLAN_EXPORT static Expected<SockOpsHook> sock_ops(const Runtime& runtime, const std::string& directory);
 
   // For sk_lookup links of a network namespace: a file such as /proc/self/ns/net; clients name it by an fd of
   // it.
@@ -130,6 +170,9 @@ class Hook {
   std::unique_ptr<detail::HookState> state_;
 
  private:
+  template <class Kind>
+  static Expected<Kind> declare_at_cgroup(const Runtime& runtime, const std::string& directory,
+                                          std::uint32_t attach_type);
   const std::uint8_t* attached_;
 };
 

@@ -52,6 +52,11 @@ Expected<std::unique_ptr<HookState>> declare_file(const Runtime& runtime, Point 
 
 namespace detail {
 
+Expected<std::unique_ptr<HookState>> declare_cgroup(const Runtime& runtime, const std::string& directory,
+                                                    std::uint32_t attach_type) {
+  return declare_file(runtime, Point::kCgroup, attach_type, directory);
+}
+
 std::uint64_t run_counted(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
                           const helper::Attachment& attachment) {
   const std::uint64_t begin = monotonic_ns();
@@ -108,15 +113,9 @@ Expected<PacketHook> Hook::tcx(const Runtime& runtime, std::uint32_t ifindex, Tc
 
 Expected<PacketHook> Hook::cgroup_skb(const Runtime& runtime, const std::string& directory,
                                       SkbDirection direction) {
-  auto state = declare_file(runtime, Point::kCgroup, static_cast<std::uint32_t>(direction), directory);
+  auto state = detail::declare_cgroup(runtime, directory, static_cast<std::uint32_t>(direction));
   if (!state) return std::unexpected(state.error());
   return PacketHook(std::move(*state), 0);
-}
-
-Expected<DeviceHook> Hook::cgroup_device(const Runtime& runtime, const std::string& directory) {
-  auto state = declare_file(runtime, Point::kCgroup, static_cast<std::uint32_t>(A::kCgroupDevice), directory);
-  if (!state) return std::unexpected(state.error());
-  return DeviceHook(std::move(*state));
 }
 
 Expected<LookupHook> Hook::sk_lookup(const Runtime& runtime, const std::string& netns) {
@@ -177,19 +176,6 @@ bool FunctionHook::begin(const detail::Words& words, std::uint64_t* result) cons
 
 void FunctionHook::end(const detail::Words& words, std::uint64_t result) const {
   if (exit_.is_attached()) (void)run_function(*exit_.state_, words, result, true, false);
-}
-
-int DeviceHook::run_attached(std::uint32_t access, std::uint32_t major, std::uint32_t minor) const {
-  abi::CgroupDevice context{access, major, minor};
-  std::int32_t retval = 0;
-  helper::Attachment attachment{0, nullptr, 0, false, &retval};
-  (void)state_->hook.run([&](vm::Runner& runner, Programs programs) {
-    for (const auto& one : programs) {
-      const auto allowed = detail::run_one(runner, one, &context, attachment);
-      if (static_cast<std::uint32_t>(allowed) == 0 && retval >= 0) retval = -EPERM;
-    }
-  });
-  return retval;
 }
 
 int LookupHook::run_attached(std::span<const std::byte> lookup) const {

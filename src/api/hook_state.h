@@ -21,6 +21,10 @@ struct HookState {
 };
 
 // A run of one attached program by a runner that is Inside.
+// A hook of a cgroup, which is any directory.
+Expected<std::unique_ptr<HookState>> declare_cgroup(const Runtime& runtime, const std::string& directory,
+                                                    std::uint32_t attach_type);
+
 std::uint64_t run_counted(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
                           const helper::Attachment& attachment);
 // `attachment`: what helpers are told of the hook, but for the cookie, which is filled in.
@@ -35,5 +39,10 @@ inline std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& att
   helper::Attachment attachment;
   return run_one(runner, attached, context, attachment);
 }
+
+// bpf_prog_run_array_cg: all programs of a cgroup run, and what they make of the operation's result, which is
+// retval. With `flags`, only the lowest bit of what they return says whether they allow it; the others are
+// gathered there.
+int run_cgroup(HookState& state, void* context, std::int32_t& retval, std::uint32_t* flags = nullptr);
 
 }  // namespace portolan::detail
