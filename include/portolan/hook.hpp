@@ -131,8 +131,8 @@ class Hook {
   // For TCX programs and links of that ifindex.
   PORTOLAN_EXPORT static Expected<PacketHook> tcx(const Runtime& runtime, std::uint32_t ifindex,
                                                   TcxDirection direction);
-  // For cgroup_skb programs and links of a cgroup: any directory; clients name it by an fd of it. It has no
-  // parents.
+  // For cgroup_skb programs and links of a cgroup: any directory; clients name it by an fd of it. Programs of
+  // the directories above that are declared for the same run there, too, as the kernel has it.
   PORTOLAN_EXPORT static Expected<PacketHook> cgroup_skb(const Runtime& runtime, const std::string& directory,
                                                          SkbDirection direction);
   // For cgroup_device, cgroup_sock, cgroup_sock_addr, cgroup_sysctl, cgroup_sockopt and sock_ops programs,

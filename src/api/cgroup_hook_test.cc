@@ -288,5 +288,111 @@ TEST_F(CgroupHooks, a_connection_s_events_get_replies) {
   EXPECT_EQ(static_cast<std::int64_t>(sum()), 0x100 - EINVAL - EOPNOTSUPP);
 }
 
+// Two directories, one in the other, with hooks of a kind.
+class NestedCgroups : public Hooks {
+ protected:
+  void SetUp() override {
+    Hooks::SetUp();
+    parent_ = directory_ + "/parent";
+    child_ = parent_ + "/between/child";
+    ASSERT_TRUE(std::filesystem::create_directories(child_));
+    parent_fd_ = ::open(parent_.c_str(), O_RDONLY | O_DIRECTORY);
+    child_fd_ = ::open(child_.c_str(), O_RDONLY | O_DIRECTORY);
+  }
+  void TearDown() override {
+    ::close(parent_fd_);
+    ::close(child_fd_);
+    Hooks::TearDown();
+  }
+  SockHook declare(const std::string& directory) {
+    auto hook = Hook::cgroup_sock(*runtime_, directory, SockEvent::kCreate);
+    EXPECT_TRUE(hook) << hook.error().message();
+    return std::move(*hook);
+  }
+  static constexpr AttachType kCreate = AttachType::kCgroupInetSockCreate;
+  // priority = priority * 10 + digit
+  long digit(std::int32_t digit) {
+    const long program = client_->load(
+        ProgType::kCgroupSock,
+        {load32(2, 1, 20), {0x27, regs(2), 0, 10}, add(2, digit), store32(1, 20, 2), set(0, 1), kExit},
+        kCreate);
+    EXPECT_GE(program, 0);
+    return program;
+  }
+  Client::Where at(int directory, std::uint32_t flags = abi::attach_flag::kAllowMulti) const {
+    return {static_cast<std::uint32_t>(directory), kCreate, flags};
+  }
+  static std::uint32_t digits(const SockHook& hook) {
+    Socket socket;
+    EXPECT_EQ(hook.run(socket), 0);
+    return socket.priority;
+  }
+  std::string parent_, child_;
+  int parent_fd_ = -1, child_fd_ = -1;
+};
+
+TEST_F(NestedCgroups, programs_of_the_cgroup_come_before_those_above) {
+  const SockHook parent = declare(parent_), child = declare(child_);
+  ASSERT_EQ(client_->attach(digit(1), at(parent_fd_)), 0);
+  EXPECT_EQ(digits(child), 1u);
+  ASSERT_EQ(client_->attach(digit(2), at(child_fd_)), 0);
+  EXPECT_EQ(digits(child), 21u);
+  EXPECT_EQ(digits(parent), 1u);
+  const std::uint32_t early = abi::attach_flag::kAllowMulti | abi::attach_flag::kPreorder;
+  ASSERT_EQ(client_->attach(digit(3), at(child_fd_, early)), 0);
+  const long link = client_->link(digit(4), at(parent_fd_, abi::attach_flag::kPreorder));
+  ASSERT_GE(link, 0);
+  EXPECT_EQ(digits(child), 4321u);
+  ASSERT_EQ(client_->update(link, digit(5)), 0);
+  EXPECT_EQ(digits(child), 5321u);
+  ::close(static_cast<int>(link));
+  EXPECT_EQ(client_->count_links(), 0);
+  EXPECT_EQ(digits(child), 321u);
+}
+
+TEST_F(NestedCgroups, a_program_that_may_be_overridden_gives_way_to_the_nearest) {
+  const SockHook parent = declare(parent_), child = declare(child_);
+  const long lone = digit(1), mine = digit(2);
+  ASSERT_EQ(client_->attach(lone, at(parent_fd_, 0)), 0);
+  EXPECT_EQ(client_->attach(mine, at(child_fd_)), -EPERM);
+  EXPECT_EQ(client_->link(mine, at(child_fd_, 0)), -EPERM);
+  EXPECT_EQ(digits(child), 1u);
+  ASSERT_EQ(client_->detach(lone, at(parent_fd_, 0)), 0);
+  EXPECT_FALSE(child.is_attached());
+  ASSERT_EQ(client_->attach(lone, at(parent_fd_, abi::attach_flag::kAllowOverride)), 0);
+  ASSERT_EQ(client_->attach(mine, at(child_fd_, 0)), 0);
+  EXPECT_EQ(digits(child), 2u);
+  EXPECT_EQ(digits(parent), 1u);
+  ASSERT_EQ(client_->detach(mine, at(child_fd_, 0)), 0);
+  EXPECT_EQ(digits(child), 1u);
+}
+
+TEST_F(NestedCgroups, whoever_is_declared_later_counts_too) {
+  std::optional<SockHook> parent = declare(parent_);
+  ASSERT_EQ(client_->attach(digit(1), at(parent_fd_)), 0);
+  const SockHook child = declare(child_);
+  EXPECT_EQ(digits(child), 1u);
+  const SockHook between = declare(parent_ + "/between");
+  const int between_fd = ::open((parent_ + "/between").c_str(), O_RDONLY | O_DIRECTORY);
+  ASSERT_EQ(client_->attach(digit(2), at(between_fd)), 0);
+  EXPECT_EQ(digits(child), 21u);
+  parent.reset();
+  EXPECT_EQ(digits(child), 2u);
+  ::close(between_fd);
+}
+
+TEST_F(NestedCgroups, the_host_notices_that_a_host_above_was_killed) {
+  const SockHook child = declare(child_);
+  const long program = digit(1);
+  in_a_process_that_is_killed([&] {
+    const auto runtime = Runtime::open(directory_);
+    static auto parent = Hook::cgroup_sock(*runtime, parent_, SockEvent::kCreate);
+    return parent.has_value() && Client(*runtime).attach(program, at(parent_fd_)) == 0;
+  });
+  EXPECT_TRUE(child.is_attached());
+  Socket socket;
+  while (child.is_attached()) EXPECT_EQ(child.run(socket), 0);
+}
+
 }  // namespace
 }  // namespace portolan::hook_test

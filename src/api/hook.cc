@@ -22,11 +22,12 @@ std::unexpected<Error> failed(int code, std::string detail = {}) {
   return std::unexpected(Error(Operation::kDeclareHook, code, std::move(detail)));
 }
 
-Expected<std::unique_ptr<HookState>> declare(const Runtime& runtime, const Key& key) {
+Expected<std::unique_ptr<HookState>> declare(const Runtime& runtime, const Key& key,
+                                             std::span<const std::uint64_t> above = {}) {
   object::Runtime* const where = runtime.backend()->runtime();
   if (where == nullptr) return failed(EOPNOTSUPP, "hooks of the kernel are the kernel's own");
   sync::CallEpoch epoch;
-  auto declared = hook::Hook::declare(*where, key);
+  auto declared = hook::Hook::declare(*where, key, above);
   if (!declared) return failed(declared.error().value);
   return std::make_unique<HookState>(runtime.backend(), *declared->hook, declared->fd.release());
 }
@@ -38,23 +39,54 @@ Expected<std::unique_ptr<HookState>> declare_named(const Runtime& runtime, Point
   return declare(runtime, hook::named(point, static_cast<std::uint32_t>(attach_type), name));
 }
 
-// A cgroup or a namespace: the file that clients have an fd of.
-Expected<std::unique_ptr<HookState>> declare_file(const Runtime& runtime, Point point,
-                                                  std::uint32_t attach_type, const std::string& path) {
+// The file that clients have an fd of.
+Expected<struct ::stat> look_at(const std::string& path) {
   struct ::stat status{};
   if (auto found = sys::fstatat(AT_FDCWD, path.c_str(), status, 0); !found)
     return failed(found.error().value, path + ": cannot be looked at");
-  if (point == Point::kCgroup && !S_ISDIR(status.st_mode)) return failed(ENOTDIR, path + ": is no directory");
-  return declare(runtime, {point, attach_type, status.st_dev, status.st_ino, {}});
+  return status;
+}
+
+Expected<std::unique_ptr<HookState>> declare_in_netns(const Runtime& runtime, A attach_type,
+                                                      const std::string& path) {
+  const auto status = look_at(path);
+  if (!status) return std::unexpected(status.error());
+  return declare(
+      runtime, {Point::kNetns, static_cast<std::uint32_t>(attach_type), status->st_dev, status->st_ino, {}});
+}
+
+// The inodes of the directories above one of the same file system, as far as they can be seen.
+std::vector<std::uint64_t> directories_above(const std::string& path, const struct ::stat& directory) {
+  std::vector<std::uint64_t> above;
+  struct ::stat last = directory;
+  std::string up = path;
+  while (above.size() < hook::kMostLevels) {
+    struct ::stat next{};
+    if (!sys::fstatat(AT_FDCWD, (up += "/..").c_str(), next, 0)) break;
+    if (next.st_dev != last.st_dev || next.st_ino == last.st_ino) break;
+    above.push_back(next.st_ino);
+    last = next;
+  }
+  return above;
 }
 
 }  // namespace
 
 namespace detail {
 
+HookState::~HookState() {
+  backend->close_fd(fd);
+  const sync::CallEpoch epoch;
+  if (hook.key().point == Point::kCgroup) hook::Hook::tell_below(*backend->runtime(), hook.key());
+}
+
 Expected<std::unique_ptr<HookState>> declare_cgroup(const Runtime& runtime, const std::string& directory,
                                                     std::uint32_t attach_type) {
-  return declare_file(runtime, Point::kCgroup, attach_type, directory);
+  const auto status = look_at(directory);
+  if (!status) return std::unexpected(status.error());
+  if (!S_ISDIR(status->st_mode)) return failed(ENOTDIR, directory + ": is no directory");
+  return declare(runtime, {Point::kCgroup, attach_type, status->st_dev, status->st_ino, {}},
+                 directories_above(directory, *status));
 }
 
 std::uint64_t run_counted(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
@@ -119,13 +151,13 @@ Expected<PacketHook> Hook::cgroup_skb(const Runtime& runtime, const std::string&
 }
 
 Expected<LookupHook> Hook::sk_lookup(const Runtime& runtime, const std::string& netns) {
-  auto state = declare_file(runtime, Point::kNetns, static_cast<std::uint32_t>(A::kSkLookup), netns);
+  auto state = declare_in_netns(runtime, A::kSkLookup, netns);
   if (!state) return std::unexpected(state.error());
   return LookupHook(std::move(*state));
 }
 
 Expected<FlowHook> Hook::flow_dissector(const Runtime& runtime, const std::string& netns) {
-  auto state = declare_file(runtime, Point::kNetns, static_cast<std::uint32_t>(A::kFlowDissector), netns);
+  auto state = declare_in_netns(runtime, A::kFlowDissector, netns);
   if (!state) return std::unexpected(state.error());
   return FlowHook(std::move(*state));
 }

@@ -12,7 +12,7 @@ struct HookState {
       : backend(std::move(owner)), view(declared), hook(declared), fd(its_fd) {}
   HookState(const HookState&) = delete;
   HookState& operator=(const HookState&) = delete;
-  ~HookState() { backend->close_fd(fd); }
+  ~HookState();
 
   std::shared_ptr<Backend> backend;
   object::ViewRef view;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hooks of this program, with programs that are attached to them as any client of bpf(2) does it.
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
@@ -219,28 +217,6 @@ TEST_F(Hooks, two_processes_that_declare_a_hook_have_the_same) {
   mine->run();
   same->run();
   EXPECT_EQ(sum(), 2u);
-}
-
-// Runs `body` in a process of its own, which is killed as soon as that is done.
-template <class Body>
-void in_a_process_that_is_killed(Body&& body) {
-  int ready[2];
-  ASSERT_EQ(::pipe(ready), 0);
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    const bool done = body();
-    const char word = done ? 'y' : 'n';
-    (void)!::write(ready[1], &word, 1);
-    for (;;) ::pause();
-  }
-  char word = 0;
-  ASSERT_EQ(::read(ready[0], &word, 1), 1);
-  EXPECT_EQ(word, 'y');
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  ::close(ready[0]);
-  ::close(ready[1]);
 }
 
 TEST_F(Hooks, the_host_notices_that_a_link_s_owner_was_killed) {
