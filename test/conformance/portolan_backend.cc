@@ -74,7 +74,10 @@ class Portolan final : public Backend {
     struct ::stat status{};
     if (::fstat(points_.cgroup, &status) == 0)
       for (const std::uint32_t type :
-           {attach_type::kCgroupIngress, attach_type::kCgroupEgress, attach_type::kCgroupDevice})
+           {attach_type::kCgroupIngress, attach_type::kCgroupEgress, attach_type::kSockCreate,
+            attach_type::kSockOps, attach_type::kCgroupDevice, attach_type::kBind4, attach_type::kConnect6,
+            attach_type::kPostBind4, attach_type::kSysctl, attach_type::kRecvmsg4, attach_type::kGetsockopt,
+            attach_type::kSetsockopt, attach_type::kConnectUnix})
         declare({hook::Point::kCgroup, type, status.st_dev, status.st_ino, {}});
     std::vector<std::uint64_t> above;
     std::string below = backend_->directory();
