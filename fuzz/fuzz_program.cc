@@ -360,14 +360,8 @@ class Execution {
                                   program_.read_only_copies(), program_.subprograms()},
                                  vm::checked_handlers());
     if (!executable) return;
-    helper::Run run{.runtime = world_.runtime(),
-                    .actor = *world_.runtime().actor(),
-                    .cpu = 0,
-                    .program = nullptr,
-                    .context = context(),
-                    .program_type = static_cast<std::uint32_t>(program_.source().type),
-                    .program_id = 1,
-                    .system = nullptr};
+    helper::Run run(world_.runtime(), *world_.runtime().actor(), 0, context(),
+                    static_cast<std::uint32_t>(program_.source().type), 1);
     (void)vm::Execution<vm::CheckedMemory>(**executable, run, {&regions_}).run();
     call_back(**executable, run);
   }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -33,16 +34,20 @@ struct Words {
   std::array<std::uint64_t, kMost + 1> words;
   std::uint32_t count;
   template <class... Args>
-  explicit Words(Args... args)
-      : Words(sizeof...(Args), std::make_index_sequence<kMost + 1 - sizeof...(Args)>(), argument(args)...) {
+  explicit Words(Args... args) : count(sizeof...(Args)) {
     static_assert(sizeof...(Args) <= kMost, "a hook has at most 12 arguments");
+    std::size_t at = 0;
+    ((words[at++] = argument(args)), ...);
+    if constexpr (sizeof...(Args) % 2 == 0) words[at++] = 0;
+    clear(at, std::make_index_sequence<(kMost + 1 - sizeof...(Args)) / 2>());
   }
 
  private:
-  // Each zero by itself: compilers turn the clearing of an array into an instruction that takes 8 ns.
-  template <std::size_t... kRest, class... Numbers>
-  Words(std::size_t given, std::index_sequence<kRest...>, Numbers... numbers)
-      : words{numbers..., std::uint64_t{kRest & 0}...}, count(static_cast<std::uint32_t>(given)) {}
+  // Two by two: compilers turn the clearing of an array into an instruction that takes 8 ns.
+  template <std::size_t... kPairs>
+  void clear(std::size_t from, std::index_sequence<kPairs...>) {
+    (std::memset(&words[from + 2 * kPairs], 0, 2 * sizeof(std::uint64_t)), ...);
+  }
 };
 
 }  // namespace detail
@@ -66,8 +71,35 @@ class PacketHook;
 class DeviceHook;
 class LookupHook;
 class FlowHook;
-enum class TcxDirection : std::uint32_t { kIngress = 46, kEgress = 47 };  // enum bpf_attach_type
+class SockHook;  // this one and the next five: cgroup_hook.hpp
+class SockAddrHook;
+class SysctlHook;
+class SetsockoptHook;
+class GetsockoptHook;
+class SockOpsHook;
+// enum bpf_attach_type
+enum class TcxDirection : std::uint32_t { kIngress = 46, kEgress = 47 };
 enum class SkbDirection : std::uint32_t { kIngress = 0, kEgress = 1 };
+enum class SockEvent : std::uint32_t { kCreate = 2, kRelease = 34, kPostBind4 = 12, kPostBind6 = 13 };
+enum class SockAddrEvent : std::uint32_t {
+  kBind4 = 8,
+  kBind6 = 9,
+  kConnect4 = 10,
+  kConnect6 = 11,
+  kSendmsg4 = 14,
+  kSendmsg6 = 15,
+  kRecvmsg4 = 19,
+  kRecvmsg6 = 20,
+  kGetpeername4 = 29,
+  kGetpeername6 = 30,
+  kGetsockname4 = 31,
+  kGetsockname6 = 32,
+  kConnectUnix = 49,
+  kSendmsgUnix = 50,
+  kRecvmsgUnix = 51,
+  kGetpeernameUnix = 52,
+  kGetsocknameUnix = 53,
+};
 
 // A place in this program where other processes attach BPF programs, by the bpf(2) calls that attach them to
 // a kernel:
@@ -99,13 +131,26 @@ class Hook {
   // For TCX programs and links of that ifindex.
   PORTOLAN_EXPORT static Expected<PacketHook> tcx(const Runtime& runtime, std::uint32_t ifindex,
                                                   TcxDirection direction);
-  // For cgroup_skb programs and links of a cgroup: any directory; clients name it by an fd of it. It has no
-  // parents.
+  // For cgroup_skb programs and links of a cgroup: any directory; clients name it by an fd of it. Programs of
+  // the directories above that are declared for the same run there, too, as the kernel has it.
   PORTOLAN_EXPORT static Expected<PacketHook> cgroup_skb(const Runtime& runtime, const std::string& directory,
                                                          SkbDirection direction);
-  // For cgroup_device programs, likewise.
+  // For cgroup_device, cgroup_sock, cgroup_sock_addr, cgroup_sysctl, cgroup_sockopt and sock_ops programs,
+  // likewise.
   PORTOLAN_EXPORT static Expected<DeviceHook> cgroup_device(const Runtime& runtime,
                                                             const std::string& directory);
+  PORTOLAN_EXPORT static Expected<SockHook> cgroup_sock(const Runtime& runtime, const std::string& directory,
+                                                        SockEvent event);
+  PORTOLAN_EXPORT static Expected<SockAddrHook> cgroup_sock_addr(const Runtime& runtime,
+                                                                 const std::string& directory,
+                                                                 SockAddrEvent event);
+  PORTOLAN_EXPORT static Expected<SysctlHook> cgroup_sysctl(const Runtime& runtime,
+                                                            const std::string& directory);
+  PORTOLAN_EXPORT static Expected<SetsockoptHook> cgroup_setsockopt(const Runtime& runtime,
+                                                                    const std::string& directory);
+  PORTOLAN_EXPORT static Expected<GetsockoptHook> cgroup_getsockopt(const Runtime& runtime,
+                                                                    const std::string& directory);
+  PORTOLAN_EXPORT static Expected<SockOpsHook> sock_ops(const Runtime& runtime, const std::string& directory);
 
   // For sk_lookup links of a network namespace: a file such as /proc/self/ns/net; clients name it by an fd of
   // it.
@@ -125,6 +170,9 @@ class Hook {
   std::unique_ptr<detail::HookState> state_;
 
  private:
+  template <class Kind>
+  static Expected<Kind> declare_at_cgroup(const Runtime& runtime, const std::string& directory,
+                                          std::uint32_t attach_type);
   const std::uint8_t* attached_;
 };
 
@@ -196,8 +244,9 @@ class FunctionHook {
 class PacketHook : public Hook {
  public:
   // What the programs decide. XDP: enum xdp_action, XDP_PASS if none is attached. TCX: the first that is not
-  // TCX_NEXT, and that if there is none. cgroup_skb: 0, or -EPERM if one of them says so. EINVAL of a packet
-  // that has no Ethernet header, or an IP packet without its header: -EINVAL.
+  // TCX_NEXT, and that if there is none. cgroup_skb: 0, or -EPERM if one of them says so; for egress also
+  // NET_XMIT_CN, or NET_XMIT_DROP instead of -EPERM, if one wants congestion to be noticed. -EINVAL of a
+  // packet that has no Ethernet header, or of an IP packet without its header.
   int run(Packet& packet) const {
     if (!is_attached()) [[likely]]
       return nothing_attached_;

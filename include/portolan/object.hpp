@@ -41,6 +41,8 @@ struct TestRunResult {
   std::chrono::nanoseconds duration{};  // of one run, on average
 };
 
+struct Packet;  // hook.hpp
+
 // A loaded program; a part of its Object, and valid as long as that is. Thread-safe.
 class Program {
  public:
@@ -50,6 +52,11 @@ class Program {
   int fd() const { return fd_; }                // the object's
   // EINVAL, ENOTSUPP, ENOSPC (data_out is too short, though filled) … as BPF_PROG_TEST_RUN.
   PORTOLAN_EXPORT Expected<TestRunResult> test_run(const TestRun& run) const;
+  // Runs it on each packet where that lies, on one CPU that is entered once for 64 of them; for types xdp,
+  // socket_filter, sched_cls, sched_act and cgroup_skb. `results`, as many at least: what it returned.
+  // EINVAL: another type, or a packet that has no Ethernet header or that is IP without its header: those
+  // before it have been run. EOPNOTSUPP: the kernel's runtime. EAGAIN: this process cannot join the runtime.
+  PORTOLAN_EXPORT Expected<void> run(std::span<Packet> packets, std::span<std::uint32_t> results) const;
 
  private:
   friend class Object;

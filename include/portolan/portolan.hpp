@@ -10,6 +10,7 @@
 #pragma once
 #include "portolan/array.hpp"
 #include "portolan/bloom_filter.hpp"
+#include "portolan/cgroup_hook.hpp"
 #include "portolan/hash.hpp"
 #include "portolan/hook.hpp"
 #include "portolan/lpm_trie.hpp"

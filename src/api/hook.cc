@@ -7,6 +7,7 @@
 
 #include "abi/context.h"
 #include "api/hook_state.h"
+#include "base/clock.h"
 #include "base/sys.h"
 
 namespace portolan {
@@ -21,11 +22,12 @@ std::unexpected<Error> failed(int code, std::string detail = {}) {
   return std::unexpected(Error(Operation::kDeclareHook, code, std::move(detail)));
 }
 
-Expected<std::unique_ptr<HookState>> declare(const Runtime& runtime, const Key& key) {
+Expected<std::unique_ptr<HookState>> declare(const Runtime& runtime, const Key& key,
+                                             std::span<const std::uint64_t> above = {}) {
   object::Runtime* const where = runtime.backend()->runtime();
   if (where == nullptr) return failed(EOPNOTSUPP, "hooks of the kernel are the kernel's own");
   sync::CallEpoch epoch;
-  auto declared = hook::Hook::declare(*where, key);
+  auto declared = hook::Hook::declare(*where, key, above);
   if (!declared) return failed(declared.error().value);
   return std::make_unique<HookState>(runtime.backend(), *declared->hook, declared->fd.release());
 }
@@ -37,24 +39,63 @@ Expected<std::unique_ptr<HookState>> declare_named(const Runtime& runtime, Point
   return declare(runtime, hook::named(point, static_cast<std::uint32_t>(attach_type), name));
 }
 
-// A cgroup or a namespace: the file that clients have an fd of.
-Expected<std::unique_ptr<HookState>> declare_file(const Runtime& runtime, Point point,
-                                                  std::uint32_t attach_type, const std::string& path) {
+// The file that clients have an fd of.
+Expected<struct ::stat> look_at(const std::string& path) {
   struct ::stat status{};
   if (auto found = sys::fstatat(AT_FDCWD, path.c_str(), status, 0); !found)
     return failed(found.error().value, path + ": cannot be looked at");
-  if (point == Point::kCgroup && !S_ISDIR(status.st_mode)) return failed(ENOTDIR, path + ": is no directory");
-  return declare(runtime, {point, attach_type, status.st_dev, status.st_ino, {}});
+  return status;
+}
+
+Expected<std::unique_ptr<HookState>> declare_in_netns(const Runtime& runtime, A attach_type,
+                                                      const std::string& path) {
+  const auto status = look_at(path);
+  if (!status) return std::unexpected(status.error());
+  return declare(
+      runtime, {Point::kNetns, static_cast<std::uint32_t>(attach_type), status->st_dev, status->st_ino, {}});
+}
+
+// The inodes of the directories above one of the same file system, as far as they can be seen.
+std::vector<std::uint64_t> directories_above(const std::string& path, const struct ::stat& directory) {
+  std::vector<std::uint64_t> above;
+  struct ::stat last = directory;
+  std::string up = path;
+  while (above.size() < hook::kMostLevels) {
+    struct ::stat next{};
+    if (!sys::fstatat(AT_FDCWD, (up += "/..").c_str(), next, 0)) break;
+    if (next.st_dev != last.st_dev || next.st_ino == last.st_ino) break;
+    above.push_back(next.st_ino);
+    last = next;
+  }
+  return above;
 }
 
 }  // namespace
 
 namespace detail {
 
-std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
-                      helper::Attachment attachment) {
-  attachment.cookie = attached.cookie;
-  return runner.run_inside(*attached.executable, attached.program->id(), context, &attachment);
+HookState::~HookState() {
+  backend->close_fd(fd);
+  const sync::CallEpoch epoch;
+  if (hook.key().point == Point::kCgroup) hook::Hook::tell_below(*backend->runtime(), hook.key());
+}
+
+Expected<std::unique_ptr<HookState>> declare_cgroup(const Runtime& runtime, const std::string& directory,
+                                                    std::uint32_t attach_type) {
+  const auto status = look_at(directory);
+  if (!status) return std::unexpected(status.error());
+  if (!S_ISDIR(status->st_mode)) return failed(ENOTDIR, directory + ": is no directory");
+  return declare(runtime, {Point::kCgroup, attach_type, status->st_dev, status->st_ino, {}},
+                 directories_above(directory, *status));
+}
+
+std::uint64_t run_counted(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
+                          const helper::Attachment& attachment) {
+  const std::uint64_t begin = monotonic_ns();
+  const std::uint64_t result =
+      runner.run_inside(*attached.executable, attached.program->id(), context, &attachment);
+  attached.program->count_runs(1, monotonic_ns() - begin);
+  return result;
 }
 
 }  // namespace detail
@@ -104,25 +145,19 @@ Expected<PacketHook> Hook::tcx(const Runtime& runtime, std::uint32_t ifindex, Tc
 
 Expected<PacketHook> Hook::cgroup_skb(const Runtime& runtime, const std::string& directory,
                                       SkbDirection direction) {
-  auto state = declare_file(runtime, Point::kCgroup, static_cast<std::uint32_t>(direction), directory);
+  auto state = detail::declare_cgroup(runtime, directory, static_cast<std::uint32_t>(direction));
   if (!state) return std::unexpected(state.error());
   return PacketHook(std::move(*state), 0);
 }
 
-Expected<DeviceHook> Hook::cgroup_device(const Runtime& runtime, const std::string& directory) {
-  auto state = declare_file(runtime, Point::kCgroup, static_cast<std::uint32_t>(A::kCgroupDevice), directory);
-  if (!state) return std::unexpected(state.error());
-  return DeviceHook(std::move(*state));
-}
-
 Expected<LookupHook> Hook::sk_lookup(const Runtime& runtime, const std::string& netns) {
-  auto state = declare_file(runtime, Point::kNetns, static_cast<std::uint32_t>(A::kSkLookup), netns);
+  auto state = declare_in_netns(runtime, A::kSkLookup, netns);
   if (!state) return std::unexpected(state.error());
   return LookupHook(std::move(*state));
 }
 
 Expected<FlowHook> Hook::flow_dissector(const Runtime& runtime, const std::string& netns) {
-  auto state = declare_file(runtime, Point::kNetns, static_cast<std::uint32_t>(A::kFlowDissector), netns);
+  auto state = declare_in_netns(runtime, A::kFlowDissector, netns);
   if (!state) return std::unexpected(state.error());
   return FlowHook(std::move(*state));
 }
@@ -145,10 +180,10 @@ std::uint64_t run_function(HookState& state, detail::Words words, std::uint64_t 
                            bool ends_at_nonzero) {
   std::uint64_t& place = words.words[words.count];
   place = result;
+  helper::Attachment attachment{0, words.words.data(), words.count, has_result, nullptr};
   (void)state.hook.run([&](vm::Runner& runner, Programs programs) {
     for (const auto& one : programs) {
-      const std::uint64_t given =
-          detail::run_one(runner, one, words.words.data(), {0, words.words.data(), words.count, has_result});
+      const std::uint64_t given = detail::run_one(runner, one, words.words.data(), attachment);
       if (!ends_at_nonzero) continue;
       place = given;
       if (static_cast<int>(given) != 0) break;
@@ -173,18 +208,6 @@ bool FunctionHook::begin(const detail::Words& words, std::uint64_t* result) cons
 
 void FunctionHook::end(const detail::Words& words, std::uint64_t result) const {
   if (exit_.is_attached()) (void)run_function(*exit_.state_, words, result, true, false);
-}
-
-int DeviceHook::run_attached(std::uint32_t access, std::uint32_t major, std::uint32_t minor) const {
-  abi::CgroupDevice context{access, major, minor};
-  std::int32_t retval = 0;
-  (void)state_->hook.run([&](vm::Runner& runner, Programs programs) {
-    for (const auto& one : programs) {
-      const auto allowed = detail::run_one(runner, one, &context, {0, nullptr, 0, false, &retval});
-      if (static_cast<std::uint32_t>(allowed) == 0 && retval >= 0) retval = -EPERM;
-    }
-  });
-  return retval;
 }
 
 int LookupHook::run_attached(std::span<const std::byte> lookup) const {

@@ -12,7 +12,7 @@ struct HookState {
       : backend(std::move(owner)), view(declared), hook(declared), fd(its_fd) {}
   HookState(const HookState&) = delete;
   HookState& operator=(const HookState&) = delete;
-  ~HookState() { backend->close_fd(fd); }
+  ~HookState();
 
   std::shared_ptr<Backend> backend;
   object::ViewRef view;
@@ -21,7 +21,28 @@ struct HookState {
 };
 
 // A run of one attached program by a runner that is Inside.
-std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
-                      helper::Attachment attachment = {});
+// A hook of a cgroup, which is any directory.
+Expected<std::unique_ptr<HookState>> declare_cgroup(const Runtime& runtime, const std::string& directory,
+                                                    std::uint32_t attach_type);
+
+std::uint64_t run_counted(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
+                          const helper::Attachment& attachment);
+// `attachment`: what helpers are told of the hook, but for the cookie, which is filled in.
+inline std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
+                             helper::Attachment& attachment) {
+  attachment.cookie = attached.cookie;
+  if (attached.program->runtime().counts_runs()) [[unlikely]]
+    return run_counted(runner, attached, context, attachment);
+  return runner.run_inside(*attached.executable, attached.program->id(), context, &attachment);
+}
+inline std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context) {
+  helper::Attachment attachment;
+  return run_one(runner, attached, context, attachment);
+}
+
+// bpf_prog_run_array_cg: all programs of a cgroup run, and what they make of the operation's result, which is
+// retval. With `flags`, only the lowest bit of what they return says whether they allow it; the others are
+// gathered there.
+int run_cgroup(HookState& state, void* context, std::int32_t& retval, std::uint32_t* flags = nullptr);
 
 }  // namespace portolan::detail

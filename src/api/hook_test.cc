@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hooks of this program, with programs that are attached to them as any client of bpf(2) does it.
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
@@ -156,6 +154,45 @@ TEST_F(Hooks, every_cgroup_program_must_let_a_packet_pass) {
   ::close(other);
 }
 
+TEST_F(Hooks, cgroup_programs_do_not_see_each_other_s_cb) {
+  auto hook = Hook::cgroup_skb(*runtime_, directory_, SkbDirection::kIngress);
+  ASSERT_TRUE(hook);
+  const int cgroup = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY);
+  const Client::Where at{static_cast<std::uint32_t>(cgroup), AttachType::kCgroupInetIngress,
+                         abi::attach_flag::kAllowMulti};
+  // sum += ++skb->cb[0]; return 1
+  const std::vector<Insn> insns = {{0x61, regs(2, 1), 48, 0},
+                                   {0x07, regs(2), 0, 1},
+                                   {0x63, regs(1, 2), 48, 0},
+                                   {0x18, regs(1, 2), 0, sum_->fd()},
+                                   {0, 0, 0, 0},
+                                   {0xdb, regs(1, 2), 0, 0},
+                                   set(0, 1),
+                                   kExit};
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(client_->attach(client_->load(ProgType::kCgroupSkb, insns), at), 0);
+  Frame frame;
+  EXPECT_EQ(hook->run(frame.packet), 0);
+  EXPECT_EQ(sum(), 2u);
+  ::close(cgroup);
+}
+
+TEST_F(Hooks, egress_programs_of_a_cgroup_may_ask_for_a_notice_of_congestion) {
+  auto hook = Hook::cgroup_skb(*runtime_, directory_, SkbDirection::kEgress);
+  ASSERT_TRUE(hook);
+  const int cgroup = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY);
+  constexpr int kDrop = 1, kCongested = 2;
+  const std::pair<int, int> cases[] = {{0, -EPERM}, {1, 0}, {2, kDrop}, {3, kCongested}};
+  for (const auto& [returned, verdict] : cases) {
+    const long program =
+        client_->load(ProgType::kCgroupSkb, {set(0, returned), kExit}, AttachType::kCgroupInetEgress);
+    ASSERT_EQ(client_->attach(program, {static_cast<std::uint32_t>(cgroup), AttachType::kCgroupInetEgress}),
+              0);
+    Frame frame;
+    EXPECT_EQ(hook->run(frame.packet), verdict) << returned;
+  }
+  ::close(cgroup);
+}
+
 TEST_F(Hooks, a_cgroup_s_devices_are_guarded) {
   auto hook = Hook::cgroup_device(*runtime_, directory_);
   ASSERT_TRUE(hook);
@@ -180,28 +217,6 @@ TEST_F(Hooks, two_processes_that_declare_a_hook_have_the_same) {
   mine->run();
   same->run();
   EXPECT_EQ(sum(), 2u);
-}
-
-// Runs `body` in a process of its own, which is killed as soon as that is done.
-template <class Body>
-void in_a_process_that_is_killed(Body&& body) {
-  int ready[2];
-  ASSERT_EQ(::pipe(ready), 0);
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    const bool done = body();
-    const char word = done ? 'y' : 'n';
-    (void)!::write(ready[1], &word, 1);
-    for (;;) ::pause();
-  }
-  char word = 0;
-  ASSERT_EQ(::read(ready[0], &word, 1), 1);
-  EXPECT_EQ(word, 'y');
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  ::close(ready[0]);
-  ::close(ready[1]);
 }
 
 TEST_F(Hooks, the_host_notices_that_a_link_s_owner_was_killed) {
@@ -319,6 +334,34 @@ TEST_F(Hooks, in_a_burst_runs_are_as_ever) {
   }
   hook->run();
   EXPECT_EQ(sum(), 11u);
+}
+
+TEST_F(Hooks, runs_are_counted_while_anybody_has_statistics_on) {
+  auto hook = Hook::raw_tracepoint(*runtime_, "request");
+  ASSERT_TRUE(hook);
+  const long program = load_adder(ProgType::kRawTracepoint, 1);
+  ASSERT_GE(client_->open_tracepoint(program, "request"), 0);
+  hook->run();
+  EXPECT_EQ(client_->program_info(program).run_cnt, 0u);
+  const int statistics = static_cast<int>(client_->switch_statistics_on());
+  ASSERT_GE(statistics, 0);
+  hook->run();
+  hook->run();
+  EXPECT_EQ(client_->program_info(program).run_cnt, 2u);
+  EXPECT_GT(client_->program_info(program).run_time_ns, 0u);
+  ::close(statistics);
+  std::uint64_t before;
+  do {  // off is noticed at the next tick
+    before = client_->program_info(program).run_cnt;
+    hook->run();
+  } while (client_->program_info(program).run_cnt != before);
+  const std::uint64_t counted = client_->program_info(program).run_cnt;
+  in_a_process_that_is_killed([&] { return client_->switch_statistics_on() >= 0; });
+  hook->run();
+  EXPECT_EQ(client_->program_info(program).run_cnt, counted);
+  EXPECT_GE(client_->switch_statistics_on(), 0);
+  hook->run();
+  EXPECT_EQ(client_->program_info(program).run_cnt, counted + 1);
 }
 
 TEST_F(Hooks, the_kernel_s_hooks_are_not_declared) {

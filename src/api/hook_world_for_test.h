@@ -2,7 +2,10 @@
 // A runtime with a client that loads and attaches programs, for tests of hooks.
 #pragma once
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <optional>
@@ -100,6 +103,18 @@ class Client {
     }
     return count;
   }
+  // An fd that switches statistics on.
+  long switch_statistics_on() const {
+    abi::Attr attr{};
+    return call(Command::kEnableStats, attr);
+  }
+  abi::ProgInfo program_info(long program) const {
+    abi::ProgInfo info{};
+    abi::Attr attr{};
+    attr.info = {static_cast<std::uint32_t>(program), sizeof info, reinterpret_cast<std::uintptr_t>(&info)};
+    EXPECT_EQ(call(Command::kObjGetInfoByFd, attr), 0);
+    return info;
+  }
   abi::LinkInfo info(long link) const {
     abi::LinkInfo info{};
     abi::Attr attr{};
@@ -157,5 +172,27 @@ class Hooks : public testing::Test {
   std::optional<Client> client_;
   std::optional<Array<std::uint64_t>> sum_;
 };
+
+// Runs `body` in a process of its own, which is killed as soon as that is done.
+template <class Body>
+void in_a_process_that_is_killed(Body&& body) {
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const bool done = body();
+    const char word = done ? 'y' : 'n';
+    (void)!::write(ready[1], &word, 1);
+    for (;;) ::pause();
+  }
+  char word = 0;
+  ASSERT_EQ(::read(ready[0], &word, 1), 1);
+  EXPECT_EQ(word, 'y');
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
 
 }  // namespace portolan::hook_test

@@ -1,46 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets of the host's as the kernel's own, which is what programs see.
+// Hooks for packets.
 #include <algorithm>
 #include <cstring>
 
 #include "abi/context.h"
 #include "api/hook_state.h"
-#include "helper/packet.h"
-#include "helper/skb_receive.h"
+#include "api/packet_run.h"
 
 namespace portolan {
 namespace {
 
+using detail::is_whole;
+using detail::kPacketsAtOnce;
 using Attached = hook::Hook::Attached;
 using Programs = std::span<const Attached>;
 using A = abi::AttachType;
 
-constexpr std::size_t kPacketsAtOnce = 64;  // so that who waits for quiescence does not wait for long
 constexpr int kXdpPass = 2, kXdpMost = 4, kXdpAborted = 0;
+constexpr int kXmitDrop = 1, kXmitCongested = 2;  // NET_XMIT_*
 constexpr int kTcxNext = -1, kTcxPass = 0, kTcxDrop = 2, kTcxRedirect = 7;
 
-bool is_whole(const Packet& packet) {
-  return packet.offset <= packet.room.size() && packet.size <= packet.room.size() - packet.offset &&
-         packet.size >= helper::kEthernetHeader && packet.room.size() <= UINT32_MAX;
-}
-
-void take_back(Packet& packet, const std::byte* begin, const std::byte* end) {
-  packet.offset = static_cast<std::size_t>(begin - packet.room.data());
-  packet.size = static_cast<std::size_t>(end - begin);
-}
-
 int run_xdp(vm::Runner& runner, Programs programs, std::uint32_t ifindex, Packet& packet) {
-  helper::NetDevice device{ifindex};
-  helper::RxQueue queue{&device, packet.rx_queue};
-  helper::XdpBuff xdp{};
-  xdp.data_hard_start = packet.room.data();
-  xdp.data_meta = xdp.data = xdp.data_hard_start + packet.offset;
-  xdp.data_end = xdp.data + packet.size;
-  xdp.rxq = &queue;
-  xdp.frame_sz = static_cast<std::uint32_t>(packet.room.size());
-  std::uint64_t action = kXdpPass;
-  for (const Attached& one : programs) action = detail::run_one(runner, one, &xdp);
-  take_back(packet, xdp.data, xdp.data_end);
+  const std::uint64_t action = detail::with_xdp_buff(ifindex, packet, [&](helper::XdpBuff& xdp) {
+    std::uint64_t last = kXdpPass;
+    for (const Attached& one : programs) last = detail::run_one(runner, one, &xdp);
+    return last;
+  });
   return action > kXdpMost ? kXdpAborted : static_cast<int>(action);
 }
 
@@ -54,32 +39,28 @@ int run_tcx(vm::Runner& runner, Programs programs, helper::SkBuff& skb) {
   return result == kTcxPass || result == kTcxDrop || result == kTcxRedirect ? result : kTcxNext;
 }
 
-// All run; each has to let the packet pass.
-int run_cgroup(vm::Runner& runner, Programs programs, helper::SkBuff& skb) {
-  int result = 0;
-  for (const Attached& one : programs)
-    if ((detail::run_one(runner, one, &skb) & 1) == 0) result = -EPERM;
-  return result;
+// All run, with a `cb` of their own; each has to let the packet pass. Egress programs may also ask for a
+// notice of congestion.
+int run_cgroup(vm::Runner& runner, Programs programs, bool is_egress, helper::SkBuff& skb) {
+  bool passes = true, is_congested = false;
+  for (const Attached& one : programs) {
+    std::ranges::fill(skb.cb, 0);
+    const auto result = static_cast<std::uint32_t>(detail::run_one(runner, one, &skb));
+    passes &= (is_egress ? result & 1 : result) != 0;
+    is_congested |= is_egress && result >> 1 != 0;
+  }
+  if (is_congested) return passes ? kXmitCongested : kXmitDrop;
+  return passes ? 0 : -EPERM;
 }
 
 int run_skb(vm::Runner& runner, Programs programs, const hook::Key& key, Packet& packet) {
-  helper::SkBuff skb{};
-  skb.head = packet.room.data();
-  skb.end = skb.head + packet.room.size();
-  skb.data = skb.head + packet.offset;
-  skb.data_end = skb.data + packet.size;
-  if (!helper::receive(skb)) return -EINVAL;
   const bool is_device = key.point == hook::Point::kDevice;
-  helper::set_begin(skb, is_device ? skb.mac_header : skb.network_header);
-  skb.ifindex = skb.ingress_ifindex = is_device ? static_cast<std::uint32_t>(key.number) : 0;
-  skb.queue_mapping = packet.rx_queue;
-  skb.mark = packet.mark;
-  skb.priority = packet.priority;
-  skb.wire_len = skb.len;
-  const int verdict = is_device ? run_tcx(runner, programs, skb) : run_cgroup(runner, programs, skb);
-  packet.mark = skb.mark;
-  packet.priority = skb.priority;
-  take_back(packet, is_device ? skb.data : skb.mac_header, skb.data_end);
+  const bool is_egress = key.attach_type == static_cast<std::uint32_t>(A::kCgroupInetEgress);
+  const std::uint32_t ifindex = is_device ? static_cast<std::uint32_t>(key.number) : 0;
+  int verdict = -EINVAL;
+  (void)detail::with_sk_buff(is_device, ifindex, packet, &verdict, [&](helper::SkBuff& skb) {
+    return is_device ? run_tcx(runner, programs, skb) : run_cgroup(runner, programs, is_egress, skb);
+  });
   return verdict;
 }
 

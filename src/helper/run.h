@@ -36,12 +36,22 @@ struct Attachment {
 
 // One run of a program, on a vCPU that this thread has leased and entered: what helpers may reach.
 struct Run {
+  // Not an aggregate: compilers clear those with an instruction that takes 8 ns.
+  Run(object::Runtime& its_runtime, const sync::Actor& its_actor, std::uint32_t its_cpu, void* its_context,
+      std::uint32_t its_program_type, std::uint32_t its_program_id)
+      : runtime(its_runtime),
+        actor(its_actor),
+        cpu(its_cpu),
+        context(its_context),
+        program_type(its_program_type),
+        program_id(its_program_id) {}
+
   object::Runtime& runtime;
   sync::Actor actor;
-  std::uint32_t cpu;             // the vCPU
-  map::ProgramInvoker* program;  // set by whoever executes it
-  void* context;                 // XdpBuff, SkBuff, or the bytes that a syscall or tracing program gets
-  std::uint32_t program_type;    // abi::ProgType
+  std::uint32_t cpu;                       // the vCPU
+  map::ProgramInvoker* program = nullptr;  // set by whoever executes it
+  void* context;               // XdpBuff, SkBuff, or the bytes that a syscall or tracing program gets
+  std::uint32_t program_type;  // abi::ProgType
   std::uint32_t program_id;
   SystemCalls* system = nullptr;           // nullptr: none
   const Attachment* attachment = nullptr;  // nullptr: a run that is no hook's

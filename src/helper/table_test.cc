@@ -70,7 +70,13 @@ TEST(Helpers, functions_that_look_into_the_context_go_to_programs_that_have_it) 
       const bool is_xdp = static_cast<ProgType>(type) == ProgType::kXdp;
       const bool is_skb = std::find(std::begin(skb_types), std::end(skb_types),
                                     static_cast<ProgType>(type)) != std::end(skb_types);
-      EXPECT_TRUE(name.starts_with("bpf_xdp_") ? is_xdp : is_skb) << name << " in type " << type;
+      const bool is_sysctl = static_cast<ProgType>(type) == ProgType::kCgroupSysctl;
+      const bool is_sock_ops = static_cast<ProgType>(type) == ProgType::kSockOps;
+      EXPECT_TRUE(name.starts_with("bpf_xdp_")        ? is_xdp
+                  : name.starts_with("bpf_sysctl_")   ? is_sysctl
+                  : name.starts_with("bpf_sock_ops_") ? is_sock_ops
+                                                      : is_skb)
+          << name << " in type " << type;
     }
   }
 }

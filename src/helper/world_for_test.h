@@ -36,7 +36,10 @@ class WorldForTest : public map::ProgramInvoker {
   object::Runtime& runtime() { return *runtime_; }
   std::uint32_t cpu() const { return cpu_; }
   Run run(abi::ProgType type = abi::ProgType::kSyscall) {
-    return {*runtime_, actor_, cpu_, this, nullptr, static_cast<std::uint32_t>(type), 1, system};
+    Run run(*runtime_, actor_, cpu_, nullptr, static_cast<std::uint32_t>(type), 1);
+    run.program = this;
+    run.system = system;
+    return run;
   }
 
   // The helper of that name, called with these registers.

@@ -5,8 +5,9 @@
 // Source        the kernel's bpf_mprog: two arrays, of which one is in use while the other is being filled, and RCU for
 //               whoever may still be running what has left. Here one word says which array, and how long it is.
 //
-// Layout        Stored { key; lock; current; banks[2] }, and the edges of the object.
+// Layout        Stored { key; lock; current; effective; banks[2]; above[] } (stored.h), and the edges of the object.
 //               current   version << 8 | members. The bank in use is the one of the version's lowest bit.
+//               effective of a cgroup's: what its hosts look at instead, see hierarchy.cc
 //               Bank      { revision, flags, rows[64] }; a row is a place | flags << 32
 //               edge[p]   of a place p: the link or the program that is attached there; what keeps it alive, too.
 //               A link's program is the link's own edge.
@@ -46,32 +47,22 @@
 
 #include <algorithm>
 
-#include "base/clock.h"
 #include "base/sys.h"
 #include "hook/link.h"
 #include "hook/order.h"
+#include "hook/stored.h"
 #include "sync/quiescence.h"
-#include "vm/prepare.h"
 
 namespace portolan::hook {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x31'4b4f'4f48'4c54'50ull;  // "PTLHOOK1"
+constexpr std::uint64_t kMagic = 0x32'4b4f'4f48'4c54'50ull;  // "PTLHOOK2"
 // More than members, so that what has left may keep its place until nobody runs it.
 constexpr std::uint32_t kPlaces = 2 * kMostMembers;
-constexpr std::uint64_t kNsPerLook = 100'000'000;
 
 constexpr std::uint32_t members_in(std::uint64_t current) {
   return std::min(static_cast<std::uint32_t>(current & 0xff), kMostMembers);
 }
-constexpr std::uint64_t version_of(std::uint64_t current) { return current >> 8; }
-
-struct Bank {
-  sync::Atomic<std::uint64_t> revision;
-  sync::Atomic<std::uint32_t> flags;
-  sync::Atomic<std::uint64_t> rows[kMostMembers];
-};
-
 object::Edge target_of(const Member& member) {
   return member.link_id != 0 ? object::Edge{object::Kind::kLink, member.link_id}
                              : object::Edge{object::Kind::kProg, member.program_id};
@@ -86,8 +77,11 @@ class DeclarationLock {
     struct flock whole{};
     whole.l_type = F_WRLCK;
     whole.l_whence = SEEK_SET;
-    TRY(sys::fcntl_lock(lock.file_.get(), F_OFD_SETLKW, whole));
-    return lock;
+    for (;;) {
+      const auto locked = sys::fcntl_lock(lock.file_.get(), F_OFD_SETLKW, whole);
+      if (locked) return lock;
+      if (locked.error().value != EINTR) return fail(locked.error());
+    }
   }
 
  private:
@@ -95,14 +89,6 @@ class DeclarationLock {
 };
 
 }  // namespace
-
-struct Hook::Stored {
-  std::uint64_t magic;
-  Key key;
-  sync::RobustLock lock;
-  sync::Atomic<std::uint64_t> current;
-  Bank banks[2];
-};
 
 void wait_for_runs(object::Runtime& runtime) {
   const auto self = runtime.actor();
@@ -135,20 +121,27 @@ bool Hook::is_place(object::Runtime& runtime, const Key& key) {
       .has_value();
 }
 
-Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key) {
+Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key,
+                                     std::span<const std::uint64_t> above) {
+  if (above.size() > kMostLevels) return fail(EINVAL);
   const DeclarationLock lock = TRY(DeclarationLock::take(runtime));
   sync::CallEpoch epoch;
   if (const auto there = find(runtime, key)) {
-    UniqueFd fd = TRY(runtime.open_by_id(object::Kind::kHook, (*there)->id(), shm::Access::kReadWrite));
-    return Declared{*there, std::move(fd)};
+    auto fd = runtime.open_by_id(object::Kind::kHook, (*there)->id(), shm::Access::kReadWrite);
+    if (fd) return Declared{*there, std::move(*fd)};
+    if (fd.error().value != ENOENT) return fail(fd.error());  // else its last host has just gone
   }
   object::Draft draft = TRY(runtime.draft(object::Kind::kHook, sizeof(Stored), sizeof(Stored), 0, kPlaces));
   auto* stored = draft.state.at<Stored>(draft.payload_offset);
   stored->key = key;
   for (Bank& bank : stored->banks) bank.revision.store_relaxed(1);
+  stored->levels = static_cast<std::uint32_t>(above.size());
+  std::ranges::copy(above, stored->above);
   stored->magic = kMagic;  // publish() publishes it
   auto published = TRY(runtime.publish(std::move(draft), {}, shm::Access::kReadWrite));
-  return Declared{static_cast<Hook*>(published.view), std::move(published.fd)};
+  auto* const hook = static_cast<Hook*>(published.view);
+  if (key.point == Point::kCgroup) hook->tell_hosts();
+  return Declared{hook, std::move(published.fd)};
 }
 
 Result<std::unique_ptr<object::View>> Hook::make(object::Mapped mapped) {
@@ -158,7 +151,11 @@ Result<std::unique_ptr<object::View>> Hook::make(object::Mapped mapped) {
 }
 
 Hook::Hook(object::Mapped mapped, Stored* stored)
-    : View(std::move(mapped)), stored_(stored), current_(&stored->current), key_(stored->key) {
+    : View(std::move(mapped)),
+      stored_(stored),
+      current_(stored->key.point == Point::kCgroup ? &stored->effective : &stored->current),
+      key_(stored->key),
+      above_(stored->above, stored->above + std::min(stored->levels, kMostLevels)) {
   key_.name[sizeof key_.name - 1] = '\0';
 }
 
@@ -211,12 +208,6 @@ List Hook::list() const {
 void Hook::settle_links() {
   for (const Member& member : list().members)
     if (member.link_id != 0) runtime().settle(object::Kind::kLink, member.link_id);
-}
-
-template <class Body>
-auto Hook::locked(const sync::Actor& actor, Body&& body) {
-  sync::RobustGuard guard(stored_->lock, actor, [&] { commit(list()); });
-  return body();
 }
 
 // Under the lock.
@@ -282,72 +273,13 @@ Result<void> Hook::edit(const std::function<Result<void>(List&)>& change) {
     left = has_unlisted(list());
     return changed;
   });
+  if (done) tell_hosts();
   if (left) {
     wait_for_runs(runtime());
     locked(self, [&] { reap(list(), dropped); });
   }
   for (const object::Edge& edge : dropped) runtime().settle(edge.kind, edge.id);
   return done;
-}
-
-// The region is outside data: a program that cannot run here is passed over.
-Result<Hook::Attached> Hook::prepare(const Member& member, std::vector<object::ViewRef>& views) {
-  auto* const program =
-      static_cast<verifier::Program*>(TRY(runtime().view_by_id(object::Kind::kProg, member.program_id)));
-  if (!fits(key_, *program)) return fail(EINVAL);
-  const vm::Executable* const executable = TRY(vm::executable_of(*program));
-  std::uint64_t cookie = 0;
-  if (member.link_id != 0) {
-    auto* const link = static_cast<Link*>(TRY(runtime().view_by_id(object::Kind::kLink, member.link_id)));
-    cookie = link->attributes().cookie;
-  }
-  views.emplace_back(*program);
-  return Attached{executable, program, cookie};
-}
-
-Result<void> Hook::refresh() {
-  auto made = std::make_unique<Snapshot>();
-  do {
-    *made = {};
-    made->current = stored_->current.load_acquire();  // pairs with commit
-    for (const Member& member : in_order_of_runs(list()))
-      if (const auto one = prepare(member, made->views)) made->programs.push_back(*one);
-  } while (stored_->current.load_acquire() != made->current);  // pairs with commit
-  if (Snapshot* const before = snapshot_.exchange_acq_rel(made.release()); before != nullptr)
-    retire(before);  // pairs with run
-  free_retired();
-  return {};
-}
-
-void Hook::retire(Snapshot* snapshot) {
-  snapshot->epoch = sync::begin_epoch();
-  Snapshot* head = retired_.load_relaxed();
-  do {
-    snapshot->next = head;
-  } while (!retired_.cas_acq_rel(head, snapshot));
-}
-
-void Hook::free_retired() {
-  Snapshot* old = retired_.exchange_acq_rel(nullptr);
-  while (old != nullptr) {
-    Snapshot* const next = const_cast<Snapshot*>(old->next);  // ours: it is in no list
-    if (sync::quiesced(old->epoch))
-      delete old;
-    else
-      retire(old);
-    old = next;
-  }
-}
-
-// Holders of links that were killed, and of the hook's lock.
-void Hook::look_after_the_dead() {
-  const std::uint64_t now = coarse_ns(), before = looked_at_.load_relaxed();
-  if (now - before < kNsPerLook) return;
-  looked_at_.store_relaxed(now);
-  settle_links();
-  const sync::Owner holder = stored_->lock.owner();
-  const auto self = runtime().actor();
-  if (self && !holder.is_nobody() && !self->liveness->alive(holder)) locked(*self, [] {});
 }
 
 void Hook::check(shm::Findings& findings) const {

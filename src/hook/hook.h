@@ -18,6 +18,7 @@ namespace portolan::hook {
 
 inline constexpr std::uint32_t kMostMembers = 64;  // BPF_MPROG_MAX, BPF_CGROUP_MAX_PROGS
 inline constexpr std::uint32_t kNoPlace = UINT32_MAX;
+inline constexpr std::uint32_t kMostLevels = 64;  // of cgroups above one
 
 // One attached program.
 struct Member {
@@ -37,16 +38,23 @@ struct List {
 class Hook final : public object::View {
  public:
   struct Stored;  // its bytes in the region
-  // The hook of that key, made if nobody has declared it yet; `fd` keeps it there.
+  // The hook of that key, made if nobody has declared it yet; `fd` keeps it there. `above`, of a cgroup: the
+  // inodes of the directories above it, the nearest first.
   struct Declared {
     Hook* hook;
     UniqueFd fd;
   };
-  static Result<Declared> declare(object::Runtime& runtime, const Key& key);
+  static Result<Declared> declare(object::Runtime& runtime, const Key& key,
+                                  std::span<const std::uint64_t> above = {});
   // ENOENT: no living process has declared it. Call it inside a CallEpoch.
   static Result<Hook*> find(object::Runtime& runtime, const Key& key);
   // Whether any hook is declared for the same device, cgroup or namespace.
   static bool is_place(object::Runtime& runtime, const Key& key);
+  // What runs at a cgroup, as effective_members() takes it. ENOENT: nobody has declared it, for any attach
+  // type.
+  static Result<std::vector<List>> lists_at(object::Runtime& runtime, const Key& key);
+  // A hook of that key has gone: the cgroups below it run less.
+  static void tell_below(object::Runtime& runtime, const Key& key);
   static Result<std::unique_ptr<object::View>> make(object::Mapped mapped);
 
   Hook(object::Mapped mapped, Stored* stored);
@@ -59,6 +67,8 @@ class Hook final : public object::View {
 
   // As it stands. Members whose link has just ended may be among them: settle_links() first.
   List list() const;
+  // The lists of the cgroups above that are declared, the nearest first.
+  std::vector<List> lists_above();
   void settle_links();
   // Has `change` edit the list and puts it in the old one's place, unless it fails. Returns when no program
   // that left is running any more, unless the caller is inside a program itself. ENODEV: the host has gone.
@@ -75,24 +85,35 @@ class Hook final : public object::View {
   template <class Body>
   Result<void> run(Body&& body) {
     if (vm::Runner* const held = vm::Burst::find(runtime())) return run_by(*held, body);
-    const sync::CallEpoch epoch;
-    vm::Runner runner = TRY(vm::Runner::create(runtime(), nullptr));
-    return run_by(runner, body);
+    return run_leased(body);
   }
   void check(shm::Findings& findings) const override;
 
  private:
   template <class Wanted>
   static Result<Hook*> find_if(object::Runtime& runtime, Wanted wanted);
+  // Calls body(hook) for all hooks of cgroups of that device.
+  static void for_each_cgroup(object::Runtime& runtime, std::uint64_t device,
+                              const std::function<void(Hook&)>& body);
+  // The lists that an effective one was made of: hook and its `current`.
+  using Sources = std::vector<std::pair<std::uint32_t, std::uint64_t>>;
   struct Snapshot {
     std::uint64_t current;  // the word that it was made of
     std::vector<Attached> programs;
     std::vector<object::ViewRef> views;
+    Sources sources;
     std::uint64_t epoch = 0;         // once replaced: nobody uses it when this has passed
     const Snapshot* next = nullptr;  // once replaced
   };
   template <class Body>
-  Result<void> run_by(vm::Runner& runner, Body&& body) {
+  [[gnu::noinline]] Result<void> run_leased(Body& body) {
+    const sync::CallEpoch epoch;
+    vm::Runner runner = TRY(vm::Runner::create(runtime(), nullptr));
+    return run_by(runner, body);
+  }
+  // In a burst it costs as much as the stores do that it makes, so that it is made part of its caller.
+  template <class Body>
+  [[gnu::always_inline]] Result<void> run_by(vm::Runner& runner, Body&& body) {
     for (;;) {
       {
         const vm::Runner::Inside inside(runner);
@@ -115,6 +136,13 @@ class Hook final : public object::View {
   void reap(const List& list, std::vector<object::Edge>& dropped);
   std::uint32_t program_of(object::Edge target) const;
 
+  // hierarchy.cc
+  std::vector<Hook*> chain();  // this one, then those above that are declared, the nearest first
+  Sources sources();
+  std::vector<Member> members_that_run();
+  void update_effective();
+  void tell_hosts();
+
   bool is_current(const Snapshot& snapshot) const { return current_->load_acquire() == snapshot.current; }
   Result<void> refresh();
   Result<Attached> prepare(const Member& member, std::vector<object::ViewRef>& views);
@@ -126,6 +154,7 @@ class Hook final : public object::View {
       look_after_the_dead();
   }
   void look_after_the_dead();
+  void look_after_one();
   void retire(Snapshot* snapshot);
   void free_retired();
 
@@ -133,6 +162,7 @@ class Hook final : public object::View {
   Stored* stored_;
   const sync::Atomic<std::uint64_t>* current_;
   Key key_;
+  std::vector<std::uint64_t> above_;
   sync::Atomic<Snapshot*> snapshot_, retired_;
   sync::Atomic<std::uint32_t> runs_;
   sync::Atomic<std::uint64_t> looked_at_;

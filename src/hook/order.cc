@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "abi/prog_flags.h"
+#include "hook/attach_types.h"
 
 namespace portolan::hook {
 namespace {
@@ -14,14 +15,6 @@ using A = abi::AttachType;
 using P = abi::ProgType;
 
 bool is(std::uint32_t attach_type, A type) { return attach_type == static_cast<std::uint32_t>(type); }
-
-P device_program(std::uint32_t attach_type) { return is(attach_type, A::kXdp) ? P::kXdp : P::kSchedCls; }
-P cgroup_program(std::uint32_t attach_type) {
-  return is(attach_type, A::kCgroupDevice) ? P::kCgroupDevice : P::kCgroupSkb;
-}
-P netns_program(std::uint32_t attach_type) {
-  return is(attach_type, A::kSkLookup) ? P::kSkLookup : P::kFlowDissector;
-}
 
 }  // namespace
 
@@ -34,21 +27,32 @@ bool fits(const Key& key, const verifier::Program& program) {
     case Point::kFunction:
       return attach_type == key.attach_type && (type == P::kTracing || type == P::kLsm);
     case Point::kDevice:
-      return type == device_program(key.attach_type);
     case Point::kCgroup:
-      return type == cgroup_program(key.attach_type);
     case Point::kNetns:
-      return type == netns_program(key.attach_type);
+      return type == program_type_of(key.attach_type);
   }
   return false;
 }
 
-std::vector<Member> in_order_of_runs(const List& list) {
+std::vector<Member> effective_members(std::span<const List> lists) {
   std::vector<Member> first, rest;
-  for (const Member& member : list.members)
-    ((member.flags & kPreorder) != 0 ? first : rest).push_back(member);
+  for (const List& list : lists) {
+    if (!(first.empty() && rest.empty()) && (list.flags & kAllowMulti) == 0) continue;
+    std::vector<Member> preordered;
+    for (const Member& member : list.members)
+      ((member.flags & kPreorder) != 0 ? preordered : rest).push_back(member);
+    first.insert(first.begin(), preordered.begin(), preordered.end());
+  }
   first.insert(first.end(), rest.begin(), rest.end());
   return first;
+}
+
+bool above_allows(std::span<const List> above) {
+  for (const List& list : above) {
+    if ((list.flags & kAllowMulti) != 0) return true;
+    if (!list.members.empty()) return (list.flags & kAllowOverride) != 0;
+  }
+  return true;
 }
 
 void forget_settings(List& list, const Key& key) {
@@ -196,6 +200,7 @@ Result<void> cgroup_attach(List& list, Pair added, std::uint32_t replaced, const
   if (replaces && (request.flags & (kBefore | kAfter)) != 0) return fail(EINVAL);
   if (replaces != (replaced != 0)) return fail(EINVAL);
   if (request.expected_revision != 0 && request.expected_revision != list.revision) return fail(ESTALE);
+  if (!request.above_allows) return fail(EPERM);
   if (!list.members.empty() && list.flags != saved) return fail(EPERM);
   if (list.members.size() >= kMostMembers) return fail(E2BIG);
   const auto gone = TRY(replaced_in_cgroup(list, added, replaced, allows_multi));

@@ -8,8 +8,13 @@ namespace portolan::hook {
 // Whether a program of its type and attach type can run at the hook.
 bool fits(const Key& key, const verifier::Program& program);
 
-// Members in the order in which they run: of cgroups, those with BPF_F_PREORDER first.
-std::vector<Member> in_order_of_runs(const List& list);
+// The members that run at a hook, in order: `lists` are its own, and of a cgroup those of the cgroups above,
+// the nearest first (compute_effective_progs). From the nearest that is not empty on, a list counts if it has
+// BPF_F_ALLOW_MULTI; those with BPF_F_PREORDER run first, the farthest list's before the others, and then all
+// else, the nearest list's first.
+std::vector<Member> effective_members(std::span<const List> lists);
+// Whether the cgroups above let anything be attached (hierarchy_allows_attach).
+bool above_allows(std::span<const List> above);
 
 // What is due when the last member has left: a list of TCX programs is freed and begins anew, a cgroup
 // forgets its flags.
@@ -29,6 +34,7 @@ struct Request {
   std::uint32_t flags = 0;  // BPF_F_*
   std::uint64_t expected_revision = 0;
   Anchor anchor;
+  bool above_allows = true;  // of cgroups
 };
 
 // bpf_mprog: lists whose members are placed before or after others. `replaced` counts with BPF_F_REPLACE.

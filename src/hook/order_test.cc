@@ -100,7 +100,7 @@ TEST(Cgroup, those_with_preorder_run_first) {
   ASSERT_TRUE(cgroup_attach(list, {3, 0}, 0, beside(kAllowMulti | kPreorder)));
   EXPECT_THAT(programs(list), ElementsAre(1, 2, 3));
   List runs;
-  runs.members = in_order_of_runs(list);
+  runs.members = effective_members({&list, 1});
   EXPECT_THAT(programs(runs), ElementsAre(3, 1, 2));
   EXPECT_EQ(errno_of(cgroup_attach(list, {4, 0}, 0, beside(kAllowMulti | kBefore, {3, 0}))), EINVAL);
 }

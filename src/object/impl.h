@@ -115,7 +115,8 @@ struct Runtime::Impl {
   std::unordered_map<std::uint64_t, View*> by_handle;    // by the handle's inode
   std::vector<Limbo> limbo;
   std::uint64_t deaths_seen = 0;
-  std::uint32_t cached_fds_end = 0;  // fds at and beyond it are not in the cache
+  sync::Atomic<std::uint64_t> statistics_seen_at;  // the timer tick in which they were found to be on
+  std::uint32_t cached_fds_end = 0;                // fds at and beyond it are not in the cache
 };
 
 }  // namespace portolan::object

@@ -221,7 +221,9 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const std::string& directory, con
 }
 
 Runtime::Runtime(std::unique_ptr<Impl> impl)
-    : participants_(impl->participants.get()), impl_(std::move(impl)) {
+    : participants_(impl->participants.get()),
+      statistics_(&impl->control->statistics),
+      impl_(std::move(impl)) {
   impl_->runtime = this;
 }
 

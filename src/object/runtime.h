@@ -244,6 +244,14 @@ class Runtime {
   void settle(Kind kind, std::uint32_t id);  // does what is due if the last fd, pin or reference has gone
   void sweep();                              // settles everything, clears what dead processes left behind
 
+  // --- statistics of programs (BPF_ENABLE_STATS), see statistics.cc
+  // An fd that switches them on until its last copy is closed, in whatever process.
+  Result<UniqueFd> switch_statistics_on();
+  bool statistics_are_on();
+  // The same for who runs programs all the time: one load while they are off, asks once a tick while they are
+  // on.
+  bool counts_runs() { return statistics_->load_relaxed() % 2 != 0 && statistics_were_on_lately(); }
+
   // --- pins. A pin is a hard link, below bpffs/, to the object's own pin file: the file system counts them.
   int bpffs_fd() const;
   // EEXIST, ENOENT, EPERM … as the kernel's. `dir_fd` + `name` must lie in bpffs/ (EPERM else).
@@ -281,10 +289,12 @@ class Runtime {
   };
   explicit Runtime(std::unique_ptr<Impl> impl);
   Result<Target> target_of_fd_slow(int fd, Kind kind);
+  bool statistics_were_on_lately();
 
   static constexpr unsigned kCachedFds = 65536;
   FdEntry* fd_cache_ = nullptr;  // kCachedFds entries of zero pages
   sync::Participants* participants_;
+  const sync::Atomic<std::uint64_t>* statistics_;
   std::unique_ptr<Impl> impl_;
 };
 

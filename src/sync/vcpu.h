@@ -36,8 +36,10 @@ class VcpuTable {
   void release(const Actor& actor, std::uint32_t vcpu);
 
   // Around each run of a program on a leased vCPU; nests.
-  void enter(std::uint32_t vcpu);
-  void leave(std::uint32_t vcpu);
+  void enter(std::uint32_t vcpu) { enter(slots_[vcpu]); }
+  void leave(std::uint32_t vcpu) { leave(slots_[vcpu]); }
+  static void enter(VcpuSlot& slot);
+  static void leave(VcpuSlot& slot);
 
   // Whether the calling thread is inside a program.
   bool is_inside(const Actor& actor) const;
@@ -55,8 +57,7 @@ class VcpuTable {
   std::uint64_t instance_;
 };
 
-inline void VcpuTable::enter(std::uint32_t vcpu) {
-  VcpuSlot& slot = slots_[vcpu];
+inline void VcpuTable::enter(VcpuSlot& slot) {
   const std::uint32_t nesting = slot.nesting.load_relaxed();
   slot.nesting.store_relaxed(nesting + 1);
   if (nesting != 0) return;
@@ -64,8 +65,7 @@ inline void VcpuTable::enter(std::uint32_t vcpu) {
   fence_seq_cst();  // the run's loads come after; pairs with the fence in wait_quiescent
 }
 
-inline void VcpuTable::leave(std::uint32_t vcpu) {
-  VcpuSlot& slot = slots_[vcpu];
+inline void VcpuTable::leave(VcpuSlot& slot) {
   const std::uint32_t nesting = slot.nesting.load_relaxed() - 1;
   if (nesting == 0) slot.runs.store_release(slot.runs.load_relaxed() + 1);  // pairs with wait_quiescent
   slot.nesting.store_relaxed(nesting);

@@ -2,6 +2,7 @@
 // What the commands that attach programs share.
 #pragma once
 #include "abi/prog_type.h"
+#include "hook/attach_types.h"
 #include "hook/link.h"
 #include "hook/order.h"
 #include "syscall/call.h"
@@ -9,13 +10,13 @@
 
 namespace portolan::syscall {
 
+using hook::is_of_cgroups;
+using hook::program_type_of;
+
 // EBADF, EINVAL.
 Result<verifier::Program*> program_of(const Call& call, std::uint32_t fd);
 Result<verifier::Program*> program_of(const Call& call, std::uint32_t fd, abi::ProgType type);
 
-// Which programs are attached so (attach_type_to_prog_type); kUnspec: none by these commands.
-abi::ProgType program_type_of(std::uint32_t attach_type);
-bool is_of_cgroups(abi::ProgType type);
 // bpf_prog_attach_check_attach_type: EINVAL.
 Result<void> check_attach_type(const verifier::Program& program, std::uint32_t attach_type);
 

@@ -22,7 +22,8 @@ Result<long> link_cgroup(const Call& call, verifier::Program& program) {
   const hook::Key key = TRY(cgroup_key(call, attr.target_fd, attr.attach_type));
   hook::Hook& hook = *TRY(hook_at(call, key, EBADF));
   const hook::Request request{attr.flags | kAllowMulti, attr.cgroup.expected_revision,
-                              cgroup_anchor(call, attr.cgroup.relative_fd, attr.flags, true)};
+                              cgroup_anchor(call, attr.cgroup.relative_fd, attr.flags, true),
+                              hook::above_allows(hook.lists_above())};
   return create_link(
       call, program, hook, of_type(abi::LinkType::kCgroup, attr.attach_type),
       [&](hook::List& list, hook::Pair added) { return cgroup_attach(list, added, 0, request); });

@@ -33,7 +33,8 @@ Result<void> attach_to_cgroup(const Call& call, const verifier::Program& program
     replaced = TRY(program_of(call, attr.replace_bpf_fd, type))->id();
   }
   const hook::Request request{attr.attach_flags, attr.expected_revision,
-                              cgroup_anchor(call, attr.relative_fd, attr.attach_flags, false)};
+                              cgroup_anchor(call, attr.relative_fd, attr.attach_flags, false),
+                              hook::above_allows(hook.lists_above())};
   return hook.edit(
       [&](hook::List& list) { return cgroup_attach(list, {program.id(), 0}, replaced, request); });
 }

@@ -56,14 +56,15 @@ Result<long> query_cgroup(const Call& call) {
   const hook::List list = TRY(list_at(call, key, EBADF));
   const bool is_effective = (attr.query_flags & abi::query_flag::kEffective) != 0;
   if (is_effective && attr.prog_attach_flags != 0) return fail(EINVAL);
-  const auto there = static_cast<std::uint32_t>(list.members.size());
+  const std::vector<hook::Member> members =
+      is_effective ? effective_members(TRY(hook::Hook::lists_at(call.runtime, key))) : list.members;
+  const auto there = static_cast<std::uint32_t>(members.size());
   TRY(call.put(offsetof(abi::QueryAttr, attach_flags), is_effective ? 0 : list.flags));
   TRY(call.put(offsetof(abi::QueryAttr, prog_cnt), there));
   TRY(call.put(offsetof(abi::QueryAttr, revision), is_effective ? 0 : list.revision));
   if (attr.prog_cnt == 0 || attr.prog_ids == 0 || there == 0) return 0;
   const Shown shown = shown_of(attr, there);
-  TRY(numbers_out(call, attr.prog_ids, program_ids(is_effective ? in_order_of_runs(list) : list.members),
-                  shown.count));
+  TRY(numbers_out(call, attr.prog_ids, program_ids(members), shown.count));
   TRY(numbers_out(call, attr.prog_attach_flags, std::vector<std::uint32_t>(there, list.flags), shown.count));
   if (shown.is_cut) return fail(ENOSPC);
   return 0;

@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "sync/call_epoch.h"
 #include "syscall/program_system.h"
-#include "syscall/statistics.h"
 #include "syscall/test_run.h"
 #include "vm/prepare.h"
 
@@ -38,7 +37,7 @@ Result<long> prog_test_run(const Call& call) {
 }
 
 Result<TestRun::Outcome> TestRun::run(void* context, void (*reset)(void*)) const {
-  const bool counts = statistics_are_on(call.runtime);
+  const bool counts = call.runtime.statistics_are_on();
   ProgramSystem system(call.runtime, call.caller);
   const vm::Executable* executable = TRY(vm::executable_of(program));
   vm::Runner runner = TRY(vm::Runner::create(call.runtime, &system));
@@ -57,7 +56,7 @@ Result<TestRun::Outcome> TestRun::run(void* context, void (*reset)(void*)) const
 }
 
 Result<std::uint32_t> TestRun::run_once(void* context) const {
-  const bool counts = statistics_are_on(call.runtime);
+  const bool counts = call.runtime.statistics_are_on();
   ProgramSystem system(call.runtime, call.caller);
   vm::Runner runner = TRY(vm::Runner::create(call.runtime, &system));
   return vm::bpf_prog_run(runner, program, context, counts);

@@ -241,6 +241,10 @@ ContextAccess check_context_access(abi::ProgType type, std::uint32_t expected_at
 
 bool has_converted_context(abi::ProgType type) { return type == kXdp || skb_programs(type) != 0; }
 
+bool has_socket_in_context(abi::ProgType type) {
+  return type == kCgroupSockAddr || type == kCgroupSockopt || type == kSockOps;
+}
+
 std::vector<abi::Insn> convert_context_access(abi::ProgType type, const abi::Insn& insn) {
   return type == kXdp ? convert_xdp(insn) : convert_skb(insn);
 }

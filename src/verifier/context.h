@@ -40,6 +40,8 @@ ContextAccess check_context_access(abi::ProgType type, std::uint32_t expected_at
 
 // Whether accesses are converted at all; where not, the context is what the program's struct says.
 bool has_converted_context(abi::ProgType type);
+// Whether the context of such a program points to a socket, which is struct bpf_sock in memory.
+bool has_socket_in_context(abi::ProgType type);
 
 // The instructions that an allowed access becomes: loads and stores of helper/packet.h's structs, which
 // may use the destination register (of loads), and nothing else. (Stores of values that need a scratch

@@ -81,8 +81,9 @@ Result<void> expand(Draft& draft, abi::ProgType type) {
   return rewrite(draft, [&](std::size_t at, std::vector<abi::Insn>& out) {
     const abi::Insn& insn = draft.insns[at];
     const RegType through = draft.facts[at].through;
-    if (through != RegType::kNotInit && through != RegType::kCtx) {
-      // There are no sockets: nothing is read where one would be.
+    const bool is_of_context = through == RegType::kSocket && has_socket_in_context(type);
+    if (through != RegType::kNotInit && through != RegType::kCtx && !is_of_context) {
+      // There are no other sockets: nothing is read where one would be.
       out.push_back({0xb7, insn.dst(), 0, 0});
     } else if (converts && through == RegType::kCtx) {
       const std::vector<abi::Insn> converted = convert_context_access(type, insn);

@@ -18,12 +18,13 @@ Result<Runner> Runner::create_on(object::Runtime& runtime, std::uint32_t cpu) {
 }
 Runner::Runner(object::Runtime& runtime, const sync::Actor& actor, helper::SystemCalls* system,
                std::uint32_t cpu)
-    : runtime_(&runtime), actor_(actor), system_(system), cpu_(cpu) {}
+    : runtime_(&runtime), actor_(actor), system_(system), cpu_(cpu), slot_(&runtime.vcpus().slots()[cpu]) {}
 Runner::Runner(Runner&& other) noexcept
     : runtime_(std::exchange(other.runtime_, nullptr)),
       actor_(other.actor_),
       system_(other.system_),
-      cpu_(other.cpu_) {}
+      cpu_(other.cpu_),
+      slot_(other.slot_) {}
 Runner::~Runner() {
   if (runtime_ != nullptr) runtime_->vcpus().release(actor_, cpu_);
 }
@@ -31,23 +32,28 @@ Runner::~Runner() {
 [[gnu::always_inline]] inline helper::Run Runner::new_run(const Executable& executable,
                                                           std::uint32_t program_id, void* context,
                                                           const helper::Attachment* attachment) const {
-  return {.runtime = *runtime_,
-          .actor = actor_,
-          .cpu = cpu_,
-          .program = nullptr,
-          .context = context,
-          .program_type = static_cast<std::uint32_t>(executable.type()),
-          .program_id = program_id,
-          .system = system_,
-          .attachment = attachment,
-          .frame = __builtin_frame_address(0)};
+  helper::Run run(*runtime_, actor_, cpu_, context, static_cast<std::uint32_t>(executable.type()),
+                  program_id);
+  run.system = system_;
+  run.attachment = attachment;
+  run.frame = __builtin_frame_address(0);
+  return run;
 }
+
+namespace {
+
+// The stack of the interpreter, which machine code has no use for.
+[[gnu::noinline]] std::uint64_t interpret(const Executable& executable, helper::Run& run) {
+  return Execution<NativeMemory>(executable, run, {}).run();
+}
+
+}  // namespace
 
 std::uint64_t Runner::run_inside(const Executable& executable, std::uint32_t program_id, void* context,
                                  const helper::Attachment* attachment) {
   helper::Run run = new_run(executable, program_id, context, attachment);
   return executable.native() != nullptr ? jit::NativeRun(run).run(*executable.native())
-                                        : Execution<NativeMemory>(executable, run, {}).run();
+                                        : interpret(executable, run);
 }
 
 void Runner::call_back(const Executable& executable, const ds::TimerTable::Due& timer, map::Map& map,

@@ -24,13 +24,13 @@ class Runner {
   // In scope the vCPU counts as running programs (sync/quiescence.h).
   class Inside {
    public:
-    explicit Inside(const Runner& runner) : runner_(runner) { runner.runtime_->vcpus().enter(runner.cpu_); }
+    explicit Inside(const Runner& runner) : slot_(*runner.slot_) { sync::VcpuTable::enter(slot_); }
     Inside(const Inside&) = delete;
     Inside& operator=(const Inside&) = delete;
-    ~Inside() { runner_.runtime_->vcpus().leave(runner_.cpu_); }
+    ~Inside() { sync::VcpuTable::leave(slot_); }
 
    private:
-    const Runner& runner_;
+    sync::VcpuSlot& slot_;
   };
   // One run on `context` (helper/packet.h, or bytes); R0.
   std::uint64_t run(const Executable& executable, std::uint32_t program_id, void* context) {
@@ -53,6 +53,7 @@ class Runner {
   sync::Actor actor_;
   helper::SystemCalls* system_;
   std::uint32_t cpu_;
+  sync::VcpuSlot* slot_;
 };
 
 // While one lives, this thread keeps its Runner, and with it the vCPU, for all runs that ask find() for it.

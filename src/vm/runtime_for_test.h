@@ -32,16 +32,7 @@ class WithRuntime : public testing::Test {
     std::error_code ignored;
     std::filesystem::remove_all(directory_, ignored);
   }
-  helper::Run new_run(void* context) {
-    return {.runtime = *runtime_,
-            .actor = *runtime_->actor(),
-            .cpu = 0,
-            .program = nullptr,
-            .context = context,
-            .program_type = 0,
-            .program_id = 0,
-            .system = nullptr};
-  }
+  helper::Run new_run(void* context) { return {*runtime_, *runtime_->actor(), 0, context, 0, 0}; }
 
   std::string directory_;
   std::unique_ptr<object::Runtime> runtime_;

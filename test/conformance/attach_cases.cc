@@ -369,5 +369,35 @@ TEST_P(Attach, a_cgroup_link_from_its_creation_to_its_end) {
   EXPECT_EQ(1u, ask(cgroup, kCgroupEgress, 4, 1).count);
 }
 
+TEST_P(Attach, programs_of_cgroups_are_attached_to_what_they_were_loaded_for) {
+  if (points().cgroup < 0) GTEST_SKIP() << "no cgroup of our own";
+  const auto cgroup = static_cast<std::uint64_t>(points().cgroup);
+  constexpr std::uint32_t kSock = 9, kSockOpsProgram = 13, kSockAddr = 18, kSysctlProgram = 23, kSockopt = 25;
+  struct Kind {
+    std::uint32_t program, attach, other;  // another attach type of the same programs, or of none
+  };
+  for (const Kind& kind :
+       {Kind{kSock, kSockCreate, kPostBind4}, Kind{kSock, kPostBind4, kSockCreate},
+        Kind{kSockAddr, kBind4, kConnect6}, Kind{kSockAddr, kConnect6, kBind4},
+        Kind{kSockAddr, kRecvmsg4, kBind4}, Kind{kSockAddr, kConnectUnix, kConnect6},
+        Kind{kSysctlProgram, kSysctl, kSockOps}, Kind{kSockopt, kGetsockopt, kSetsockopt},
+        Kind{kSockopt, kSetsockopt, kGetsockopt}, Kind{kSockOpsProgram, kSockOps, kSysctl}}) {
+    SCOPED_TRACE(kind.attach);
+    const int program = returning(kind.program, 1, kind.attach);
+    EXPECT_ANSWER(-EINVAL, attach(kProgAttach, program, cgroup, kind.other));
+    EXPECT_ANSWER(-EINVAL, create_link(program, cgroup, kind.other));
+    EXPECT_ANSWER(0, attach(kProgAttach, program, cgroup, kind.attach));
+    const Shown shown = ask(cgroup, kind.attach, 4, 1);
+    EXPECT_EQ(1u, shown.count);
+    EXPECT_EQ(id(program), shown.ids[0]);
+    EXPECT_ANSWER(0, attach(kProgDetach, program, cgroup, kind.attach));
+    const long link = create_link(program, cgroup, kind.attach);
+    EXPECT_GE(link, 0) << result_text(link);
+    EXPECT_EQ(kind.attach, word(details_of(link), 24));
+    EXPECT_ANSWER(0, detach_link(link));
+    EXPECT_EQ(0u, ask(cgroup, kind.attach, 4).count);
+  }
+}
+
 }  // namespace
 }  // namespace portolan::conformance

@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint32_t kSchedCls = 3, kCgroupSkb = 8;
 constexpr std::size_t kPrograms = 8;  // the last is of another type
 constexpr std::size_t kShown = 80;
+constexpr std::size_t kLevels = 3;
 
 std::uint64_t address(const void* pointer) { return reinterpret_cast<std::uint64_t>(pointer); }
 
@@ -23,13 +24,15 @@ struct Step {
   std::uint32_t flags = 0;
   std::optional<std::size_t> program, other_program, link, relative_program, relative_link;
   std::uint64_t revision = 0;
+  std::size_t level = 0;  // of nested cgroups
 
   std::string text() const {
     constexpr const char* kNames[] = {"attach", "detach", "link", "update", "detach link", "close"};
     const auto index = [](std::optional<std::size_t> which) { return which ? static_cast<int>(*which) : -1; };
-    return fmt::format("{} program {} flags {:#x} other {} link {} relative program {} link {} revision {}",
-                       kNames[kind], index(program), flags, index(other_program), index(link),
-                       index(relative_program), index(relative_link), revision);
+    return fmt::format(
+        "{} program {} flags {:#x} other {} link {} relative program {} link {} revision {} level {}",
+        kNames[kind], index(program), flags, index(other_program), index(link), index(relative_program),
+        index(relative_link), revision, level);
   }
 };
 
@@ -48,8 +51,10 @@ class Side {
       Step step;
       step.kind = Step::kDetach;
       step.program = index_of(programs_, program.id);
-      (void)put(step);
-      (void)put(step);
+      for (step.level = 0; step.level < kLevels; ++step.level) {
+        (void)put(step);
+        (void)put(step);
+      }
       backend_.close(static_cast<int>(program.fd));
     }
   }
@@ -81,10 +86,10 @@ class Side {
   }
 
   // The list as PROG_QUERY shows it, with indices instead of ids.
-  std::string list(std::uint32_t query_flags = 0) {
+  std::string list(std::uint32_t query_flags = 0, std::size_t level = 0) {
     std::uint32_t ids[kShown] = {}, links[kShown] = {};
     Attr attr;
-    attr.set(query::kTarget, target()).set(query::kType, type()).set(query::kQueryFlags, query_flags);
+    attr.set(query::kTarget, target(level)).set(query::kType, type()).set(query::kQueryFlags, query_flags);
     attr.set(query::kProgIds, address(ids)).set(query::kCount, kShown);
     if (!is_cgroup_) attr.set(query::kLinkIds, address(links));
     const long result = backend_.bpf(kProgQuery, attr.bytes.data(), 64);
@@ -98,7 +103,7 @@ class Side {
   }
   std::uint64_t revision() {
     Attr attr;
-    attr.set(query::kTarget, target()).set(query::kType, type());
+    attr.set(query::kTarget, target(0)).set(query::kType, type());
     (void)backend_.bpf(kProgQuery, attr.bytes.data(), 64);
     return attr.get(query::kRevision);
   }
@@ -116,9 +121,10 @@ class Side {
   static std::uint64_t fd_of(const std::vector<Object>& objects, std::optional<std::size_t> index) {
     return index ? static_cast<std::uint64_t>(objects[*index].fd) : 0;
   }
-  std::uint64_t target() {
+  std::uint64_t target(std::size_t level) {
     const auto& points = backend_.attach_points();
-    return is_cgroup_ ? static_cast<std::uint64_t>(points.cgroup) : points.ifindex;
+    if (!is_cgroup_) return points.ifindex;
+    return static_cast<std::uint64_t>(level == 0 ? points.cgroup : points.cgroups_below[level - 1]);
   }
   std::uint32_t type() const { return is_cgroup_ ? attach_type::kCgroupEgress : attach_type::kTcxIngress; }
   long backend_call(unsigned command, Attr attr, unsigned size = 16) {
@@ -151,14 +157,14 @@ class Side {
   }
   long attach(const Step& step) {
     Attr attr;
-    attr.set(attach::kTarget, target()).set(attach::kType, type()).set(attach::kFlags, step.flags);
+    attr.set(attach::kTarget, target(step.level)).set(attach::kType, type()).set(attach::kFlags, step.flags);
     attr.set(attach::kProgFd, fd_of(programs_, step.program)).set(attach::kRelative, relative(step));
     attr.set(attach::kReplaceFd, fd_of(programs_, step.other_program)).set(attach::kRevision, step.revision);
     return backend_call(step.kind == Step::kAttach ? kProgAttach : kProgDetach, attr, 32);
   }
   long create_link(const Step& step) {
     Attr attr;
-    attr.set(link::kProgFd, fd_of(programs_, step.program)).set(link::kTarget, target());
+    attr.set(link::kProgFd, fd_of(programs_, step.program)).set(link::kTarget, target(step.level));
     attr.set(link::kType, type()).set(link::kFlags, step.flags).set(link::kRelative, relative(step));
     const long fd = backend_call(kLinkCreate, attr.set(link::kRevision, step.revision), link::kSize);
     if (fd < 0) return fd;
@@ -173,12 +179,14 @@ class Side {
 
 class Steps {
  public:
-  Steps(std::uint64_t seed, bool is_cgroup) : dice_(seed), is_cgroup_(is_cgroup) {}
+  Steps(std::uint64_t seed, bool is_cgroup, std::size_t levels)
+      : dice_(seed), is_cgroup_(is_cgroup), levels_(levels) {}
   // `links` there were, of which some may be closed; the list is at `revision`.
   Step next(std::size_t links, std::uint64_t revision) {
     Step step;
     closed_.resize(links);
     const std::uint32_t roll = dice_.below(100);
+    if (levels_ > 1) step.level = dice_.below(static_cast<std::uint32_t>(levels_));
     step.kind = roll < 35   ? Step::kAttach
                 : roll < 55 ? Step::kDetach
                 : roll < 75 ? Step::kLink
@@ -230,8 +238,8 @@ class Steps {
     maybe(6, kOfLink);
     maybe(40, 0x80);
     if (is_cgroup_) {
-      if (!dice_.one_in(8)) flags |= kAllowMulti;
-      maybe(15, kAllowOverride);
+      if (!dice_.one_in(levels_ > 1 ? 2 : 8)) flags |= kAllowMulti;
+      maybe(levels_ > 1 ? 4 : 15, kAllowOverride);
       maybe(4, kPreorder);
     } else {
       maybe(30, kAllowMulti);
@@ -241,17 +249,18 @@ class Steps {
 
   Dice dice_;
   bool is_cgroup_;
+  std::size_t levels_;
   std::vector<bool> closed_;
 };
 
-void compare(std::uint64_t seed, bool is_cgroup, int steps) {
+void compare(std::uint64_t seed, bool is_cgroup, int steps, std::size_t levels = 1) {
   Backend* const kernel = case_backend("kernel");
   Backend* const portolan = case_backend("portolan");
   if (kernel == nullptr || portolan == nullptr) GTEST_SKIP() << "one backend is missing";
   if (kernel->attach_points().netns < 0) GTEST_SKIP() << "no network namespace of our own";
   if (is_cgroup && kernel->attach_points().cgroup < 0) GTEST_SKIP() << "no cgroup of our own";
   Side theirs(*kernel, is_cgroup), ours(*portolan, is_cgroup);
-  Steps choose(seed, is_cgroup);
+  Steps choose(seed, is_cgroup, levels);
   std::string so_far;
   for (int i = 0; i < steps; ++i) {
     const Step step = choose.next(theirs.links(), theirs.revision());
@@ -260,8 +269,9 @@ void compare(std::uint64_t seed, bool is_cgroup, int steps) {
     so_far += fmt::format("   {}\n   {}\n", result_text(expected), theirs.list());
     ASSERT_EQ(result_text(expected), result_text(actual)) << "seed " << seed << "\n" << so_far;
     ASSERT_EQ(theirs.list(), ours.list()) << "seed " << seed << "\n" << so_far;
-    if (is_cgroup) {
-      ASSERT_EQ(theirs.list(1), ours.list(1)) << "seed " << seed << "\n" << so_far;
+    for (std::size_t level = 0; is_cgroup && level < levels; ++level) {
+      ASSERT_EQ(theirs.list(0, level), ours.list(0, level)) << "seed " << seed << "\n" << so_far;
+      ASSERT_EQ(theirs.list(1, level), ours.list(1, level)) << "seed " << seed << "\n" << so_far;
     }
   }
 }
@@ -273,6 +283,11 @@ TEST(RandomAttach, lists_of_tcx_programs_are_the_kernel_s) {
 TEST(RandomAttach, lists_of_cgroup_programs_are_the_kernel_s) {
   for (std::uint64_t seed = 0; seed < 60 && !testing::Test::HasFatalFailure(); ++seed)
     compare(seed, true, 120);
+}
+
+TEST(RandomAttach, programs_of_nested_cgroups_are_the_kernel_s) {
+  for (std::uint64_t seed = 100; seed < 130 && !testing::Test::HasFatalFailure(); ++seed)
+    compare(seed, true, 120, kLevels);
 }
 
 }  // namespace

@@ -36,6 +36,7 @@ class Backend {
   struct AttachPoints {
     std::uint32_t ifindex = 1;
     int cgroup = -1;
+    int cgroups_below[2] = {-1, -1};  // of that one: a cgroup, and one of its own
     int netns = -1;
   };
   virtual const AttachPoints& attach_points() {

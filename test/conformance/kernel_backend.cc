@@ -23,7 +23,8 @@ class Kernel final : public Backend {
   explicit Kernel(std::string mount_point)
       : mount_point_(std::move(mount_point)), pins_(mount_point_ + "/pins") {}
   ~Kernel() override {
-    if (!cgroup_.empty()) ::rmdir(cgroup_.c_str());
+    if (!cgroup_.empty())
+      for (const char* below : {"/below/below", "/below", ""}) ::rmdir((cgroup_ + below).c_str());
     ::umount2(mount_point_.c_str(), MNT_DETACH);
     ::rmdir(mount_point_.c_str());
   }
@@ -59,10 +60,17 @@ class Kernel final : public Backend {
     if (::unshare(CLONE_NEWNET) != 0) return points_;
     points_.netns = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     cgroup_ = cgroup2_mount() + "/portolan-conformance-XXXXXX";
-    if (::mkdtemp(cgroup_.data()) != nullptr)
-      points_.cgroup = ::open(cgroup_.c_str(), O_RDONLY | O_CLOEXEC);
-    else
+    if (::mkdtemp(cgroup_.data()) == nullptr) {
       cgroup_.clear();
+      return points_;
+    }
+    points_.cgroup = ::open(cgroup_.c_str(), O_RDONLY | O_CLOEXEC);
+    std::string below = cgroup_;
+    for (int& cgroup : points_.cgroups_below) {
+      below += "/below";
+      (void)::mkdir(below.c_str(), 0700);
+      cgroup = ::open(below.c_str(), O_RDONLY | O_CLOEXEC);
+    }
     return points_;
   }
 

@@ -59,9 +59,9 @@ class Portolan final : public Backend {
   // A host program's hooks, in this very process.
   const AttachPoints& attach_points() override {
     if (!hooks_.empty()) return points_;
-    const auto declare = [this](const hook::Key& key) {
+    const auto declare = [this](const hook::Key& key, std::span<const std::uint64_t> above = {}) {
       const sync::CallEpoch epoch;
-      if (auto declared = hook::Hook::declare(*backend_->runtime(), key))
+      if (auto declared = hook::Hook::declare(*backend_->runtime(), key, above))
         hooks_.push_back(std::move(declared->fd));
     };
     const auto open = [](const char* path) {
@@ -74,8 +74,21 @@ class Portolan final : public Backend {
     struct ::stat status{};
     if (::fstat(points_.cgroup, &status) == 0)
       for (const std::uint32_t type :
-           {attach_type::kCgroupIngress, attach_type::kCgroupEgress, attach_type::kCgroupDevice})
+           {attach_type::kCgroupIngress, attach_type::kCgroupEgress, attach_type::kSockCreate,
+            attach_type::kSockOps, attach_type::kCgroupDevice, attach_type::kBind4, attach_type::kConnect6,
+            attach_type::kPostBind4, attach_type::kSysctl, attach_type::kRecvmsg4, attach_type::kGetsockopt,
+            attach_type::kSetsockopt, attach_type::kConnectUnix})
         declare({hook::Point::kCgroup, type, status.st_dev, status.st_ino, {}});
+    std::vector<std::uint64_t> above;
+    std::string below = backend_->directory();
+    for (int& cgroup : points_.cgroups_below) {
+      above.insert(above.begin(), status.st_ino);
+      below += "/below";
+      (void)::mkdir(below.c_str(), 0700);
+      cgroup = open(below.c_str());
+      if (::fstat(cgroup, &status) == 0)
+        declare({hook::Point::kCgroup, attach_type::kCgroupEgress, status.st_dev, status.st_ino, {}}, above);
+    }
     if (::fstat(points_.netns, &status) == 0)
       for (const std::uint32_t type : {attach_type::kFlowDissector, attach_type::kSkLookup})
         declare({hook::Point::kNetns, type, status.st_dev, status.st_ino, {}});

@@ -211,13 +211,23 @@ namespace attach_type {
 enum AttachType : std::uint32_t {
   kCgroupIngress = 0,
   kCgroupEgress = 1,
+  kSockCreate = 2,
+  kSockOps = 3,
   kCgroupDevice = 6,
+  kBind4 = 8,
+  kConnect6 = 11,
+  kPostBind4 = 12,
   kFlowDissector = 17,
+  kSysctl = 18,
+  kRecvmsg4 = 19,
+  kGetsockopt = 21,
+  kSetsockopt = 22,
   kTraceFentry = 24,
   kSkLookup = 36,
   kXdp = 37,
   kTcxIngress = 46,
   kTcxEgress = 47,
+  kConnectUnix = 49,
 };
 }  // namespace attach_type
 enum AttachFlags : std::uint32_t {

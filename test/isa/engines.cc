@@ -106,16 +106,7 @@ class Comparison {
   std::uint64_t ran_on_both() const { return ran_; }
 
  private:
-  helper::Run new_run(Context* context) {
-    return {.runtime = ours_.runtime(),
-            .actor = {},
-            .cpu = 0,
-            .program = nullptr,
-            .context = context,
-            .program_type = 0,
-            .program_id = 0,
-            .system = nullptr};
-  }
+  helper::Run new_run(Context* context) { return {ours_.runtime(), {}, 0, context, 0, 0}; }
   static Context run(Side& side, int fd, Context context) {
     abi::Attr attr{};
     attr.test.prog_fd = static_cast<std::uint32_t>(fd);

@@ -143,6 +143,28 @@ TEST_P(Objects, test_run_gives_the_packet_back) {
   EXPECT_EQ(object.program("count_packets")->test_run({.data = {}}).error().code(), EINVAL);
 }
 
+TEST_P(Objects, a_program_runs_on_many_packets_where_they_lie) {
+  const Object object = load("legacy");
+  std::vector<std::byte> room(100 * 256);
+  std::vector<Packet> packets;
+  for (std::size_t i = 0; i < 100; ++i)
+    packets.push_back({.room = std::span(room).subspan(i * 256, 256), .offset = 64, .size = 64});
+  std::vector<std::uint32_t> results(packets.size());
+  const Program& program = *object.program("count_packets");
+  const auto ran = program.run(packets, results);
+  if (GetParam() == "kernel") {
+    ASSERT_FALSE(ran);
+    EXPECT_EQ(ran.error().code(), EOPNOTSUPP);
+    return;
+  }
+  ASSERT_TRUE(ran) << ran.error().message();
+  constexpr std::uint32_t kDrop = 1, kPass = 2;
+  for (std::size_t i = 0; i < packets.size(); ++i) EXPECT_EQ(results[i], i < 2 ? kPass : kDrop) << i;
+  EXPECT_EQ(program.run(packets, std::span(results).first(99)).error().code(), EINVAL);
+  packets[1].size = 13;  // shorter than its header
+  EXPECT_EQ(program.run(packets, results).error().code(), EINVAL);
+}
+
 TEST_P(Objects, bytes_and_options) {
   for (const std::string name : {"legacy", "variables"}) {
     const std::string map = name == "legacy" ? "sizes" : "seen";

@@ -176,7 +176,7 @@ void print_prog_types() {
       "Those that BPF_PROG_TEST_RUN\ndoes not run are ENOTSUPP (524) there, as in Linux. Programs are "
       "attached to hooks\nthat a host program declares (portolan::Hook): raw_tracepoint, tracing and lsm, "
       "xdp, sched_cls "
-      "(TCX), cgroup_skb,\ncgroup_device, sk_lookup and flow_dissector; the other types to nothing yet.\n\n"
+      "(TCX), cgroup_*,\nsock_ops, sk_lookup and flow_dissector; the other types to nothing yet.\n\n"
       "| number | name | Linux since | loads | test run | note |\n"
       "|---|---|---|---|---|---|\n");
 #define PROG_TYPE(name, type, major, minor, test_run, note) \
