@@ -37,6 +37,21 @@ template <FaultWord T>
   return value;
 }
 
+// False: it could not be loaded. An acquire load where it is aligned, which it need not be.
+template <FaultWord T>
+[[nodiscard, gnu::always_inline]] inline bool try_load(const std::byte* from, T& value) {
+  T loaded;
+  __asm__ goto("1: mov (%1), %0\n" PORTOLAN_FAULT_ENTRY("1b", "%l[gone]")
+               : "=r"(loaded)
+               : "r"(from)
+               : "memory"
+               : gone);
+  value = loaded;
+  return true;
+gone:
+  return false;
+}
+
 // False: it could not be stored. On this machine a release store.
 template <FaultWord T>
 [[nodiscard, gnu::always_inline]] inline bool try_store(std::byte* to, T value) {

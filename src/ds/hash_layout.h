@@ -58,7 +58,7 @@ struct alignas(64) HashHeader {
 };
 static_assert(sizeof(HashHeader) == 128);
 inline constexpr std::uint32_t kPreallocated = 1, kEvicts = 2;
-inline constexpr std::uint64_t kHashMagic = 0x31'4853'4148'4c54'50ull;  // "PTLHASH1"
+inline constexpr std::uint64_t kHashMagic = 0x32'4853'4148'4c54'50ull;  // "PTLHASH2"
 
 // The head of an element; the key follows unless it has its place in `word`, then the value, 8-aligned.
 struct Element {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ds/hash_table.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <random>
 #include <set>
@@ -303,6 +305,22 @@ std::vector<std::uint64_t> keys_of_one_bucket(const HashTableShape& shape, std::
   for (std::uint64_t key = 0; keys.size() < wanted; ++key)
     if ((function.of_word(key) >> 32) * buckets >> 32 == buckets - 2) keys.push_back(key);
   return keys;
+}
+
+// Whatever the seed, keys in a row are spread as random ones are: no bucket of a full map gets several times
+// its share.
+TEST(HashTable, keys_in_a_row_spread_over_the_buckets) {
+  constexpr std::uint64_t kKeys = 1008, kBuckets = 160;
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 1000; ++round) {
+    const std::uint64_t seed = random();
+    const HashFunction function(seed);
+    for (const std::uint64_t step : {1ull, 64ull, 4096ull, 1ull << 32, 1ull << 56 | 1}) {
+      std::array<unsigned, kBuckets> keys{};
+      for (std::uint64_t n = 0; n < kKeys; ++n) ++keys[(function.of_word(n * step) >> 32) * kBuckets >> 32];
+      ASSERT_LE(*std::ranges::max_element(keys), 26u) << "of seed " << seed << " and step " << step;
+    }
+  }
 }
 
 TEST(HashTable, holds_a_full_map_of_keys_that_belong_in_one_bucket) {

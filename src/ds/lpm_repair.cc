@@ -61,7 +61,7 @@ void LpmTrie::repair() {
     used[index] = true;
     return true;
   };
-  std::uint32_t count = 0;
+  std::uint32_t count = 0, answerable = 0;
   std::vector<Place*> places{&root()};
   while (!places.empty()) {
     Place& place = *places.back();
@@ -70,7 +70,7 @@ void LpmTrie::repair() {
     if (word == 0) continue;
     if (is_element(word)) {
       if (use(used_elements, word >> 1))
-        ++count;
+        ++count, answerable += may_answer(element(word >> 1)->prefixlen.load_relaxed());
       else
         place.store_release(0);  // only in a tampered region, as below
       continue;
@@ -84,6 +84,7 @@ void LpmTrie::repair() {
       each_place(*at, [&](Place& below) { places.push_back(&below); });
   }
   header_->count.store_relaxed(count);
+  header_->answerable.store_relaxed(answerable);
   elements_.rebuild([&](std::uint32_t index) { return used_elements[index]; });
   for (unsigned size = 0; size < kNodeSizes; ++size)
     nodes_[size].rebuild([&](std::uint32_t index) { return used_nodes[size][index]; });
@@ -92,6 +93,7 @@ void LpmTrie::repair() {
     header_->table_bits.store_release(0);  // only in a tampered region; pairs with table_bits
   else if (bits != 0)
     fill_table(bits);
+  if (has_answers()) fill_answers();
 }
 
 void LpmTrie::check(const std::string& where, shm::Findings& findings) const {
@@ -105,7 +107,7 @@ void LpmTrie::check(const std::string& where, shm::Findings& findings) const {
   std::vector<bool> seen_elements(elements_.handed_out());
   std::array<std::vector<bool>, kNodeSizes> seen_nodes;
   for (unsigned size = 0; size < kNodeSizes; ++size) seen_nodes[size].resize(nodes_[size].handed_out());
-  std::uint32_t elements = 0, slots = 0;
+  std::uint32_t elements = 0, slots = 0, answerable = 0;
   std::array<std::uint32_t, kNodeSizes> nodes{};
   const std::uint32_t bits = table_bits();
   const auto first_time = [&](std::vector<bool>& seen, std::uint32_t index) {
@@ -126,6 +128,7 @@ void LpmTrie::check(const std::string& where, shm::Findings& findings) const {
       std::byte key[4 + kMaxDataSize];
       copy_key(element(index), key);
       const auto length = load_unaligned<std::uint32_t>(key);
+      answerable += may_answer(length);
       if (length < visit.least || length > max_prefixlen() || longest(key + 4, length) != element(index))
         wrong(fmt::format("no lookup finds element {} of {} bits", index, length));
       continue;
@@ -167,6 +170,9 @@ void LpmTrie::check(const std::string& where, shm::Findings& findings) const {
       break;
     }
   if (!quiet) return;
+  if (has_answers()) check_answers(where, findings);
+  if (answerable != header_->answerable.load_relaxed())
+    wrong(fmt::format("{} answers, {} counted", answerable, header_->answerable.load_relaxed()));
   if (elements != header_->count.load_relaxed())
     wrong(fmt::format("{} elements, {} counted", elements, header_->count.load_relaxed()));
   if (elements + elements_.count_free() != elements_.handed_out())

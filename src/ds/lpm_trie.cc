@@ -24,6 +24,14 @@
 //   A slot of the table repeats what the node six bits above its bits holds for them, or says nothing (0). The trie
 //   is whole without the table, which comes when there are enough entries for its memory.
 //
+//   answers   2^24 places, in tries of IPv4's size that may have so many entries that the table of 64 MiB, with all
+//             else, takes no more than 64 bytes for each entry and for each fork between entries
+//
+//   An answer says for the keys of 32 bits that begin with its 24 what the longest prefix is: an element of 8 to 24
+//   bits; that there is none (0); to ask the trie, since there are longer ones (kAsk), or since it is about to
+//   change (kHidden). So most lookups read one place, and the element. (Fewer bits in tests, then the least is a third
+//   of them.)
+//
 // Invariants
 //   I1  A node holds two things at least, so there are fewer nodes than elements.
 //   I2  Positions grow downwards, and whatever is below a place has the bits that lead there.
@@ -31,6 +39,9 @@
 //       position of a node never change; a place may become empty and be used again for its spot.
 //   I4  An item that is no longer reachable keeps its bytes until `version` has grown.
 //   I5  A slot says nothing, or what the place says: it is emptied before the place changes, and set after.
+//   I6  An answer is right, or kAsk or kHidden. All that a change makes wrong are hidden before the place changes,
+//       and set after. Those are the ones below the prefix that say what is said there without it, since whatever
+//       else is longer than that, is longer than the prefix too. kHidden is there under the lock only.
 //
 // Operations, and where they take effect
 //   find      follows the key's bits down, from the table's slot if that says something, and takes the longest that
@@ -39,13 +50,15 @@
 //             bits, by I2, and the search is done once more for what has d bits at most. What is shorter than the
 //             table's bits is above the table: the search begins at the root. The answer holds if `version` did not
 //             change: then nothing that was read had been recycled, by I4, and the point is the load of the last
-//             place, or of the slot if the place above it changed after that.
+//             place, or of the slot if the place above it changed after that. Where there is an answer, by I6, the
+//             point is the load of that, and what it leads to need not be compared. Where it is that there is none,
+//             only shorter prefixes are searched for, and the answer is read again.
 //   next      walks down to the key, then to the next place in post-order; checked by `version` as well.
 //   update    with the store to a place: of the element, or of a node that has it and what was there before (a copy
 //             of the node with one place more, or one that two things part at).
 //   erase     with the store to a place: of 0; or, to the place of the node, of a smaller copy, or of the other thing
 //             that the node had. If there is no memory for a smaller copy the larger one stays.
-//   a table   takes effect with the store of how many bits it has.
+//   a table   takes effect with the store of how many bits it has, or that there are answers.
 //
 // Order of locks: there is one, of writers.
 //
@@ -56,10 +69,10 @@
 // Killed after …                      others see            who repairs
 //   element or node taken             nothing               who next takes the lock rebuilds all free lists from
 //   … filled                          nothing               what is reachable, counts, and fills the table anew. If
-//   slot emptied                      nothing               he dies too, the next one does it all again.
+//   slot emptied, answers hidden      nothing               he dies too, the next one does it all again.
 //   update: place stored              the new value
 //   erase: place stored               no such prefix
-//   slot set                          nothing new
+//   slot set, answers shown           nothing new
 //   table filled, in part or whole    nothing
 //   bits of the table stored          nothing new
 //   version grown, item given back    nothing new
@@ -73,6 +86,7 @@
 #include <algorithm>
 
 #include "ds/lpm_walk.h"
+#include "shm/huge_pages.h"
 
 namespace portolan::ds {
 
@@ -80,12 +94,19 @@ struct LpmTrie::Plan {
   std::uint32_t most_table_bits;
   std::array<Slab::Shape, kNodeSizes> nodes;
   Slab::Shape elements;
+  std::uint64_t answers;  // where; 0: none
   std::uint64_t total;
 };
 
+// Huge pages where there is one, at least.
+static std::uint64_t answers_alignment(const LpmTrieShape& shape) {
+  return std::clamp(sizeof(LpmPlace) << shape.answers.bits, kPageSize, shm::kHugePageSize);
+}
+
 Result<LpmTrie::Plan> LpmTrie::plan_of(const LpmTrieShape& shape) {
   if (shape.data_size == 0 || shape.data_size > kMaxDataSize || shape.value_size < 8 ||
-      shape.value_size % 8 != 0 || shape.value_size > 1u << 30 || shape.max_entries == 0)
+      shape.value_size % 8 != 0 || shape.value_size > 1u << 30 || shape.max_entries == 0 ||
+      shape.answers.bits % kStride != 0 || shape.answers.bits == 0 || shape.answers.bits > 24)
     return fail(EINVAL);
   Plan plan{};
   for (const Table& table : kTables)
@@ -110,6 +131,10 @@ Result<LpmTrie::Plan> LpmTrie::plan_of(const LpmTrieShape& shape) {
   plan.elements = {end, stride, items, offsetof(Element, prefixlen)};
   if (std::uint64_t{items} * stride > shm::Region::kLargest - end) return fail(E2BIG);
   plan.total = end + std::uint64_t{items} * stride;
+  if (shape.data_size == 4 && shape.max_entries >= shape.answers.least_entries) {
+    plan.answers = plan.total;
+    plan.total += answers_alignment(shape) + (sizeof(Place) << shape.answers.bits);
+  }
   return plan;
 }
 
@@ -122,6 +147,8 @@ void LpmTrie::format(const shm::Region& region, std::uint64_t offset, const LpmT
   header->data_size = shape.data_size;
   header->value_size = shape.value_size;
   header->max_entries = shape.max_entries;
+  header->answer_bits = shape.answers.bits;
+  header->least_answers = shape.answers.least_entries;
   header->magic = kMagic;  // whoever publishes the region publishes this
 }
 
@@ -129,7 +156,10 @@ Result<LpmTrie> LpmTrie::attach(shm::Region& region, std::uint64_t offset) {
   auto* header = region.at<Header>(offset);
   if (header == nullptr || header->magic != kMagic) return fail(EINVAL);
   LpmTrie trie;
-  trie.shape_ = {header->data_size, header->value_size, header->max_entries};
+  trie.shape_ = {header->data_size,
+                 header->value_size,
+                 header->max_entries,
+                 {header->answer_bits, header->least_answers}};
   Plan plan = TRY(plan_of(trie.shape_));
   if (plan.total > region.size() - offset) return fail(EINVAL);
   trie.region_ = &region;
@@ -140,6 +170,11 @@ Result<LpmTrie> LpmTrie::attach(shm::Region& region, std::uint64_t offset) {
   trie.most_table_bits_ = plan.most_table_bits;
   trie.tables_offset_ = offset + kTablesOffset;
   trie.tables_ = region.at<Place>(trie.tables_offset_, std::uint64_t{2} << plan.most_table_bits);
+  if (plan.answers != 0) {
+    trie.answers_offset_ = round_up(offset + plan.answers, answers_alignment(trie.shape_));
+    trie.answer_bits_ = trie.shape_.answers.bits;
+    trie.answers_ = region.at<Place>(trie.answers_offset_, std::uint64_t{1} << trie.answer_bits_);
+  }
   trie.granules_ = region.base() + offset + kEmptyNodeOffset;
   for (unsigned size = 0; size < kNodeSizes; ++size) {
     Slab::Shape& nodes = plan.nodes[size];
@@ -158,6 +193,7 @@ std::uint64_t LpmTrie::reserved_bytes() const {
   for (const Slab& nodes : nodes_) bytes += nodes.reserved_bytes();
   for (const Table& table : kTables)
     if (table.bits != 0 && table.bits <= table_bits()) bytes += sizeof(Place) << table.bits;
+  if (has_answers()) bytes += sizeof(Place) << answer_bits_;
   return bytes;
 }
 
@@ -220,6 +256,15 @@ LpmTrie::Element* LpmTrie::longest_below(std::uint32_t word, const Key& key, std
 
 LpmTrie::Element* LpmTrie::longest(const std::byte* data, std::uint32_t limit) const {
   return with_key(data, [&](const auto& key) -> Element* {
+    if (has_answers() && limit >= answer_bits_) {
+      const Place& at = answer(static_cast<std::uint32_t>(key.first_bits() >> 32));
+      const std::uint32_t word = at.load_acquire();  // pairs with show_answers
+      if (Element* const found = element_in(word)) return found;
+      if (word == 0) {
+        Element* const found = longest_below(root().load_acquire(), key, least_answer() - 1, 0);
+        if (at.load_acquire() == 0) return found;  // nothing longer came meanwhile
+      }
+    }
     if (const std::uint32_t bits = table_bits(); bits != 0 && limit >= bits) {
       if (const std::uint32_t word = slot(bits, key.first_bits()).load_acquire();
           word != 0) {  // pairs with commit
@@ -270,7 +315,18 @@ bool LpmTrie::with_longest(const std::byte* key, Use&& use) const {
   }) && found != nullptr;
 }
 
+// The answer for a key of all bits. nullptr: there is none; ask the trie.
+[[gnu::always_inline]] inline LpmTrie::Element* LpmTrie::answer_for(const std::byte* key) const {
+  if (!has_answers() || load_unaligned<std::uint32_t>(key) != kAnsweredLength) return nullptr;
+  return element_in(answer(FourByteLpmKey(key + 4).bits()).load_acquire());  // pairs with show_answers
+}
+
 std::byte* LpmTrie::find(const std::byte* key) const {
+  if (Element* const found = answer_for(key)) return value_of(found);
+  return search(key);
+}
+
+std::byte* LpmTrie::search(const std::byte* key) const {
   Element* found = nullptr;
   if (header_->version.unchanged_once([&] { found = straight(key); }) && found != nullptr) [[likely]]
     return value_of(found);
@@ -281,7 +337,8 @@ bool LpmTrie::lookup(const std::byte* key, void* value) const {
   const auto copy = [&](Element* from) { sync::copy_from_shared(value, value_of(from), shape_.value_size); };
   Element* found = nullptr;
   if (header_->version.unchanged_once([&] {
-        found = straight(key);
+        found = answer_for(key);
+        if (found == nullptr) found = straight(key);
         if (found != nullptr) copy(found);
       }) &&
       found != nullptr) [[likely]]

@@ -2,6 +2,7 @@
 // A trie of bit prefixes that finds the longest one which a key begins with: readers take no lock and write
 // nothing. See lpm_trie.cc for the essay.
 #pragma once
+#include <span>
 #include <string>
 
 #include "ds/insert.h"
@@ -17,6 +18,11 @@ struct LpmTrieShape {
   std::uint32_t data_size;   // bytes of a key's data, 1 to kMaxDataSize
   std::uint32_t value_size;  // bytes, a multiple of 8, ≥ 8
   std::uint32_t max_entries;
+  // Of IPv4's size only, and from so many entries of at most so many bits on: a table of the first bits that
+  // says at once what a search would find. Bits: a multiple of 6, at most 24.
+  struct {
+    std::uint32_t bits = 24, least_entries = 7 << 17;
+  } answers = {};
 };
 
 // A key is a 32-bit number of bits, in the byte order of this machine, and data_size bytes of which the first
@@ -60,7 +66,7 @@ class LpmTrie {
   void check(const std::string& where, shm::Findings& findings) const;
 
  private:
-  static constexpr std::uint64_t kMagic = 0x32'4d50'4c4c'5450ull;  // "PTLLPM2"
+  static constexpr std::uint64_t kMagic = 0x33'4d50'4c4c'5450ull;  // "PTLLPM3"
   static constexpr unsigned kStride = LpmSpot::kStride;
   static constexpr unsigned kMostStraightNodes = 8;
   static constexpr unsigned kMostDepth = kMaxDataSize * 8 / kStride + 2;
@@ -70,11 +76,13 @@ class LpmTrie {
   using Place = LpmPlace;
   struct alignas(64) Header {
     std::uint64_t magic;
-    std::uint32_t data_size, value_size, max_entries;
+    std::uint32_t data_size, value_size, max_entries, answer_bits, least_answers;
     sync::Atomic<std::uint32_t> table_bits;  // which of the tables stands: one of kTables
     ReuseVersion version;                    // of elements and nodes
     sync::RobustLock lock;                   // of writers; guards all that follows
     sync::Atomic<std::uint32_t> count;
+    sync::Atomic<std::uint32_t> answerable;   // elements that may be answers
+    sync::Atomic<std::uint32_t> has_answers;  // whether their table stands
     SlabState elements, nodes[kNodeSizes];
   };
   // Tables of the first bits, and from how many entries on they are worth their memory.
@@ -93,6 +101,7 @@ class LpmTrie {
   struct Step;
   struct Way;
   struct Draft;
+  struct Put;
   struct NodeNumber {
     unsigned size;        // of kSizes
     std::uint32_t index;  // among those
@@ -102,6 +111,9 @@ class LpmTrie {
   static std::uint32_t value_offset_of(const LpmTrieShape& shape) {
     return static_cast<std::uint32_t>(round_up(sizeof(Element) + shape.data_size, 8));
   }
+
+  // Answers that are none: ask the trie; a writer is about to change what is here. Beyond any node's word.
+  static constexpr std::uint32_t kAsk = 0xffff'fffe, kHidden = 0xffff'fffc;
 
   static bool is_element(std::uint32_t word) { return (word & 1) != 0; }
   static std::uint32_t word_of_element(std::uint32_t index) { return index << 1 | 1; }
@@ -137,6 +149,26 @@ class LpmTrie {
   static std::uint32_t first_held(Node& node, unsigned rank);
   Element* first_below(std::uint32_t word) const;
 
+  // lpm_answers.cc
+  static constexpr std::uint32_t kAnsweredLength = 32;  // of keys
+  bool has_answers() const { return answers_ != nullptr && header_->has_answers.load_acquire() != 0; }
+  Place& answer(std::uint32_t first_bits) const { return answers_[first_bits >> (32 - answer_bits_)]; }
+  std::uint32_t least_answer() const { return answer_bits_ / 3; }
+  bool may_answer(std::uint32_t length) const {
+    return answers_ != nullptr && length >= least_answer() && length <= answer_bits_;
+  }
+  std::span<Place> answers_below(const std::byte* key) const;
+  std::uint32_t answer_on(const Way& way, const std::byte* key, std::uint32_t limit) const;
+  bool is_more_below(const std::byte* key) const;
+  void hide_answers(const std::byte* key, std::uint32_t before);
+  void show_answers(const std::byte* key, std::uint32_t after);
+  template <class Answers>
+  bool paint(std::uint32_t word, std::uint32_t least, std::uint64_t& budget, const Answers& answers) const;
+  std::uint64_t most_paint() const;
+  void fill_answers();
+  void widen_answers();
+  void check_answers(const std::string& where, shm::Findings& findings) const;
+
   // lpm_trie.cc
   template <class Key>
   Element* deepest(std::uint32_t word, const Key& key, std::uint32_t limit, std::uint32_t& shorter) const;
@@ -146,6 +178,8 @@ class LpmTrie {
   Element* straight(const Key& key) const;
   Element* longest(const std::byte* data, std::uint32_t limit) const;
   Element* straight(const std::byte* key) const;
+  Element* answer_for(const std::byte* key) const;
+  std::byte* search(const std::byte* key) const;
   template <class Use>
   bool with_longest(const std::byte* key, Use&& use) const;
   void copy_key(Element* element, std::byte* key) const;
@@ -160,14 +194,15 @@ class LpmTrie {
   void retire(std::uint32_t word);
   void give_back(std::uint32_t word);
   Result<void> may_add(Insert mode) const;
-  void added();
+  void added(std::uint32_t length);
+  template <class Commit>
+  void insert(const Put& put, std::uint32_t fresh, Commit&& commit);
   static void commit(const Step& step, std::uint32_t word);
   void descend(const std::byte* key, Way& way) const;
-  Result<void> add(const Step& step, const std::byte* key, const void* value, Insert mode);
-  Result<void> replace(const Step& step, const std::byte* key, const void* value, Insert mode);
-  Result<void> split(const Step& step, std::uint32_t position, const std::byte* key, const void* value,
-                     Insert mode);
-  Result<void> grow(const Way& way, const std::byte* key, const void* value, Insert mode);
+  Result<void> add(const Step& step, const Put& put);
+  Result<void> replace(const Step& step, const Put& put);
+  Result<void> split(const Step& step, std::uint32_t position, const Put& put);
+  Result<void> grow(const Way& way, const Put& put);
   Result<void> put(const std::byte* key, const void* value, Insert mode);
   void clear(const Way& way);
   Result<void> remove(const std::byte* key);
@@ -184,6 +219,9 @@ class LpmTrie {
   Header* header_ = nullptr;
   Place* tables_ = nullptr;
   std::uint64_t tables_offset_ = 0;  // in the region
+  Place* answers_ = nullptr;         // nullptr: there are never any
+  std::uint64_t answers_offset_ = 0;
+  std::uint32_t answer_bits_ = 0;
   std::byte* granules_ = nullptr;
   std::uint32_t end_word_ = 0;                             // of nodes
   std::array<std::uint32_t, kNodeSizes> first_granule_{};  // of nodes of that size

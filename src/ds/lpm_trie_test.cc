@@ -134,7 +134,11 @@ TEST(LpmTrie, random_sequences_agree_with_a_model) {
   std::mt19937_64 random(7);
   for (const std::uint32_t size : {1u, 3u, 4u, 7u, 8u, 9u, 16u, 256u})
     for (const std::uint32_t most : {1u, 40u, 400u}) {
-      Trie test({size, 8, most});
+      Trie test({size, 8, most, {12, 1}});
+      Key first(4 + size);
+      first[0] = std::byte{8};  // bits, so that there are answers where there may be
+      ASSERT_EQ(test.put(first, 1), 0);
+      ASSERT_EQ(test.drop(first), 0);
       std::map<std::string, std::pair<Key, std::uint64_t>, PostOrder> model;
       const unsigned alphabet = random() % 2 == 0 ? 256 : 3;  // bytes that are often the same share long ways
       const auto random_key = [&] {
@@ -204,10 +208,13 @@ TEST(LpmTrie, random_sequences_agree_with_a_model) {
     }
 }
 
-// So many that the first bits get tables, small and large, which every change must keep true.
-TEST(LpmTrie, many_prefixes_are_found_while_they_come_and_go) {
+// So many that the first bits get tables, small and large, and a table of answers where that is wanted, which
+// every change must keep true.
+class LpmTrieOfMany : public testing::TestWithParam<bool> {};
+TEST_P(LpmTrieOfMany, prefixes_are_found_while_they_come_and_go) {
   constexpr std::uint32_t kMost = 270'000;
-  Trie test({4, 8, kMost});
+  const bool wants_answers = GetParam();
+  Trie test({4, 8, kMost, {18, wants_answers ? 30'000 : kMost + 1}});
   std::array<std::map<std::uint32_t, std::uint64_t>, 33> model;
   const auto key_at = [](std::uint32_t length, std::uint32_t bits) {
     return key_of(length, {static_cast<std::uint8_t>(bits >> 24), static_cast<std::uint8_t>(bits >> 16),
@@ -250,11 +257,51 @@ TEST(LpmTrie, many_prefixes_are_found_while_they_come_and_go) {
   }
   EXPECT_EQ(test.trie.count(), kMost);
   test.expect_clean();
-  EXPECT_LE(test.trie.reserved_bytes(), 36ull * kMost);  // what the kernel takes
+  if (!wants_answers) {
+    EXPECT_LE(test.trie.reserved_bytes(), 36ull * kMost);  // what the kernel takes
+  }
   for (std::uint32_t length = 0; length <= 32; ++length)
     while (model[length].size() > 10) drop(length, model[length].begin()->first);
   expect_found(10'000);
   EXPECT_EQ(test.walk().size(), count);
+  test.expect_clean();
+}
+INSTANTIATE_TEST_SUITE_P(LpmTrie, LpmTrieOfMany, testing::Bool(),
+                         [](const auto& at) { return at.param ? "with_answers" : "without_answers"; });
+
+TEST(LpmTrie, answers_keep_true_below_what_is_longer_than_they_are) {
+  Trie test({4, 8, 2000, {12, 0}});
+  for (std::uint32_t n = 0; n < 1024; ++n)
+    ASSERT_EQ(
+        test.put(key_of(32, {100, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n), 0}), n),
+        0);
+  const auto found = [&](std::uint8_t second, std::uint8_t third) {
+    return test.get(key_of(32, {10, second, third, 1}));
+  };
+  EXPECT_EQ(found(1, 1), ~0ull);
+  EXPECT_EQ(test.put(key_of(2, {0, 0, 0, 0}), 2), 0);  // too short for an answer
+  EXPECT_EQ(found(1, 1), 2u);
+  EXPECT_EQ(test.put(key_of(8, {10, 0, 0, 0}), 8), 0);
+  EXPECT_EQ(test.put(key_of(24, {10, 1, 1, 0}), 24), 0);  // too long for one
+  EXPECT_EQ(found(1, 1), 24u);
+  EXPECT_EQ(found(1, 2), 8u);
+  EXPECT_EQ(found(17, 1), 8u);
+  EXPECT_EQ(test.put(key_of(12, {10, 0, 0, 0}), 12), 0);
+  EXPECT_EQ(found(1, 1), 24u);
+  EXPECT_EQ(found(1, 2), 12u);
+  EXPECT_EQ(found(17, 1), 8u);
+  EXPECT_EQ(test.drop(key_of(8, {10, 0, 0, 0})), 0);
+  EXPECT_EQ(found(1, 2), 12u);
+  EXPECT_EQ(found(17, 1), 2u);
+  EXPECT_EQ(test.put(key_of(16, {10, 1, 0, 0}), 16), 0);
+  EXPECT_EQ(test.drop(key_of(24, {10, 1, 1, 0})), 0);
+  EXPECT_EQ(found(1, 1), 16u);
+  EXPECT_EQ(test.drop(key_of(16, {10, 1, 0, 0})), 0);
+  EXPECT_EQ(found(1, 1), 12u);
+  EXPECT_EQ(test.put(key_of(12, {10, 0, 0, 0}), 112), 0);
+  EXPECT_EQ(found(1, 1), 112u);
+  EXPECT_EQ(test.drop(key_of(12, {10, 0, 0, 0})), 0);
+  EXPECT_EQ(found(1, 1), 2u);
   test.expect_clean();
 }
 
@@ -314,10 +361,14 @@ TEST(LpmTrie, where_there_is_no_more_memory_prefixes_can_still_be_erased) {
 
 // Readers never miss what is always there, nor see a value that is not of its prefix, whatever writers do
 // beside it.
-class LpmTrieShared : public testing::TestWithParam<std::uint32_t> {};
+struct Beside {
+  const char* name;
+  std::uint32_t others, least_answers;
+};
+class LpmTrieShared : public testing::TestWithParam<Beside> {};
 TEST_P(LpmTrieShared, readers_see_whole_answers_while_others_write) {
-  const std::uint32_t others = GetParam();
-  Trie test({4, 16, 2000 + others});
+  const std::uint32_t others = GetParam().others;
+  Trie test({4, 16, 2000 + others, {18, GetParam().least_answers}});
   const auto value_of = [](std::uint32_t length, std::uint8_t second) {
     return std::array<std::uint64_t, 2>{std::uint64_t{length} << 8 | second,
                                         ~(std::uint64_t{length} << 8 | second)};
@@ -366,15 +417,19 @@ TEST_P(LpmTrieShared, readers_see_whole_answers_while_others_write) {
   EXPECT_EQ(wrong.load_relaxed(), 0u);
   test.expect_clean();
 }
-INSTANTIATE_TEST_SUITE_P(LpmTrie, LpmTrieShared, testing::Values(0, 9000), [](const auto& at) {
-  return at.param == 0 ? "alone" : "beside_so_many_that_there_is_a_table";
-});
+INSTANTIATE_TEST_SUITE_P(LpmTrie, LpmTrieShared,
+                         testing::Values(Beside{"alone", 0, UINT32_MAX},
+                                         Beside{"beside_so_many_that_there_is_a_table", 9000, UINT32_MAX},
+                                         Beside{"beside_so_many_that_there_are_answers", 9000, 100}),
+                         [](const auto& at) { return at.param.name; });
 
 TEST(LpmTrie, shapes_that_cannot_be_are_refused) {
   EXPECT_FALSE(LpmTrie::sizes({0, 8, 1}));
   EXPECT_FALSE(LpmTrie::sizes({257, 8, 1}));
   EXPECT_FALSE(LpmTrie::sizes({4, 7, 1}));
   EXPECT_FALSE(LpmTrie::sizes({4, 8, 0}));
+  EXPECT_FALSE(LpmTrie::sizes({4, 8, 1, {30, 1}}));
+  EXPECT_FALSE(LpmTrie::sizes({4, 8, 1, {20, 1}}));
   EXPECT_TRUE(LpmTrie::sizes({4, 8, UINT32_MAX}));
 }
 
@@ -382,8 +437,9 @@ TEST(LpmTrie, shapes_that_cannot_be_are_refused) {
 TEST(LpmTrie, any_bytes_are_bounded) {
   std::mt19937_64 random(3);
   for (int round = 0; round < 300; ++round) {
-    Trie test({4, 8, round % 2 == 0 ? 20u : 10'000u});
-    for (std::uint32_t n = 0; n < 20; ++n)
+    const bool has_answers = round % 30 == 29;
+    Trie test({4, 8, round % 2 == 0 ? 20u : 10'000u, {12, 0}});
+    for (std::uint32_t n = 0; n < (has_answers ? 4000 : 20); ++n)
       (void)test.put(
           key_of(static_cast<std::uint32_t>(random() % 33),
                  {static_cast<std::uint8_t>(random() % 4), static_cast<std::uint8_t>(random()), 0, 0}),
@@ -391,9 +447,10 @@ TEST(LpmTrie, any_bytes_are_bounded) {
     const std::uint64_t end = test.trie.reserved_bytes() < 4096 ? test.trie.reserved_bytes() : 4096;
     for (int spoiled = 0; spoiled < 20; ++spoiled) {
       // Not the shape, which attach() has read, nor the lock, whose owner would be waited for.
-      const std::uint64_t at = 20 + random() % (end - 20);
-      if (at >= 32 && at < 40) continue;
+      const std::uint64_t at = 28 + random() % (end - 28);
+      if (at >= 40 && at < 48) continue;
       test.region->base()[at] = static_cast<std::byte>(random());
+      if (has_answers) test.region->base()[test.region->size() - 1 - random() % 16384] = std::byte{7};
     }
     for (int step = 0; step < 50; ++step) {
       const Key key =

@@ -1,29 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writers of an LPM trie: one at a time, each change one store. lpm_trie.cc says why that is enough.
-#include "ds/lpm_walk.h"
+#include "ds/lpm_way.h"
 
 namespace portolan::ds {
-
-// Where a word is, and where the table repeats it, if it does.
-struct LpmTrie::Step {
-  Place* place;
-  Place* slot;
-};
-
-// The way from the root to where a key is, or would be.
-struct LpmTrie::Way {
-  struct Passed {
-    Step step;  // where the node is
-    Node* node;
-    std::uint32_t position;
-  };
-  Passed passed[kMostDepth];
-  unsigned depth = 0;
-  bool has_gaps = false;  // bits were passed that no node looked at
-  LpmSpot spot;           // in the last node passed
-  Step end;               // what is there; no place: the node has no such spot
-  std::uint32_t word;     // held there; 0: nothing
-};
 
 // What is to be in a node.
 struct LpmTrie::Draft {
@@ -98,11 +77,22 @@ Result<void> LpmTrie::may_add(Insert mode) const {
   return {};
 }
 
-void LpmTrie::added() {
+void LpmTrie::added(std::uint32_t length) {
   const std::uint32_t count = header_->count.load_relaxed() + 1;
   header_->count.store_relaxed(count);
+  if (may_answer(length)) header_->answerable.store_relaxed(header_->answerable.load_relaxed() + 1);
   constexpr std::uint32_t kLookEvery = 1024;
   if (count % kLookEvery == 0) widen(count);
+  if (count % kLookEvery == 0 || count == shape_.answers.least_entries) widen_answers();
+}
+
+// Of a prefix that was not there: `commit` stores what makes it reachable.
+template <class Commit>
+void LpmTrie::insert(const Put& put, std::uint32_t fresh, Commit&& commit) {
+  if (has_answers()) hide_answers(put.key, put.before);
+  commit();
+  if (has_answers()) show_answers(put.key, fresh);
+  added(load_unaligned<std::uint32_t>(put.key));
 }
 
 void LpmTrie::commit(const Step& step, std::uint32_t word) {
@@ -138,26 +128,27 @@ void LpmTrie::descend(const std::byte* key, Way& way) const {
   });
 }
 
-Result<void> LpmTrie::add(const Step& step, const std::byte* key, const void* value, Insert mode) {
-  TRY(may_add(mode));
-  commit(step, TRY(make_element(key, value)));
-  added();
+Result<void> LpmTrie::add(const Step& step, const Put& put) {
+  TRY(may_add(put.mode));
+  const std::uint32_t fresh = TRY(make_element(put.key, put.value));
+  insert(put, fresh, [&] { commit(step, fresh); });
   return {};
 }
 
-Result<void> LpmTrie::replace(const Step& step, const std::byte* key, const void* value, Insert mode) {
-  if (mode == Insert::kNoExist) return fail(EEXIST);
-  const std::uint32_t old = step.place->load_relaxed();
-  commit(step, TRY(make_element(key, value)));
+Result<void> LpmTrie::replace(const Step& step, const Put& put) {
+  if (put.mode == Insert::kNoExist) return fail(EEXIST);
+  const std::uint32_t old = step.place->load_relaxed(), fresh = TRY(make_element(put.key, put.value));
+  if (has_answers()) hide_answers(put.key, old);
+  commit(step, fresh);
+  if (has_answers()) show_answers(put.key, fresh);
   retire(old);
   return {};
 }
 
 // Puts a node at `position` between the place and what it holds, and the key beside that.
-Result<void> LpmTrie::split(const Step& step, std::uint32_t position, const std::byte* key, const void* value,
-                            Insert mode) {
-  TRY(may_add(mode));
-  const auto length = load_unaligned<std::uint32_t>(key);
+Result<void> LpmTrie::split(const Step& step, std::uint32_t position, const Put& put) {
+  TRY(may_add(put.mode));
+  const auto length = load_unaligned<std::uint32_t>(put.key);
   const std::uint32_t old = step.place->load_relaxed();
   Element* const other = first_below(old);
   if (other == nullptr) return fail(EINVAL);  // only in a tampered region
@@ -165,11 +156,11 @@ Result<void> LpmTrie::split(const Step& step, std::uint32_t position, const std:
   copy_data(other, other_data);
   // A node has what is longer than all but the last of another's spots.
   const std::uint32_t other_length = is_element(old) ? other->prefixlen.load_relaxed() : UINT32_MAX;
-  const LpmSpot new_spot(chunk_at(key + 4, position), length - position);
+  const LpmSpot new_spot(chunk_at(put.key + 4, position), length - position);
   const LpmSpot old_spot(chunk_at(other_data, position), other_length - position);
   if (other_length < position || old_spot == new_spot) return fail(EINVAL);  // only in a tampered region
 
-  const std::uint32_t fresh = TRY(make_element(key, value));
+  const std::uint32_t fresh = TRY(make_element(put.key, put.value));
   Draft draft;
   draft.add(old_spot, old);
   draft.add(new_spot, fresh);
@@ -178,19 +169,21 @@ Result<void> LpmTrie::split(const Step& step, std::uint32_t position, const std:
     give_back(fresh);
     return fail(between.error());
   }
-  commit(step, *between);
-  if (Place* const at = slot_below(table_bits(), position, length, key + 4))
-    at->store_release(fresh);  // as in commit
-  if (Place* const at = slot_below(table_bits(), position, other_length, other_data)) at->store_release(old);
-  added();
+  insert(put, fresh, [&] {
+    commit(step, *between);
+    if (Place* const at = slot_below(table_bits(), position, length, put.key + 4))
+      at->store_release(fresh);  // as in commit
+    if (Place* const at = slot_below(table_bits(), position, other_length, other_data))
+      at->store_release(old);
+  });
   return {};
 }
 
 // Replaces the last node on the way by one that has the key's spot too.
-Result<void> LpmTrie::grow(const Way& way, const std::byte* key, const void* value, Insert mode) {
-  TRY(may_add(mode));
+Result<void> LpmTrie::grow(const Way& way, const Put& put) {
+  TRY(may_add(put.mode));
   const Way::Passed& last = way.passed[way.depth - 1];
-  const std::uint32_t old = last.step.place->load_relaxed(), fresh = TRY(make_element(key, value));
+  const std::uint32_t old = last.step.place->load_relaxed(), fresh = TRY(make_element(put.key, put.value));
   Draft draft(*last.node, way.spot);
   draft.add(way.spot, fresh);
   const auto larger = make_node(last.position, draft);
@@ -198,11 +191,13 @@ Result<void> LpmTrie::grow(const Way& way, const std::byte* key, const void* val
     give_back(fresh);
     return fail(larger.error());
   }
-  commit(last.step, *larger);
-  if (Place* const at = slot_below(table_bits(), last.position, load_unaligned<std::uint32_t>(key), key + 4))
-    at->store_release(fresh);  // as in commit
-  retire(old);
-  added();
+  insert(put, fresh, [&] {
+    commit(last.step, *larger);
+    if (Place* const at =
+            slot_below(table_bits(), last.position, load_unaligned<std::uint32_t>(put.key), put.key + 4))
+      at->store_release(fresh);  // as in commit
+    retire(old);
+  });
   return {};
 }
 
@@ -220,16 +215,22 @@ Result<void> LpmTrie::put(const std::byte* key, const void* value, Insert mode) 
     other_length = other->prefixlen.load_relaxed();
     common = common_bits(other, key + 4, other_length < length ? other_length : length);
   }
+  Put put{key, value, mode};
+  if (has_answers() && length != 0) {
+    if (is_element(way.word) && other_length < length && other_length == common)
+      put.before = may_answer(other_length) ? way.word : 0;
+    else
+      put.before = answer_on(way, key, std::min(length - 1, common));
+  }
   const std::uint32_t position = common - common % kStride;
   for (unsigned depth = 0; way.has_gaps && depth < way.depth; ++depth)
-    if (common < way.passed[depth].position) return split(way.passed[depth].step, position, key, value, mode);
+    if (common < way.passed[depth].position) return split(way.passed[depth].step, position, put);
   if (way.word != 0) {
-    if (is_element(way.word) && other_length == length && common == length)
-      return replace(way.end, key, value, mode);
-    return split(way.end, position, key, value, mode);
+    if (is_element(way.word) && other_length == length && common == length) return replace(way.end, put);
+    return split(way.end, position, put);
   }
-  if (way.end.place != nullptr) return add(way.end, key, value, mode);
-  return grow(way, key, value, mode);
+  if (way.end.place != nullptr) return add(way.end, put);
+  return grow(way, put);
 }
 
 Result<void> LpmTrie::update(const sync::Actor& actor, const std::byte* key, const void* value, Insert mode) {
@@ -269,8 +270,12 @@ Result<void> LpmTrie::remove(const std::byte* key) {
   if (here == nullptr || here->prefixlen.load_relaxed() != length ||
       common_bits(here, key + 4, length) != length)
     return fail(ENOENT);
+  const std::uint32_t after = has_answers() && length != 0 ? answer_on(way, key, length - 1) : 0;
+  if (has_answers()) hide_answers(key, way.word);
   way.depth == 0 ? commit(way.end, 0) : clear(way);
+  if (has_answers()) show_answers(key, after);
   header_->count.store_relaxed(header_->count.load_relaxed() - 1);
+  if (may_answer(length)) header_->answerable.store_relaxed(header_->answerable.load_relaxed() - 1);
   retire(way.word);
   return {};
 }

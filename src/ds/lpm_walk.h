@@ -58,6 +58,7 @@ class FourByteLpmKey {
  public:
   explicit FourByteLpmKey(const std::byte* data)
       : bits_(__builtin_bswap32(load_unaligned<std::uint32_t>(data))) {}
+  std::uint32_t bits() const { return bits_; }
   std::uint64_t first_bits() const { return std::uint64_t{bits_} << 32; }
   unsigned chunk(std::uint32_t position) const {
     return static_cast<unsigned>(first_bits() << (position % 64) >> (64 - LpmSpot::kStride));

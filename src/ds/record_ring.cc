@@ -41,27 +41,15 @@
 
 #include <algorithm>
 
-#include "base/fault_access.h"
 #include "base/fault_copy.h"
 
 namespace portolan::ds {
 namespace {
 
-constexpr std::uint32_t kBusy = 1u << 31, kDiscarded = 1u << 30;
 constexpr std::uint64_t kFirstDataPage = 3;  // what the kernel counts from, of its own memory
-
-template <class T>
-bool write(std::byte* to, T value) {
-  PORTOLAN_SEAM();
-  return try_store(to, value);
-}
 
 // How far everything is committed is found out anew when so many bytes, or a part of the ring, may have been.
 constexpr std::uint64_t kPendingStep = 4096;
-
-constexpr std::uint64_t bytes_of_record(std::uint64_t size) {
-  return round_up(size + RecordRing::kHeaderBytes, 8);
-}
 
 }  // namespace
 
@@ -128,9 +116,23 @@ std::uint64_t RecordRing::advance_pending(std::uint64_t producer) {
 inline bool RecordRing::has_room(std::uint64_t position, std::uint64_t end, std::uint64_t consumer) {
   const std::uint64_t most = size_ - 1;
   if (end - consumer > most) return false;
-  if (end - control_->pending.load_relaxed() <= std::min(most, std::max(kPendingStep, size_ / 16)))
+  if (end - control_->pending.load_relaxed() <= std::min(most, std::max(kPendingStep, size_ / 16))) [[likely]]
     return true;
-  return end - advance_pending(position) <= most;
+  return has_room_after_look(position, end);
+}
+
+[[gnu::noinline]] bool RecordRing::has_room_after_look(std::uint64_t position, std::uint64_t end) {
+  return end - advance_pending(position) <= size_ - 1;
+}
+
+// What the dead hold may be in the way: reservations, and records that nobody reads beyond. The lock is held.
+[[gnu::noinline]] bool RecordRing::make_room(const sync::Actor& actor, std::uint64_t position,
+                                             std::uint64_t end, std::uint64_t consumer,
+                                             std::uint32_t& ticket) {
+  const bool consumer_has_read = end - consumer <= size_ - 1;
+  if (ticket == kNoTicket || consumer_has_read || is_held_up()) (void)release_those_of_dead(actor);
+  ticket = free_ticket(actor);
+  return has_room(position, end, consumer);
 }
 
 std::optional<RecordRing::Record> RecordRing::reserve(const sync::Actor& actor, std::uint64_t size) {
@@ -141,46 +143,35 @@ std::optional<RecordRing::Record> RecordRing::reserve(const sync::Actor& actor, 
   const std::uint64_t position = control_->producer.load_relaxed(), end = position + length;
   std::uint32_t ticket = free_ticket(actor);
   bool fits = has_room(position, end, consumer);
-  if (!fits || ticket == kNoTicket) [[unlikely]] {
-    // What the dead hold may be in the way: reservations, and records that nobody reads beyond.
-    const bool consumer_has_read = end - consumer <= size_ - 1;
-    if (ticket == kNoTicket || consumer_has_read || is_held_up()) (void)release_those_of_dead(actor);
-    ticket = free_ticket(actor);
-    fits = has_room(position, end, consumer);
-  }
-  const std::uint64_t page = kFirstDataPage + (position & (size_ - 1)) / kPage;
-  if (!fits || ticket == kNoTicket || !write(header_at(position), page << 32 | kBusy | size)) [[unlikely]] {
+  if (!fits || ticket == kNoTicket) [[unlikely]]
+    fits = make_room(actor, position, end, consumer, ticket);
+  const std::uint64_t at = position & (size_ - 1), page = kFirstDataPage + at / kPage;
+  if (!fits || ticket == kNoTicket || !write(data_ + at, page << 32 | kBusy | size)) [[unlikely]] {
     control_->dropped.fetch_add_relaxed(1);
     return {};
   }
-  // Beyond the end lies what lies at the beginning, also where the record will not be written.
-  if (const std::uint64_t at = position & (size_ - 1); at + length > size_) [[unlikely]]
-    (void)!portolan_fault_copy(data_ + size_, data_, at + length - size_);
+  if (at + length > size_) [[unlikely]]
+    copy_beyond(at + length);
   Reservation& reservation = control_->reservations[ticket];
   reservation.position.store_relaxed(position);
   reservation.owner.store_release(actor.self.word());  // pairs with discard_of_dead
   control_->producer.store_release(end);               // pairs with producer_position
   (void)write(producer_page_, end);
-  return Record{header_at(position) + kHeaderBytes, static_cast<std::uint32_t>(size), ticket, position};
+  return Record{data_ + at + kHeaderBytes, static_cast<std::uint32_t>(size), ticket, position};
 }
 
-inline void RecordRing::finish(std::uint64_t position, std::uint32_t size, bool discard) {
-  const std::uint64_t end = (position & (size_ - 1)) + bytes_of_record(size);
-  if (end > size_) [[unlikely]]
-    (void)!portolan_fault_copy(data_, data_ + size_, end - size_);
-  // A release store: pairs with the consumer's load of the length.
-  (void)write(header_at(position), size | (discard ? kDiscarded : 0));
+// Beyond the end lies what lies at the beginning, also where the record will not be written.
+[[gnu::noinline]] void RecordRing::copy_beyond(std::uint64_t end) const {
+  (void)!portolan_fault_copy(data_ + size_, data_, end - size_);
+}
+[[gnu::noinline]] void RecordRing::copy_back(std::uint64_t end) const {
+  (void)!portolan_fault_copy(data_, data_ + size_, end - size_);
 }
 
 bool RecordRing::consumer_waits_at(std::uint64_t position) const {
   sync::fence_seq_cst();  // either the consumer sees the record before it sleeps, or its position is seen
                           // here
   return ((consumer_position() ^ position) & (size_ - 1)) == 0;
-}
-
-void RecordRing::commit(const Record& record, bool discard) {
-  finish(record.position, record.size, discard);
-  control_->reservations[record.ticket].owner.store_release(0);  // pairs with free_ticket
 }
 
 bool RecordRing::is_held_up() const {

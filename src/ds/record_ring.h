@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/fault_access.h"
 #include "base/result.h"
 #include "ds/watch.h"
 #include "shm/findings.h"
@@ -37,7 +38,10 @@ class RecordRing {
   };
   // Nothing: no room, or the pages are gone. What is reserved is seen by the consumer once it is committed.
   std::optional<Record> reserve(const sync::Actor& actor, std::uint64_t size);
-  void commit(const Record& record, bool discard);
+  void commit(const Record& record, bool discard) {
+    finish(record.position, record.size, discard);
+    control_->reservations[record.ticket].owner.store_release(0);  // pairs with free_ticket
+  }
   // After the record at `position` was committed: whether the consumer had read all that came before, and may
   // be asleep.
   bool consumer_waits_at(std::uint64_t position) const;
@@ -73,6 +77,7 @@ class RecordRing {
   };
   static constexpr std::uint32_t kReservationsOfLine = 64 / sizeof(Reservation);
   static constexpr std::uint32_t kNoTicket = ~std::uint32_t{0};
+  static constexpr std::uint32_t kBusy = 1u << 31, kDiscarded = 1u << 30;
 
   RecordRing(Bytes control, Bytes pages, std::uint64_t size);
 
@@ -86,8 +91,27 @@ class RecordRing {
   std::uint32_t free_ticket(const sync::Actor& actor) const;
   std::uint32_t free_ticket_after(std::uint32_t first) const;
   bool has_room(std::uint64_t position, std::uint64_t end, std::uint64_t consumer);
+  bool has_room_after_look(std::uint64_t position, std::uint64_t end);
+  bool make_room(const sync::Actor& actor, std::uint64_t position, std::uint64_t end, std::uint64_t consumer,
+                 std::uint32_t& ticket);
   std::uint64_t advance_pending(std::uint64_t producer);
-  void finish(std::uint64_t position, std::uint32_t size, bool discard);
+  static constexpr std::uint64_t bytes_of_record(std::uint64_t size) {
+    return round_up(size + kHeaderBytes, 8);
+  }
+  template <class T>
+  static bool write(std::byte* to, T value) {
+    PORTOLAN_SEAM();
+    return try_store(to, value);
+  }
+  void finish(std::uint64_t position, std::uint32_t size, bool discard) {
+    const std::uint64_t end = (position & (size_ - 1)) + bytes_of_record(size);
+    if (end > size_) [[unlikely]]
+      copy_back(end);
+    // A release store: pairs with the consumer's load of the length.
+    (void)write(header_at(position), size | (discard ? kDiscarded : 0));
+  }
+  void copy_beyond(std::uint64_t end) const;
+  void copy_back(std::uint64_t end) const;
 
   Control* control_;
   std::byte *consumer_page_, *producer_page_, *data_;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/fault_access.h"
 #include "base/fault_copy.h"
 #include "map/scratch.h"
 
@@ -33,6 +34,16 @@ inline void clear(std::uint64_t address, std::uint64_t size) {
     const std::uint64_t part = size - done < sizeof zeros ? size - done : sizeof zeros;
     if (!portolan_fault_copy(mutable_bytes_at(address) + done, zeros, part)) return;
   }
+}
+
+// A key or value of 4 or 8 bytes, as maps want it. False: it has another size, or cannot be read; Staged says
+// which.
+[[nodiscard]] inline bool take_word(std::uint64_t address, std::uint32_t size, std::uint64_t& word) {
+  if (size == sizeof word) return try_load(bytes_at(address), word);
+  std::uint32_t half = 0;
+  if (size != sizeof half || !try_load(bytes_at(address), half)) return false;
+  word = half;
+  return true;
 }
 
 // A key or value as maps want them: 8-aligned, with zeros up to the next multiple of 8. EFAULT, ENOMEM.

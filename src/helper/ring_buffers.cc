@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ring buffers. Which memory is a reserved record, the verifier knows; which record it is, the run.
+#include <algorithm>
+
 #include "abi/map_flags.h"
 #include "helper/functions.h"
 #include "helper/memory.h"
@@ -10,23 +12,39 @@ namespace portolan::helper {
 
 using map::RingBufferMap;
 
-static RingBufferMap& ring_at(std::uint64_t map_arg) { return *at<map::Map>(map_arg).ring_buffer(); }
+// The verifier has seen to it that it is one.
+static RingBufferMap& ring_at(std::uint64_t map_arg) {
+  return static_cast<RingBufferMap&>(at<map::Map>(map_arg));
+}
+
+[[gnu::noinline]] static void keep(Run& run, const Run::Reserved& one) { run.more_reserved.push_back(one); }
+
+[[gnu::noinline]] static void end_one_of_more(Run& run, const std::byte* bytes, bool discard,
+                                              std::uint64_t flags) {
+  const auto one = std::ranges::find(run.more_reserved, bytes,
+                                     [](const Run::Reserved& each) { return each.record.bytes; });
+  if (one == run.more_reserved.end()) return;
+  one->ring->commit(one->record, discard, flags);
+  run.more_reserved.erase(one);
+}
 
 std::byte* reserve_record(Run& run, std::uint64_t map_arg, std::uint64_t size) {
   RingBufferMap& map = ring_at(map_arg);
   const auto record = map.ring().reserve(run.actor, size);
   if (!record) return nullptr;
-  run.reserved.push_back({&map, *record});
+  if (run.reserved.ring == nullptr) [[likely]]
+    run.reserved = {&map, *record};
+  else
+    keep(run, {&map, *record});
   return record->bytes;
 }
 
 void end_record(Run& run, const std::byte* bytes, bool discard, std::uint64_t flags) {
-  for (auto one = run.reserved.rbegin(); one != run.reserved.rend(); ++one) {
-    if (one->record.bytes != bytes) continue;
-    one->ring->commit(one->record, discard, flags);
-    run.reserved.erase(std::next(one).base());
-    return;
-  }
+  if (run.reserved.ring == nullptr || run.reserved.record.bytes != bytes)
+    return end_one_of_more(run, bytes, discard, flags);
+  RingBufferMap& ring = *run.reserved.ring;
+  run.reserved.ring = nullptr;
+  ring.commit(run.reserved.record, discard, flags);
 }
 
 namespace functions {

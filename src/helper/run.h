@@ -58,10 +58,11 @@ struct Run {
   std::uint32_t tail_calls = 0;            // that have been made
   // Records that the program has reserved and not given back yet.
   struct Reserved {
-    map::RingBufferMap* ring;
-    ds::RecordRing::Record record;
+    map::RingBufferMap* ring = nullptr;  // nullptr: nothing is
+    ds::RecordRing::Record record = {};
   };
-  std::vector<Reserved> reserved = {};
+  Reserved reserved = {};  // mostly there is one
+  std::vector<Reserved> more_reserved = {};
   const void* thrown_to = nullptr;  // the frame of the program that is run, if it may throw (jit)
   ds::TimerName timer = 0;          // of which it is the callback; 0: of none
   const void* frame = nullptr;      // of the function that runs it: where user space begins on this stack

@@ -75,6 +75,16 @@ Result<void> LpmTrieMap::delete_elem(const std::byte* key) {
   return trie_.erase(TRY(runtime().actor()), key);
 }
 
+Map::InlineLookup LpmTrieMap::gen_lookup() const {
+  InlineLookup lookup;
+  if (key_size() != sizeof(std::uint64_t)) return lookup;
+  lookup.way = InlineLookup::Way::kWordKey;
+  lookup.find = [](Map& map, std::uint64_t key, std::uint32_t) {
+    return static_cast<const LpmTrieMap&>(map).trie_.find(reinterpret_cast<const std::byte*>(&key));
+  };
+  return lookup;
+}
+
 std::uint64_t LpmTrieMap::mem_usage() const {
   const auto sizes = LpmTrie::sizes(trie_.shape());
   return state().size() - (sizes ? sizes->total : 0) + trie_.reserved_bytes();

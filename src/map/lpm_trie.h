@@ -29,6 +29,7 @@ class LpmTrieMap final : public Map {
                            std::uint32_t) override {
     return update_elem_copy(key, value, flags);
   }
+  InlineLookup gen_lookup() const override;
   std::uint64_t mem_usage() const override;
   void check(shm::Findings& findings) const override;
 

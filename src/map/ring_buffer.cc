@@ -41,12 +41,8 @@ void RingBufferMap::check(shm::Findings& findings) const {
   ring_.check(where(), findings);
 }
 
-void RingBufferMap::commit(const RecordRing::Record& record, bool discard, std::uint64_t flags) {
-  using namespace abi::ring_flag;
-  ring_.commit(record, discard);
-  const bool always = (flags & kForceWakeup) != 0;
-  if (!always && (flags & kNoWakeup) != 0) return;
-  if (ring_.consumer_waits_at(record.position) || always) wake();
+void RingBufferMap::wake_for(std::uint64_t position, std::uint64_t flags) {
+  if (ring_.consumer_waits_at(position) || (flags & abi::ring_flag::kForceWakeup) != 0) wake();
 }
 
 void RingBufferMap::settle_the_dead() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // RINGBUF: records from programs to one consumer, who maps the pages and waits by epoll.
 #pragma once
+#include "abi/map_flags.h"
 #include "ds/record_ring.h"
 #include "map/ring_map.h"
 
@@ -22,9 +23,14 @@ class RingBufferMap final : public RingMap {
 
   ds::RecordRing& ring() { return ring_; }
   // Ends a reservation and wakes who waits, as `flags` (abi::ring_flag) ask.
-  void commit(const ds::RecordRing::Record& record, bool discard, std::uint64_t flags);
+  void commit(const ds::RecordRing::Record& record, bool discard, std::uint64_t flags) {
+    ring_.commit(record, discard);
+    if ((flags & (abi::ring_flag::kNoWakeup | abi::ring_flag::kForceWakeup)) != abi::ring_flag::kNoWakeup)
+      wake_for(record.position, flags);
+  }
 
  private:
+  void wake_for(std::uint64_t position, std::uint64_t flags);
   ds::Watch& watch() override { return ring_.watch(); }
   ds::RecordRing ring_;
 };

@@ -53,4 +53,15 @@ void allocate_huge_pages(int fd, std::byte* mapping, std::uint64_t length) {
   (void)sys::madvise(mapping, length, MADV_COLLAPSE);
 }
 
+// Where the file is not in memory, collapsing fails, and a page here and there was allocated early.
+void populate_huge_pages(std::byte* mapping, std::uint64_t length) {
+  const std::uint64_t before = -reinterpret_cast<std::uintptr_t>(mapping) % kHugePageSize;
+  if (length < before + kHugePageSize) return;
+  std::byte* const from = mapping + before;
+  const std::uint64_t whole = (length - before) / kHugePageSize * kHugePageSize;
+  for (std::uint64_t at = 0; at < whole; at += kHugePageSize)
+    if (!sys::madvise(from + at, kPageSize, MADV_POPULATE_WRITE)) return;
+  (void)sys::madvise(from, whole, MADV_COLLAPSE);
+}
+
 }  // namespace portolan::shm

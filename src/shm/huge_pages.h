@@ -18,4 +18,7 @@ Result<std::byte*> map_aligned(int fd, std::uint64_t size);
 // reserve. There must be room for `length` bytes.
 void allocate_huge_pages(int fd, std::byte* mapping, std::uint64_t length);
 
+// The same for the whole ones within a mapping whose file is closed. There must be room for them.
+void populate_huge_pages(std::byte* mapping, std::uint64_t length);
+
 }  // namespace portolan::shm

@@ -14,6 +14,7 @@ namespace {
 // Allocates the pages behind a mapping whose file is closed.
 Result<void> populate(std::byte* address, std::uint64_t length) {
   TRY(look_for_memory(length));
+  populate_huge_pages(address, length);
   for (;;) {
     const auto populated = sys::madvise(address, length, MADV_POPULATE_WRITE);
     if (populated) return {};

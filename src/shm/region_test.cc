@@ -84,6 +84,23 @@ TEST(Region, a_large_one_is_zero_and_reserves_no_more_than_a_small_one_would) {
   EXPECT_EQ(static_cast<std::uint64_t>(status.st_blocks) * 512, kReserved);
 }
 
+TEST(Region, reserves_much_after_its_file_is_closed_and_no_more_than_that) {
+  UniqueFd memory(*sys::openat(AT_FDCWD, "/dev/shm", O_DIRECTORY | O_RDONLY | O_CLOEXEC));
+  const std::string name = "portolan-test-" + std::to_string(sys::getpid());
+  constexpr std::uint64_t kFrom = kHugePageSize - 8192, kLength = 2 * kHugePageSize + 20'480;
+  Region region = *Region::create(memory.get(), name.c_str(), 8 * kHugePageSize, 0, 0600);
+  region.close_file();
+  region.base()[kFrom] = std::byte{7};
+  EXPECT_TRUE(region.reserve(kFrom, kLength));
+  EXPECT_EQ(region.base()[kFrom], std::byte{7});
+  const auto rest = region.bytes().subspan(kFrom + 1, kLength - 1);
+  EXPECT_TRUE(std::ranges::all_of(rest, [](std::byte b) { return b == std::byte{0}; }));
+  struct ::stat status{};
+  EXPECT_TRUE(sys::fstatat(memory.get(), name.c_str(), status, 0));
+  EXPECT_EQ(static_cast<std::uint64_t>(status.st_blocks) * 512, kLength);
+  EXPECT_TRUE(sys::unlinkat(memory.get(), name.c_str(), 0));
+}
+
 TEST(Region, reserving_outside_is_einval) {
   DirectoryForTest directory;
   Region region = *Region::create(directory.fd(), "r", 8192, 0, 0600);

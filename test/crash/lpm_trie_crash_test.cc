@@ -90,9 +90,12 @@ const Change kChanges[] = {
     {"erase_one_beside_one", {24, {192, 0, 2, 0}}, true},
     {"below_the_first_bits", {24, {10, 40, 1, 0}}, false},
     {"at_the_end_of_the_first_bits", {12, {10, 0, 0, 0}}, false},
+    {"replace_one_of_the_first_bits", {9, {10, 0, 0, 0}}, false},
+    {"erase_one_of_the_first_bits", {9, {10, 0, 0, 0}}, true},
     {"erase_all_below_the_first_bits", {24, {200, 1, 0, 0}}, true},
 };
-constexpr std::uint32_t kNoTable = 0, kTable = 8192;
+constexpr std::uint32_t kNoTable = 0, kTable = 8192, kAnswers = 1024;
+constexpr std::uint32_t kAnswerBits = 12;
 
 class TrieKilledAtEachStore : public testing::TestWithParam<std::tuple<std::size_t, std::uint32_t>> {};
 
@@ -101,7 +104,7 @@ TEST_P(TrieKilledAtEachStore, the_trie_is_whole_and_goes_on) {
   const Change& change = kChanges[number];
   stress::Roll roll;
   const auto actor = roll.actor(0, 1, 1);
-  Trie test({4, 8, kMost + crowd});
+  Trie test({4, 8, kMost + crowd, {kAnswerBits, crowd == kAnswers ? 0 : UINT32_MAX}});
   test.add_crowd(actor, crowd);
   Model before;
   for (const Key& key : kStart) {
@@ -153,18 +156,23 @@ TEST_P(TrieKilledAtEachStore, the_trie_is_whole_and_goes_on) {
 }
 INSTANTIATE_TEST_SUITE_P(LpmTrie, TrieKilledAtEachStore,
                          testing::Combine(testing::Range<std::size_t>(0, std::size(kChanges)),
-                                          testing::Values(kNoTable, kTable)),
+                                          testing::Values(kNoTable, kTable, kAnswers)),
                          [](const auto& at) {
+                           const std::uint32_t crowd = std::get<1>(at.param);
                            return kChanges[std::get<0>(at.param)].name +
-                                  std::string(std::get<1>(at.param) == kTable ? "_with_a_table" : "");
+                                  std::string(crowd == kTable     ? "_with_a_table"
+                                              : crowd == kAnswers ? "_with_answers"
+                                                                  : "");
                          });
 
 // Too many stores to be killed before each of them.
-TEST(TrieKilled, while_the_first_bits_get_a_table) {
+class TrieKilled : public testing::TestWithParam<std::uint32_t> {};
+TEST_P(TrieKilled, while_the_first_bits_get_a_table) {
   stress::Roll roll;
   const auto actor = roll.actor(0, 1, 1);
-  Trie test({4, 8, kTable + 30});
-  test.add_crowd(actor, kTable - 1);
+  const std::uint32_t crowd = GetParam();
+  Trie test({4, 8, crowd + 30, {kAnswerBits, crowd == kAnswers ? 0 : UINT32_MAX}});
+  test.add_crowd(actor, crowd - 1);
   const std::vector<std::byte> start(test.region->base(), test.region->base() + test.region->size());
   const Key last{24, {10, 1, 2, 0}};
   bool survived = false;
@@ -196,6 +204,8 @@ TEST(TrieKilled, while_the_first_bits_get_a_table) {
   }
   EXPECT_GT(round, 60u);  // it got one
 }
+INSTANTIATE_TEST_SUITE_P(LpmTrie, TrieKilled, testing::Values(kTable, kAnswers),
+                         [](const auto& at) { return at.param == kAnswers ? "of_answers" : "of_nodes"; });
 #endif
 
 // Each writer has prefixes of its own, below one that is never touched.
