@@ -132,9 +132,8 @@ class PerfEvents final : public Subject {
 
   static UniqueFd open_event(Client& client) {
     sync::CallEpoch epoch;
-    map::PerfEventSpec spec;  // whichever vCPU the writers get
+    map::PerfEventSpec spec;  // whichever thread and vCPU the writers have
     spec.sample_type = PERF_SAMPLE_RAW;
-    spec.pid = 0;
     spec.wakeup_events = 1;
     auto draft = map::PerfEvent::draft(client.runtime(), spec);
     PORTOLAN_ASSERT(draft);
