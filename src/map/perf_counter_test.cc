@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
-#include <atomic>
 #include <thread>
 
 #include "base/bytes.h"
@@ -49,7 +48,7 @@ TEST(PerfCounters, say_of_another_thread_what_it_says_of_itself) {
 }
 
 TEST(PerfCounters, of_a_thread_that_ended_are_not_there) {
-  std::atomic<int> thread = 0;
+  int thread = 0;
   std::thread([&] { thread = sys::gettid(); }).join();
   while (sys::call(SYS_tgkill, sys::getpid(), thread, 0) == 0) std::this_thread::yield();
   EXPECT_FALSE(counted(PerfCounter::kTime, thread));
