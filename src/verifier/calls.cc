@@ -186,8 +186,10 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
     case Arg::kMapKey:
     case Arg::kMapValue:
     case Arg::kMem:
+      if ((argument.flags & arg_flag::kWrites) != 0 && reg.type == RegType::kBuffer && reg.is_read_only)
+        return expect({}, kMemoryNames);
       return expect({RegType::kStack, RegType::kPacket, RegType::kPacketMeta, RegType::kMapKey,
-                     RegType::kMapValue, RegType::kMem},
+                     RegType::kMapValue, RegType::kMem, RegType::kBuffer},
                     kMemoryNames);
     case Arg::kSpinLock:
     case Arg::kTimer:
@@ -203,6 +205,9 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
       return expect({RegType::kMem}, "ringbuf_mem");
     case Arg::kDynptr:
       return expect({RegType::kStack, RegType::kDynptr}, "fp, dynptr_ptr");
+    case Arg::kSeqFile:
+      TRY(expect({RegType::kKernelObject}, "ptr_, trusted_ptr_, rcu_ptr_"));
+      return check_seq_file(number);
     case Arg::kAllocSize:
     case Arg::kConstSize:
     case Arg::kConstSizeOrZero:
@@ -309,6 +314,10 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
       if (kind == Access::kWrite && reg.is_read_only)
         return refuse(EACCES, "R{} cannot write into rdonly_mem", number);
       return check_region(number, reg, 0, size, reg.mem_size, zero_is_fine);
+    case RegType::kBuffer:
+      if (kind == Access::kWrite && reg.is_read_only)
+        return refuse(EACCES, "R{} cannot write into {}", number, type_text(reg));
+      return check_buffer(reg, number, 0, size);
     case RegType::kStack: {
       if (size == 0 && !zero_is_fine)
         return refuse(EACCES, "R{} invalid zero-sized {}", number, kind == Access::kRead ? "read" : "write");

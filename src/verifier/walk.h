@@ -155,8 +155,8 @@ class Walk {
   Result<RegState> attached_value(std::int32_t offset, std::uint32_t size, Access kind);
   Result<RegState> load_kernel_object(const RegState& reg, unsigned number, std::int32_t offset,
                                       std::uint32_t size, Access kind);
-  Result<void> check_tracepoint_buffer(const RegState& reg, unsigned number, std::int32_t offset,
-                                       std::uint32_t size);
+  Result<void> check_seq_file(unsigned number);
+  Result<void> check_buffer(const RegState& reg, unsigned number, std::int32_t offset, std::uint64_t size);
   Result<void> check_flow_keys(const RegState& reg, std::int32_t offset, std::uint32_t size);
 
   // --- stack.cc
