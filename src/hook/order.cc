@@ -39,6 +39,8 @@ bool fits(const Key& key, const verifier::Program& program) {
       return type == cgroup_program(key.attach_type);
     case Point::kNetns:
       return type == netns_program(key.attach_type);
+    case Point::kIterator:
+      return false;
   }
   return false;
 }

@@ -35,7 +35,8 @@ enum class Kind : std::uint32_t {
   kBtf = 3,
   kLink = 4,
   kPerfEvent = 5,
-  kHook = 6,  // a place of a host program where programs are attached
+  kHook = 6,      // a place of a host program where programs are attached
+  kIterator = 7,  // what BPF_ITER_CREATE gives
 };
 const char* handle_name(
     Kind kind);  // "bpf-map", "bpf-prog", "btf", "bpf-link": bpftool tells objects apart by it

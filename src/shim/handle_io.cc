@@ -9,6 +9,7 @@
 
 #include <cstdarg>
 
+#include "shim/iterator_files.h"
 #include "shim/path.h"
 #include "shim/perf_event.h"
 #include "sync/call_epoch.h"
@@ -33,6 +34,15 @@ long read_handle(int fd, void* to, std::size_t size) {
   const sync::CallEpoch epoch;
   if (const map::PerfEvent* const event = perf_event_behind(fd); event != nullptr)
     return read_perf_event(*event, to, size);
+  if (hook::Iterator* const iterator = iterator_behind(fd); iterator != nullptr)
+    return read_iterator(*iterator, to, size);
+  return refusal(fd, O_RDONLY, -EINVAL);
+}
+
+long read_handle(int fd, const struct iovec* list, int count) {
+  const sync::CallEpoch epoch;
+  if (hook::Iterator* const iterator = iterator_behind(fd); iterator != nullptr)
+    return read_iterator(*iterator, list, count);
   return refusal(fd, O_RDONLY, -EINVAL);
 }
 
@@ -55,7 +65,7 @@ IO_CALL(ssize_t, read, (int fd, void* out, size_t size), read_handle(fd, out, si
         SIZE(size))
 IO_CALL(ssize_t, write, (int fd, const void* in, size_t size), refusal(fd, O_WRONLY, -EINVAL), SYS_write,
         word(in), SIZE(size))
-IO_CALL(ssize_t, readv, (int fd, const struct iovec* list, int count), refusal(fd, O_RDONLY, -EINVAL),
+IO_CALL(ssize_t, readv, (int fd, const struct iovec* list, int count), read_handle(fd, list, count),
         SYS_readv, word(list), count)
 IO_CALL(ssize_t, writev, (int fd, const struct iovec* list, int count), refusal(fd, O_WRONLY, -EINVAL),
         SYS_writev, word(list), count)
