@@ -21,20 +21,21 @@ std::unexpected<Error> failed(int code, std::string detail = {}) {
   return std::unexpected(Error(Operation::kDeclareHook, code, std::move(detail)));
 }
 
-Expected<std::unique_ptr<HookState>> declare(const Runtime& runtime, const Key& key) {
+Expected<std::unique_ptr<HookState>> declare(const Runtime& runtime, const Key& key,
+                                             std::uint32_t writable_bytes = 0) {
   object::Runtime* const where = runtime.backend()->runtime();
   if (where == nullptr) return failed(EOPNOTSUPP, "hooks of the kernel are the kernel's own");
   sync::CallEpoch epoch;
-  auto declared = hook::Hook::declare(*where, key);
+  auto declared = hook::Hook::declare(*where, key, writable_bytes);
   if (!declared) return failed(declared.error().value);
   return std::make_unique<HookState>(runtime.backend(), *declared->hook, declared->fd.release());
 }
 
 Expected<std::unique_ptr<HookState>> declare_named(const Runtime& runtime, Point point, A attach_type,
-                                                   std::string_view name) {
+                                                   std::string_view name, std::uint32_t writable_bytes = 0) {
   if (name.empty() || name.size() >= sizeof Key::name || name.find('\0') != name.npos)
     return failed(EINVAL, "a hook's name has 1 to 127 characters");
-  return declare(runtime, hook::named(point, static_cast<std::uint32_t>(attach_type), name));
+  return declare(runtime, hook::named(point, static_cast<std::uint32_t>(attach_type), name), writable_bytes);
 }
 
 // A cgroup or a namespace: the file that clients have an fd of.
@@ -69,6 +70,13 @@ Expected<Tracepoint> Hook::raw_tracepoint(const Runtime& runtime, std::string_vi
   auto state = declare_named(runtime, Point::kTracepoint, A{}, name);
   if (!state) return std::unexpected(state.error());
   return Tracepoint(std::move(*state));
+}
+
+Expected<WritableTracepoint> Hook::writable_raw_tracepoint(const Runtime& runtime, std::string_view name,
+                                                           std::uint32_t bytes) {
+  auto state = declare_named(runtime, Point::kTracepoint, A{}, name, bytes);
+  if (!state) return std::unexpected(state.error());
+  return WritableTracepoint(std::move(*state), bytes);
 }
 
 Expected<LsmHook> Hook::lsm(const Runtime& runtime, std::string_view name) {
@@ -126,6 +134,9 @@ Expected<FlowHook> Hook::flow_dissector(const Runtime& runtime, const std::strin
   if (!state) return std::unexpected(state.error());
   return FlowHook(std::move(*state));
 }
+
+WritableTracepoint::WritableTracepoint(std::unique_ptr<HookState> state, std::uint32_t bytes)
+    : Tracepoint(std::move(state)), bytes_(bytes) {}
 
 void Tracepoint::run_attached(const detail::Words& words) const {
   (void)state_->hook.run([&](vm::Runner& runner, std::span<const hook::Hook::Attached> programs) {

@@ -5,9 +5,10 @@
 // Source        the kernel's bpf_mprog: two arrays, of which one is in use while the other is being filled, and RCU for
 //               whoever may still be running what has left. Here one word says which array, and how long it is.
 //
-// Layout        Stored { key; lock; current; banks[2] }, and the edges of the object.
+// Layout        Stored { key; writable_bytes; lock; current; banks[2] }, and the edges of the object.
 //               current   version << 8 | members. The bank in use is the one of the version's lowest bit.
 //               Bank      { revision, flags, rows[64] }; a row is a place | flags << 32
+//               writable_bytes, of a tracepoint: how much programs may write of what its first argument points to
 //               edge[p]   of a place p: the link or the program that is attached there; what keeps it alive, too.
 //               A link's program is the link's own edge.
 //               Of each process: a Snapshot, what it has made of one value of `current`: programs, ready to run.
@@ -56,7 +57,7 @@
 namespace portolan::hook {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x31'4b4f'4f48'4c54'50ull;  // "PTLHOOK1"
+constexpr std::uint64_t kMagic = 0x32'4b4f'4f48'4c54'50ull;  // "PTLHOOK2"
 // More than members, so that what has left may keep its place until nobody runs it.
 constexpr std::uint32_t kPlaces = 2 * kMostMembers;
 constexpr std::uint64_t kNsPerLook = 100'000'000;
@@ -99,6 +100,7 @@ class DeclarationLock {
 struct Hook::Stored {
   std::uint64_t magic;
   Key key;
+  std::uint32_t writable_bytes;
   sync::RobustLock lock;
   sync::Atomic<std::uint64_t> current;
   Bank banks[2];
@@ -135,20 +137,25 @@ bool Hook::is_place(object::Runtime& runtime, const Key& key) {
       .has_value();
 }
 
-Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key) {
+Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key, std::uint32_t writable_bytes) {
   const DeclarationLock lock = TRY(DeclarationLock::take(runtime));
   sync::CallEpoch epoch;
   if (const auto there = find(runtime, key)) {
     UniqueFd fd = TRY(runtime.open_by_id(object::Kind::kHook, (*there)->id(), shm::Access::kReadWrite));
+    if ((*there)->writable_bytes() != writable_bytes) return fail(EINVAL);
+    (*there)->vouched_bytes_.store_relaxed(writable_bytes);
     return Declared{*there, std::move(fd)};
   }
   object::Draft draft = TRY(runtime.draft(object::Kind::kHook, sizeof(Stored), sizeof(Stored), 0, kPlaces));
   auto* stored = draft.state.at<Stored>(draft.payload_offset);
   stored->key = key;
+  stored->writable_bytes = writable_bytes;
   for (Bank& bank : stored->banks) bank.revision.store_relaxed(1);
   stored->magic = kMagic;  // publish() publishes it
   auto published = TRY(runtime.publish(std::move(draft), {}, shm::Access::kReadWrite));
-  return Declared{static_cast<Hook*>(published.view), std::move(published.fd)};
+  auto* const hook = static_cast<Hook*>(published.view);
+  hook->vouched_bytes_.store_relaxed(writable_bytes);
+  return Declared{hook, std::move(published.fd)};
 }
 
 Result<std::unique_ptr<object::View>> Hook::make(object::Mapped mapped) {
@@ -172,6 +179,8 @@ void Hook::let_go() {
     old = next;
   }
 }
+
+std::uint32_t Hook::writable_bytes() const { return stored_->writable_bytes; }
 
 // The low byte of `current`, on a little-endian machine.
 const volatile std::uint8_t* Hook::attached() const {
@@ -296,6 +305,7 @@ Result<Hook::Attached> Hook::prepare(const Member& member, std::vector<object::V
       static_cast<verifier::Program*>(TRY(runtime().view_by_id(object::Kind::kProg, member.program_id)));
   if (!fits(key_, *program)) return fail(EINVAL);
   const vm::Executable* const executable = TRY(vm::executable_of(*program));
+  if (executable->buffer_bytes().tracepoint > vouched_bytes_.load_relaxed()) return fail(EINVAL);
   std::uint64_t cookie = 0;
   if (member.link_id != 0) {
     auto* const link = static_cast<Link*>(TRY(runtime().view_by_id(object::Kind::kLink, member.link_id)));

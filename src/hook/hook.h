@@ -42,7 +42,9 @@ class Hook final : public object::View {
     Hook* hook;
     UniqueFd fd;
   };
-  static Result<Declared> declare(object::Runtime& runtime, const Key& key);
+  // `writable_bytes`: of the memory that a tracepoint's first argument points to and programs may write.
+  // EINVAL: it is declared with another number already.
+  static Result<Declared> declare(object::Runtime& runtime, const Key& key, std::uint32_t writable_bytes = 0);
   // ENOENT: no living process has declared it. Call it inside a CallEpoch.
   static Result<Hook*> find(object::Runtime& runtime, const Key& key);
   // Whether any hook is declared for the same device, cgroup or namespace.
@@ -54,6 +56,7 @@ class Hook final : public object::View {
   void let_go() override;
 
   const Key& key() const { return key_; }
+  std::uint32_t writable_bytes() const;  // as its hosts say; outside data
   // Not 0 while anything is attached. Lies in shared memory.
   const volatile std::uint8_t* attached() const;
 
@@ -133,6 +136,7 @@ class Hook final : public object::View {
   Stored* stored_;
   const sync::Atomic<std::uint64_t>* current_;
   Key key_;
+  sync::Atomic<std::uint32_t> vouched_bytes_;  // that this process hands out as writable
   sync::Atomic<Snapshot*> snapshot_, retired_;
   sync::Atomic<std::uint32_t> runs_;
   sync::Atomic<std::uint64_t> looked_at_;

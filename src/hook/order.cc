@@ -30,7 +30,8 @@ bool fits(const Key& key, const verifier::Program& program) {
   const std::uint32_t attach_type = program.attributes().expected_attach_type;
   switch (key.point) {
     case Point::kTracepoint:
-      return type == P::kRawTracepoint || (type == P::kTracing && is(attach_type, A::kTraceRawTp));
+      return type == P::kRawTracepoint || type == P::kRawTracepointWritable ||
+             (type == P::kTracing && is(attach_type, A::kTraceRawTp));
     case Point::kFunction:
       return attach_type == key.attach_type && (type == P::kTracing || type == P::kLsm);
     case Point::kDevice:
