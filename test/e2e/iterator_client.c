@@ -108,6 +108,7 @@ static void elements(void) {
   const uint64_t two[] = {5, 6};
   bpf_map_update_elem(lru, &(unsigned){3}, two, 0);
   show_once("show_both", lru, 0);
+  show_once("typed", lru, 0);
   show_once("errors", array_of(1), 0);
   close(array), close(hash), close(percpu), close(percpu_hash), close(lru);
 }

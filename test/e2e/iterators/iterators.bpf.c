@@ -3,6 +3,7 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 #define EXACT __attribute__((preserve_access_index))
@@ -30,6 +31,8 @@ struct bpf_iter_meta {
     struct seq_file* seq;
   };
   __u64 session_id, seq_num;
+} EXACT;
+struct timespec64 {
 } EXACT;
 struct bpf_iter__bpf_map_elem {
   union {
@@ -74,6 +77,8 @@ static long (*const seq_printf)(struct seq_file* file, const char* format, __u32
                                 const void* data, __u32 size) = (void*)BPF_FUNC_seq_printf;
 static long (*const seq_write)(struct seq_file* file, const void* data,
                                __u32 size) = (void*)BPF_FUNC_seq_write;
+static long (*const seq_printf_btf)(struct seq_file* file, const void* what, __u32 size,
+                                    __u64 flags) = (void*)BPF_FUNC_seq_printf_btf;
 #define PRINT(file, text, ...)                                                \
   ({                                                                          \
     static const char format_[] = text;                                       \
@@ -192,6 +197,20 @@ int errors(struct bpf_iter__bpf_map_elem* ctx) {
   PRINT(file, "%d %d %d %d\n", seq_printf(file, bad, sizeof bad, &one, sizeof one),
         seq_printf(file, two, sizeof two, &one, sizeof one), seq_printf(file, two, sizeof two - 1, &one, 4),
         seq_write(file, &one, 0));
+  return 0;
+}
+
+// A value as a type of the kernel's, and errors.
+SEC("iter/bpf_map_elem")
+int typed(struct bpf_iter__bpf_map_elem* ctx) {
+  struct seq_file* file = ctx->meta->seq;
+  struct btf_ptr what = {.ptr = ctx->value, .type_id = bpf_core_type_id_kernel(struct timespec64)};
+  if (!ctx->value) return 0;
+  const long done = seq_printf_btf(file, &what, sizeof what, 0),
+             bad = seq_printf_btf(file, &what, sizeof what, 99);
+  what.type_id = 0;
+  PRINT(file, "\n%d %d %d %d\n", done, bad, seq_printf_btf(file, &what, sizeof what, 0),
+        seq_printf_btf(file, &what, 8, 0));
   return 0;
 }
 
