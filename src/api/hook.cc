@@ -158,8 +158,11 @@ std::uint64_t run_function(HookState& state, detail::Words words, std::uint64_t 
   place = result;
   (void)state.hook.run([&](vm::Runner& runner, Programs programs) {
     for (const auto& one : programs) {
-      const std::uint64_t given =
-          detail::run_one(runner, one, words.words.data(), {0, words.words.data(), words.count, has_result});
+      const std::uint64_t given = detail::run_one(runner, one, words.words.data(),
+                                                  {.arguments = words.words.data(),
+                                                   .argument_count = words.count,
+                                                   .has_result = has_result,
+                                                   .function = one.program->attributes().attach_btf_id});
       if (!ends_at_nonzero) continue;
       place = given;
       if (static_cast<int>(given) != 0) break;
@@ -191,7 +194,7 @@ int DeviceHook::run_attached(std::uint32_t access, std::uint32_t major, std::uin
   std::int32_t retval = 0;
   (void)state_->hook.run([&](vm::Runner& runner, Programs programs) {
     for (const auto& one : programs) {
-      const auto allowed = detail::run_one(runner, one, &context, {0, nullptr, 0, false, &retval});
+      const auto allowed = detail::run_one(runner, one, &context, {.retval = &retval});
       if (static_cast<std::uint32_t>(allowed) == 0 && retval >= 0) retval = -EPERM;
     }
   });

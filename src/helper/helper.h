@@ -32,6 +32,7 @@ enum class Arg : std::uint8_t {
   kConstStr,     // a NUL-terminated string in a read-only map
   kDynptr,
   kSeqFile,  // what an iterator's program writes to
+  kTask,     // a task of the kernel's
   kOther,    // pointers that only a kernel can give: no register here ever holds one
 };
 // How; combined with |.

@@ -76,17 +76,16 @@ Result<RegState> Walk::load_kernel_object(const RegState& reg, unsigned number, 
   return object;
 }
 
-// That of the iterator is the only one that a program comes by.
-Result<void> Walk::check_seq_file(unsigned number) {
+// A struct that a helper takes, from its beginning.
+Result<void> Walk::check_struct(unsigned number, const char* name) {
   const RegState& reg = state_.reg(number);
-  constexpr const char* kName = "seq_file";
-  const std::uint32_t wanted = TRY(kernel_object(kName)).mem_size;
+  const std::uint32_t wanted = TRY(kernel_object(name)).mem_size;
   if (reg.trust != Trust::kNone && reg.trust != Trust::kTrusted)
     return refuse(EACCES, "R{} type={} expected=ptr_, trusted_ptr_, rcu_ptr_", number, type_text(reg));
   if (reg.mem_size != wanted || reg.off != 0 || !reg.bounds.is_constant() || reg.bounds.value() != 0) {
     const btf::Btf& types = *TRY(map::kernel_btf());
-    const char* const name = reg.mem_size != 0 ? types.name(*types.type(reg.mem_size)) : "void";
-    return refuse(EACCES, "R{} is of type {} but {} is expected", number, name, kName);
+    const char* const given = reg.mem_size != 0 ? types.name(*types.type(reg.mem_size)) : "void";
+    return refuse(EACCES, "R{} is of type {} but {} is expected", number, given, name);
   }
   return {};
 }
