@@ -2,7 +2,7 @@
 // clang-format off
 // One file of an iterator, which several processes may have.
 //
-// Layout        Stored { magic; target; lock; position; text }, and the edges of the object: the program, the map.
+// Layout        Stored { magic; lock; pin; position; text }, and the edges of the object: the program, the map.
 //               position  where it is, and which bytes of `text` were written and have not been read.
 //
 // Invariants    position and text change under `lock` only. They are outside data: both are copied before they are
@@ -44,18 +44,21 @@ struct Position {
 struct Iterator::Stored {
   std::uint64_t magic;
   sync::RobustLock lock;
+  Pin pin;
   Position position;
   char text[helper::SeqFile::kRoom];
 };
 
-Result<UniqueFd> Iterator::create(const Link& link) {
+Result<UniqueFd> Iterator::create(const Link& link, const Pin& pin) {
   if (link.attributes().type != abi::LinkType::kIter) return fail(EINVAL);
   object::Runtime& runtime = link.runtime();
   const object::Edge edges[] = {{object::Kind::kProg, link.program_id()},
                                 {object::Kind::kMap, link.attributes().map_id}};
   const std::uint32_t count = link.attributes().map_id != 0 ? 2 : 1;
   object::Draft draft = TRY(runtime.draft(object::Kind::kIterator, sizeof(Stored), sizeof(Stored), 0, count));
-  draft.state.at<Stored>(draft.payload_offset)->magic = kMagic;  // publish() publishes it
+  auto* const stored = draft.state.at<Stored>(draft.payload_offset);
+  stored->pin = pin;
+  stored->magic = kMagic;  // publish() publishes it
   return TRY(runtime.publish(std::move(draft), {edges, count}, shm::Access::kReadOnly)).fd;
 }
 
@@ -65,7 +68,8 @@ Result<std::unique_ptr<object::View>> Iterator::make(object::Mapped mapped) {
   return std::unique_ptr<object::View>(new Iterator(std::move(mapped), stored));
 }
 
-Iterator::Iterator(object::Mapped mapped, Stored* stored) : View(std::move(mapped)), stored_(stored) {}
+Iterator::Iterator(object::Mapped mapped, Stored* stored)
+    : View(std::move(mapped)), stored_(stored), pin_(stored->pin) {}
 
 // One read.
 class Iterator::Reading {

@@ -22,7 +22,7 @@
 namespace portolan::shim {
 
 hook::Iterator* iterator_behind(int fd) {
-  object::Runtime* const there = runtime_if_open();
+  object::Runtime* const there = runtime_of_given(fd);
   if (there == nullptr || !there->is_handle(fd)) return nullptr;
   const auto target = there->target_of_fd(fd, object::Kind::kIterator);
   return target ? static_cast<hook::Iterator*>(target->view) : nullptr;

@@ -96,8 +96,10 @@ int open_fdinfo(int fd, const char* path) {
 }
 
 // Each open of a pinned iterator goes through it from the beginning.
-int open_iterator(const hook::Link& link, int flags) {
-  auto fd = hook::Iterator::create(link);
+int open_iterator(const hook::Link& link, const std::string& there, int flags) {
+  struct ::stat status{};
+  if (auto found = sys::fstatat(AT_FDCWD, there.c_str(), status, 0); !found) return -found.error().value;
+  auto fd = hook::Iterator::create(link, {status.st_dev, status.st_ino});
   if (!fd) return fd.error().value == EINVAL ? -EIO : -fd.error().value;
   if ((flags & O_CLOEXEC) == 0) (void)sys::fcntl(fd->get(), F_SETFD, 0);
   return fd->release();
@@ -122,7 +124,8 @@ int open_pin(const std::string& there, int flags) {
   sync::CallEpoch epoch;
   auto view = runtime->view_by_id(object->first, object->second);
   if (!view) return -view.error().value;
-  if (object->first == object::Kind::kLink) return open_iterator(static_cast<hook::Link&>(**view), flags);
+  if (object->first == object::Kind::kLink)
+    return open_iterator(static_cast<hook::Link&>(**view), there, flags);
   auto text = static_cast<map::Map*>(*view)->seq_show();
   return text ? file_with(*text) : -EIO;
 }

@@ -188,7 +188,7 @@ TEST_F(MapIterators, a_position_that_somebody_else_has_written_leads_nowhere) {
   const auto target = runtime_->target_of_fd(static_cast<int>(fd), object::Kind::kIterator);
   ASSERT_TRUE(target);
   // All behind the magic number and the lock, as far as the text.
-  std::memset(target->view->payload().data() + 16, 0xff, 32);
+  std::memset(target->view->payload().data() + 32, 0xff, 32);
   char bytes[64];
   EXPECT_EQ(read(fd, bytes, sizeof bytes), -EINVAL);
 }

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Programs of iterators: over the elements of maps, and over maps, programs and links.
 #include <linux/bpf.h>
 #include <linux/types.h>
