@@ -112,7 +112,7 @@ class Objects final : public Iterated {
       const auto view = runtime_.view_by_id(kind_, id);
       if (!view) continue;
       auto image = make_(**view);
-      if (!image) return false;
+      if (!image) continue;  // it has just gone
       image_.emplace(std::move(*image));
       place = id;
       return true;

@@ -182,6 +182,31 @@ TEST_F(MapIterators, a_program_that_looks_further_than_a_value_reaches_does_not_
   EXPECT_EQ(read(iterator(near), &one, 1), -EACCES);
 }
 
+TEST_F(MapIterators, a_program_that_touches_a_buffer_is_not_reached_by_a_tail_call) {
+  const long programs =
+      create({.type = abi::MapType::kProgArray, .key_size = 4, .value_size = 4, .max_entries = 1});
+  const Code caller{{0x18, regs(r2, 1), 0, static_cast<std::int32_t>(programs)},
+                    kRest,
+                    mov(r3, 0),
+                    ask(kTailCall),
+                    mov(r0, 0),
+                    kExit};
+  const Code from_stack =
+      seq_file() + Code{put(r10, -8, 'y'), move(r6, r10), add(r6, -8)} + written(1) + kZero;
+  const Code from_value = seq_file() + value() + written(1) + kZero;
+  for (const bool by_jit : {false, true}) {
+    vm::set_jit_for_test(by_jit);
+    const auto text_through = [&](const Code& callee) {
+      const std::uint32_t place = 0, program = static_cast<std::uint32_t>(load_program(callee));
+      EXPECT_EQ(element(kMapUpdateElem, programs, &place, &program), 0);
+      return text_of(iterator(link(load_program(caller), numbers(2))));
+    };
+    EXPECT_EQ(text_through(from_stack), "yyy");  // the end, too
+    EXPECT_EQ(text_through(from_value), "");
+    EXPECT_EQ(text_through(from_stack), "yyy");
+  }
+}
+
 TEST_F(MapIterators, a_position_that_somebody_else_has_written_leads_nowhere) {
   const long fd = iterator(link(load_program(seq_file() + value() + written(1) + kZero), numbers(3)));
   const sync::CallEpoch epoch;

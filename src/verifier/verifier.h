@@ -86,6 +86,7 @@ struct BufferBytes {
   std::uint32_t read_only = 0;   // max_rdonly_access: of an iterator's key
   std::uint32_t read_write = 0;  // max_rdwr_access: of its value
   std::uint32_t tracepoint = 0;  // max_tp_access: of what a writable raw tracepoint hands out
+  bool any() const { return (read_only | read_write | tracepoint) != 0; }
 };
 
 // A program that cannot do harm. Only verify() makes one.
