@@ -65,6 +65,7 @@ struct Packet {
 };
 
 class Tracepoint;
+class WritableTracepoint;
 class FunctionHook;
 class LsmHook;
 class PacketHook;
@@ -121,6 +122,11 @@ class Hook {
   // For RAW_TRACEPOINT_OPEN by this name (up to 127 characters), and for tp_btf programs of a tracepoint that
   // the machine's kernel has under it.
   PORTOLAN_EXPORT static Expected<Tracepoint> raw_tracepoint(const Runtime& runtime, std::string_view name);
+  // The same, with memory of so many bytes, which programs of type raw_tracepoint_writable may write: those
+  // that touch no more of it are attached. EINVAL, too: another process has declared it with another number.
+  PORTOLAN_EXPORT static Expected<WritableTracepoint> writable_raw_tracepoint(const Runtime& runtime,
+                                                                              std::string_view name,
+                                                                              std::uint32_t bytes);
   // For fentry, fexit and fmod_ret programs of that function of the machine's kernel: whose arguments the
   // program's BTF says.
   PORTOLAN_EXPORT static Expected<FunctionHook> function(const Runtime& runtime, std::string_view name);
@@ -185,10 +191,28 @@ class Tracepoint : public Hook {
       run_attached(detail::Words(args...));
   }
 
- private:
+ protected:
   friend class Hook;
   using Hook::Hook;
+
+ private:
   PORTOLAN_EXPORT void run_attached(const detail::Words& words) const;
+};
+
+// A tracepoint whose programs may change what they are shown.
+class WritableTracepoint : public Tracepoint {
+ public:
+  // `buffer`: at least as many bytes as were declared, or no program runs; the other arguments are numbers.
+  template <class... Args>
+  void run(std::span<std::byte> buffer, Args... args) const {
+    if (is_attached() && buffer.size() >= bytes_) [[unlikely]]
+      Tracepoint::run(buffer.data(), args...);
+  }
+
+ private:
+  friend class Hook;
+  WritableTracepoint(std::unique_ptr<detail::HookState> state, std::uint32_t bytes);
+  std::uint32_t bytes_;
 };
 
 // A security decision: programs run until one says no.

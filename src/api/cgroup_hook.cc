@@ -18,7 +18,7 @@ namespace detail {
 
 int run_cgroup(HookState& state, void* context, std::int32_t& retval, std::uint32_t* flags) {
   constexpr std::int32_t kMostErrors = 4095;
-  helper::Attachment attachment{0, nullptr, 0, false, &retval};
+  helper::Attachment attachment{.retval = &retval};
   (void)state.hook.run([&](vm::Runner& runner, std::span<const hook::Hook::Attached> programs) {
     for (const auto& one : programs) {
       auto result = static_cast<std::uint32_t>(run_one(runner, one, context, attachment));

@@ -23,20 +23,21 @@ std::unexpected<Error> failed(int code, std::string detail = {}) {
 }
 
 Expected<std::unique_ptr<HookState>> declare(const Runtime& runtime, const Key& key,
-                                             std::span<const std::uint64_t> above = {}) {
+                                             const hook::Hook::Details& details = {}) {
   object::Runtime* const where = runtime.backend()->runtime();
   if (where == nullptr) return failed(EOPNOTSUPP, "hooks of the kernel are the kernel's own");
   sync::CallEpoch epoch;
-  auto declared = hook::Hook::declare(*where, key, above);
+  auto declared = hook::Hook::declare(*where, key, details);
   if (!declared) return failed(declared.error().value);
   return std::make_unique<HookState>(runtime.backend(), *declared->hook, declared->fd.release());
 }
 
 Expected<std::unique_ptr<HookState>> declare_named(const Runtime& runtime, Point point, A attach_type,
-                                                   std::string_view name) {
+                                                   std::string_view name, std::uint32_t writable_bytes = 0) {
   if (name.empty() || name.size() >= sizeof Key::name || name.find('\0') != name.npos)
     return failed(EINVAL, "a hook's name has 1 to 127 characters");
-  return declare(runtime, hook::named(point, static_cast<std::uint32_t>(attach_type), name));
+  return declare(runtime, hook::named(point, static_cast<std::uint32_t>(attach_type), name),
+                 {.writable_bytes = writable_bytes});
 }
 
 // The file that clients have an fd of.
@@ -86,7 +87,7 @@ Expected<std::unique_ptr<HookState>> declare_cgroup(const Runtime& runtime, cons
   if (!status) return std::unexpected(status.error());
   if (!S_ISDIR(status->st_mode)) return failed(ENOTDIR, directory + ": is no directory");
   return declare(runtime, {Point::kCgroup, attach_type, status->st_dev, status->st_ino, {}},
-                 directories_above(directory, *status));
+                 {.above = directories_above(directory, *status)});
 }
 
 std::uint64_t run_counted(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
@@ -110,6 +111,13 @@ Expected<Tracepoint> Hook::raw_tracepoint(const Runtime& runtime, std::string_vi
   auto state = declare_named(runtime, Point::kTracepoint, A{}, name);
   if (!state) return std::unexpected(state.error());
   return Tracepoint(std::move(*state));
+}
+
+Expected<WritableTracepoint> Hook::writable_raw_tracepoint(const Runtime& runtime, std::string_view name,
+                                                           std::uint32_t bytes) {
+  auto state = declare_named(runtime, Point::kTracepoint, A{}, name, bytes);
+  if (!state) return std::unexpected(state.error());
+  return WritableTracepoint(std::move(*state), bytes);
 }
 
 Expected<LsmHook> Hook::lsm(const Runtime& runtime, std::string_view name) {
@@ -162,6 +170,9 @@ Expected<FlowHook> Hook::flow_dissector(const Runtime& runtime, const std::strin
   return FlowHook(std::move(*state));
 }
 
+WritableTracepoint::WritableTracepoint(std::unique_ptr<HookState> state, std::uint32_t bytes)
+    : Tracepoint(std::move(state)), bytes_(bytes) {}
+
 void Tracepoint::run_attached(const detail::Words& words) const {
   (void)state_->hook.run([&](vm::Runner& runner, std::span<const hook::Hook::Attached> programs) {
     // Each sees the host's arguments: no program of a tracepoint may write its context.
@@ -180,9 +191,11 @@ std::uint64_t run_function(HookState& state, detail::Words words, std::uint64_t 
                            bool ends_at_nonzero) {
   std::uint64_t& place = words.words[words.count];
   place = result;
-  helper::Attachment attachment{0, words.words.data(), words.count, has_result, nullptr};
+  helper::Attachment attachment{
+      .arguments = words.words.data(), .argument_count = words.count, .has_result = has_result};
   (void)state.hook.run([&](vm::Runner& runner, Programs programs) {
     for (const auto& one : programs) {
+      attachment.function = one.program->attributes().attach_btf_id;
       const std::uint64_t given = detail::run_one(runner, one, words.words.data(), attachment);
       if (!ends_at_nonzero) continue;
       place = given;

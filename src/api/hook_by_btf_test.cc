@@ -97,5 +97,24 @@ TEST_F(HooksByBtf, programs_of_a_kernel_s_tracepoint_are_attached_to_the_host_s_
   EXPECT_EQ(sum(), 77u);
 }
 
+TEST_F(HooksByBtf, a_function_has_one_address_for_all_its_programs) {
+  const Insn ask{0x85, 0, 0, 173};  // bpf_get_func_ip
+  const auto address_of = [&](const char* name, AttachType type) {
+    auto hook = Hook::function(*runtime_, name);
+    EXPECT_TRUE(hook);
+    const long link = open(load_by_btf(ProgType::kTracing, type, name, {ask}, 0));
+    EXPECT_GE(link, 0);
+    const std::uint64_t before = sum();
+    (void)hook->call([](const char*) { return 1; }, "file");
+    ::close(static_cast<int>(link));
+    return sum() - before;
+  };
+  const std::uint64_t entry = address_of("security_file_open", AttachType::kTraceFentry);
+  EXPECT_NE(entry, 0u);
+  EXPECT_EQ(address_of("security_file_open", AttachType::kTraceFexit), entry);
+  EXPECT_NE(address_of("security_file_permission", AttachType::kTraceFentry), entry);
+  EXPECT_EQ(load_by_btf(ProgType::kLsm, AttachType::kLsmMac, "bpf_lsm_file_open", {ask}, 0), -524);
+}
+
 }  // namespace
 }  // namespace portolan::hook_test

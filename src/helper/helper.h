@@ -31,7 +31,9 @@ enum class Arg : std::uint8_t {
   kStackOrNull,  // a pointer to the stack, or NULL (callback contexts)
   kConstStr,     // a NUL-terminated string in a read-only map
   kDynptr,
-  kOther,  // pointers that only a kernel can give: no register here ever holds one
+  kSeqFile,  // what an iterator's program writes to
+  kTask,     // a task of the kernel's
+  kOther,    // pointers that only a kernel can give: no register here ever holds one
 };
 // How; combined with |.
 namespace arg_flag {

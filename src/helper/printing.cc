@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bpf_printk and bpf_snprintf.
+// bpf_printk and bpf_snprintf, and what programs of iterators write.
 #include <string>
 #include <vector>
 
@@ -51,6 +51,26 @@ U64 trace_printk(Run& run, U64 format, U64 size, U64 first, U64 second, U64 thir
 U64 trace_vprintk(Run& run, U64 format, U64 size, U64 arguments_arg, U64 arguments_size, U64) {
   const auto arguments = arguments_at(arguments_arg, static_cast<std::uint32_t>(arguments_size));
   return arguments ? trace(run, format, size, *arguments) : negative(arguments.error().value);
+}
+
+// The verifier has seen that it is the iterator's own that the program names.
+U64 seq_printf(Run& run, U64, U64 format_arg, U64 size, U64 arguments_arg, U64 arguments_size) {
+  const auto arguments = arguments_at(arguments_arg, static_cast<std::uint32_t>(arguments_size));
+  if (!arguments) return negative(arguments.error().value);
+  const auto format = format_at(format_arg, static_cast<std::uint32_t>(size));
+  if (!format) return negative(format.error().value);
+  const auto text = format_text(format->c_str(), *arguments);
+  if (!text) return negative(text.error().value);
+  if (run.attachment == nullptr || run.attachment->seq_file == nullptr) return negative(EINVAL);
+  return run.attachment->seq_file->write(*text) ? 0 : negative(EOVERFLOW);
+}
+
+U64 seq_write(Run& run, U64, U64 from, U64 size_arg, U64, U64) {
+  if (run.attachment == nullptr || run.attachment->seq_file == nullptr) return negative(EINVAL);
+  // More than there is room for need not be copied to be refused.
+  std::string bytes(std::min<std::size_t>(static_cast<std::uint32_t>(size_arg), SeqFile::kRoom), '\0');
+  if (!portolan_fault_copy(bytes.data(), pointer(from), bytes.size())) return negative(EFAULT);
+  return run.attachment->seq_file->write(bytes) ? 0 : negative(EOVERFLOW);
 }
 
 // The length of the whole text with its NUL, of which as much as fits is there.

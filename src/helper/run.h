@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ds/record_ring.h"
+#include "helper/seq_file.h"
 #include "map/program_invoker.h"
 #include "object/runtime.h"
 
@@ -31,7 +32,9 @@ struct Attachment {
   const std::uint64_t* arguments = nullptr;
   std::uint32_t argument_count = 0;
   bool has_result = false;
+  std::uint32_t function = 0;      // by the BTF of the machine's kernel
   std::int32_t* retval = nullptr;  // of a cgroup's hook: what its programs make of the operation's result
+  SeqFile* seq_file = nullptr;     // of an iterator
 };
 
 // One run of a program, on a vCPU that this thread has leased and entered: what helpers may reach.

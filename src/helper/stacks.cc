@@ -78,4 +78,12 @@ U64 get_stack(Run& run, U64, U64 to, U64 size_arg, U64 flags, U64) {
   return length;
 }
 
+// Of others there is none to be seen.
+U64 get_task_stack(Run& run, U64 task, U64 to, U64 size, U64 flags, U64) {
+  const bool is_current = task == get_current_task_btf(run, 0, 0, 0, 0, 0);
+  if (is_current) return get_stack(run, 0, to, size, flags, 0);
+  clear(to, static_cast<std::uint32_t>(size));
+  return negative((flags & kUserStack) != 0 ? EOPNOTSUPP : EFAULT);
+}
+
 }  // namespace portolan::helper::functions

@@ -53,6 +53,8 @@ constexpr Argument string{Arg::kConstStr};
 constexpr Argument dynptr{Arg::kDynptr};
 constexpr Argument dynptr_out{Arg::kDynptr, kUninit | kWrites};
 constexpr Argument dynptr_back{Arg::kDynptr, kReleases};
+constexpr Argument seq_file{Arg::kSeqFile};
+constexpr Argument task{Arg::kTask};
 constexpr Argument other{Arg::kOther};
 
 constexpr Prototype row(std::uint32_t id, const char* name, Function function, Ret ret, Set programs,

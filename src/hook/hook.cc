@@ -5,10 +5,12 @@
 // Source        the kernel's bpf_mprog: two arrays, of which one is in use while the other is being filled, and RCU for
 //               whoever may still be running what has left. Here one word says which array, and how long it is.
 //
-// Layout        Stored { key; lock; current; effective; banks[2]; above[] } (stored.h), and the edges of the object.
+// Layout        Stored { key; writable_bytes; lock; current; effective; banks[2]; above[] } (stored.h), and the edges of
+//               the object.
 //               current   version << 8 | members. The bank in use is the one of the version's lowest bit.
 //               effective of a cgroup's: what its hosts look at instead, see hierarchy.cc
 //               Bank      { revision, flags, rows[64] }; a row is a place | flags << 32
+//               writable_bytes, of a tracepoint: how much programs may write of what its first argument points to
 //               edge[p]   of a place p: the link or the program that is attached there; what keeps it alive, too.
 //               A link's program is the link's own edge.
 //               Of each process: a Snapshot, what it has made of one value of `current`: programs, ready to run.
@@ -121,26 +123,31 @@ bool Hook::is_place(object::Runtime& runtime, const Key& key) {
       .has_value();
 }
 
-Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key,
-                                     std::span<const std::uint64_t> above) {
-  if (above.size() > kMostLevels) return fail(EINVAL);
+Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key, const Details& details) {
+  if (details.above.size() > kMostLevels) return fail(EINVAL);
   const DeclarationLock lock = TRY(DeclarationLock::take(runtime));
   sync::CallEpoch epoch;
   if (const auto there = find(runtime, key)) {
     auto fd = runtime.open_by_id(object::Kind::kHook, (*there)->id(), shm::Access::kReadWrite);
-    if (fd) return Declared{*there, std::move(*fd)};
+    if (fd) {
+      if ((*there)->writable_bytes() != details.writable_bytes) return fail(EINVAL);
+      (*there)->vouched_bytes_.store_relaxed(details.writable_bytes);
+      return Declared{*there, std::move(*fd)};
+    }
     if (fd.error().value != ENOENT) return fail(fd.error());  // else its last host has just gone
   }
   object::Draft draft = TRY(runtime.draft(object::Kind::kHook, sizeof(Stored), sizeof(Stored), 0, kPlaces));
   auto* stored = draft.state.at<Stored>(draft.payload_offset);
   stored->key = key;
+  stored->writable_bytes = details.writable_bytes;
   for (Bank& bank : stored->banks) bank.revision.store_relaxed(1);
-  stored->levels = static_cast<std::uint32_t>(above.size());
-  std::ranges::copy(above, stored->above);
+  stored->levels = static_cast<std::uint32_t>(details.above.size());
+  std::ranges::copy(details.above, stored->above);
   stored->magic = kMagic;  // publish() publishes it
   auto published = TRY(runtime.publish(std::move(draft), {}, shm::Access::kReadWrite));
   auto* const hook = static_cast<Hook*>(published.view);
   if (key.point == Point::kCgroup) hook->tell_hosts();
+  hook->vouched_bytes_.store_relaxed(details.writable_bytes);
   return Declared{hook, std::move(published.fd)};
 }
 
@@ -169,6 +176,8 @@ void Hook::let_go() {
     old = next;
   }
 }
+
+std::uint32_t Hook::writable_bytes() const { return stored_->writable_bytes; }
 
 // The low byte of `current`, on a little-endian machine.
 const volatile std::uint8_t* Hook::attached() const {

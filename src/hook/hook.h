@@ -38,14 +38,22 @@ struct List {
 class Hook final : public object::View {
  public:
   struct Stored;  // its bytes in the region
-  // The hook of that key, made if nobody has declared it yet; `fd` keeps it there. `above`, of a cgroup: the
-  // inodes of the directories above it, the nearest first.
+  struct Details {
+    std::span<const std::uint64_t> above =
+        {};  // of a cgroup: inodes of the directories above, the nearest first
+    std::uint32_t writable_bytes =
+        0;  // of a tracepoint: of what its first argument points to, programs may write
+  };
+  // The hook of that key, made if nobody has declared it yet; `fd` keeps it there.
   struct Declared {
     Hook* hook;
     UniqueFd fd;
   };
-  static Result<Declared> declare(object::Runtime& runtime, const Key& key,
-                                  std::span<const std::uint64_t> above = {});
+  // EINVAL: it is declared with other writable bytes already, or there are more than kMostLevels above.
+  static Result<Declared> declare(object::Runtime& runtime, const Key& key, const Details& details);
+  static Result<Declared> declare(object::Runtime& runtime, const Key& key) {
+    return declare(runtime, key, {});
+  }
   // ENOENT: no living process has declared it. Call it inside a CallEpoch.
   static Result<Hook*> find(object::Runtime& runtime, const Key& key);
   // Whether any hook is declared for the same device, cgroup or namespace.
@@ -62,6 +70,7 @@ class Hook final : public object::View {
   void let_go() override;
 
   const Key& key() const { return key_; }
+  std::uint32_t writable_bytes() const;  // as its hosts say; outside data
   // Not 0 while anything is attached. Lies in shared memory.
   const volatile std::uint8_t* attached() const;
 
@@ -163,6 +172,7 @@ class Hook final : public object::View {
   const sync::Atomic<std::uint64_t>* current_;
   Key key_;
   std::vector<std::uint64_t> above_;
+  sync::Atomic<std::uint32_t> vouched_bytes_;  // that this process hands out as writable
   sync::Atomic<Snapshot*> snapshot_, retired_;
   sync::Atomic<std::uint32_t> runs_;
   sync::Atomic<std::uint64_t> looked_at_;

@@ -16,6 +16,7 @@ enum class Point : std::uint32_t {
   kDevice = 3,      // by ifindex and attach type: XDP, TCX
   kCgroup = 4,      // by the directory's device and inode, and attach type
   kNetns = 5,       // by the namespace's device and inode, and attach type
+  kIterator = 6,    // by what it goes through; no host declares it
 };
 
 struct Key {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes of a link: what it attaches, and to what; its program is its one edge, since that may change.
-// Whether it is attached, its hook says (hook.cc).
+// The bytes of a link: what it attaches, and to what; its program is its first edge, since that may change,
+// the map that an iterator goes through its second. Whether it is attached, its hook says (hook.cc).
 #include "hook/link.h"
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 namespace portolan::hook {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x31'4b4e'494c'4c54'50ull;  // "PTLLINK1"
+constexpr std::uint64_t kMagic = 0x32'4b4e'494c'4c54'50ull;  // "PTLLINK2"
 
 }  // namespace
 
@@ -23,12 +23,13 @@ struct Link::Stored {
 
 Result<object::Runtime::Published> Link::publish(object::Runtime& runtime, const Attributes& attributes,
                                                  std::uint32_t program_id) {
-  object::Draft draft = TRY(runtime.draft(object::Kind::kLink, sizeof(Stored), sizeof(Stored), 0, 1));
+  const object::Edge edges[] = {{object::Kind::kProg, program_id}, {object::Kind::kMap, attributes.map_id}};
+  const std::uint32_t count = attributes.map_id != 0 ? 2 : 1;
+  object::Draft draft = TRY(runtime.draft(object::Kind::kLink, sizeof(Stored), sizeof(Stored), 0, count));
   auto* stored = draft.state.at<Stored>(draft.payload_offset);
   stored->attributes = attributes;
   stored->magic = kMagic;
-  const object::Edge program{object::Kind::kProg, program_id};
-  return runtime.publish(std::move(draft), {&program, 1}, shm::Access::kReadWrite);
+  return runtime.publish(std::move(draft), {edges, count}, shm::Access::kReadWrite);
 }
 
 Result<std::unique_ptr<object::View>> Link::make(object::Mapped mapped) {
@@ -88,6 +89,12 @@ Result<void> Link::replace_program(std::uint32_t new_program,
   return {};
 }
 
+Result<void> Link::replace_iterated(std::uint32_t new_program) {
+  const std::uint32_t before = TRY(runtime().replace_edge(*this, 0, {object::Kind::kProg, new_program}));
+  runtime().settle(object::Kind::kProg, before);
+  return {};
+}
+
 std::string Link::show_fdinfo() const {
   constexpr const char* kNames[] = {"unspec",       "raw_tracepoint", "tracing",   "cgroup",
                                     "iter",         "netns",          "xdp",       "perf_event",
@@ -137,6 +144,10 @@ std::string Link::show_fdinfo() const {
       line("attach_type", fmt::format("{} ({})", attributes_.attach_type, is_ingress ? "ingress" : "egress"));
       break;
     }
+    case abi::LinkType::kIter:
+      line("target_name", attributes_.key.name);
+      if (attributes_.map_id != 0) line("map_id", attributes_.map_id);
+      break;
     default:
       break;
   }

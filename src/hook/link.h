@@ -16,7 +16,8 @@ class Link final : public object::View {
     std::uint32_t hook_id = 0;
     std::uint32_t target_btf_id = 0;  // of a function
     std::uint64_t cookie = 0;
-    Key key;  // of the hook
+    std::uint32_t map_id = 0;  // that an iterator goes through; 0: none
+    Key key;                   // of the hook
   };
   struct Stored;
   // Not attached yet. ENOMEM.
@@ -32,6 +33,8 @@ class Link final : public object::View {
   // ENOLINK: the hook has gone, or the link has been detached. Call it inside a CallEpoch.
   Result<Hook*> hook() const;
   Result<void> detach();
+  // The same of an iterator, which is at no hook: what is read from fds that are made of it from now on.
+  Result<void> replace_iterated(std::uint32_t program_id);
   // Runs `program` from now on, as `change` finds right. What `change` says, ENOLINK.
   Result<void> replace_program(std::uint32_t program_id, const std::function<Result<void>(List&)>& change);
   // /proc/self/fdinfo/N, as the kernel writes it, without the lines of any file.

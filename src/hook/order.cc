@@ -23,13 +23,16 @@ bool fits(const Key& key, const verifier::Program& program) {
   const std::uint32_t attach_type = program.attributes().expected_attach_type;
   switch (key.point) {
     case Point::kTracepoint:
-      return type == P::kRawTracepoint || (type == P::kTracing && is(attach_type, A::kTraceRawTp));
+      return type == P::kRawTracepoint || type == P::kRawTracepointWritable ||
+             (type == P::kTracing && is(attach_type, A::kTraceRawTp));
     case Point::kFunction:
       return attach_type == key.attach_type && (type == P::kTracing || type == P::kLsm);
     case Point::kDevice:
     case Point::kCgroup:
     case Point::kNetns:
       return type == program_type_of(key.attach_type);
+    case Point::kIterator:
+      return false;
   }
   return false;
 }

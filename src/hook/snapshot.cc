@@ -19,6 +19,7 @@ Result<Hook::Attached> Hook::prepare(const Member& member, std::vector<object::V
       static_cast<verifier::Program*>(TRY(runtime().view_by_id(object::Kind::kProg, member.program_id)));
   if (!fits(key_, *program)) return fail(EINVAL);
   const vm::Executable* const executable = TRY(vm::executable_of(*program));
+  if (executable->buffer_bytes().tracepoint > vouched_bytes_.load_relaxed()) return fail(EINVAL);
   std::uint64_t cookie = 0;
   if (member.link_id != 0) {
     auto* const link = static_cast<Link*>(TRY(runtime().view_by_id(object::Kind::kLink, member.link_id)));

@@ -180,4 +180,11 @@ Result<std::uint64_t> ArrayMap::for_each_callback(Visit visit, void* context, st
   return max_entries();
 }
 
+std::byte* ArrayMap::element_from(std::uint64_t& place, std::byte* key, std::byte*) {
+  if (place >= max_entries()) return nullptr;
+  const auto index = static_cast<std::uint32_t>(place);
+  std::memcpy(key, &index, sizeof index);
+  return array_.at(index);
+}
+
 }  // namespace portolan::map

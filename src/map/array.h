@@ -49,6 +49,7 @@ class ArrayMap final : public ArrayBase {
   Result<std::uint32_t> direct_value_meta(const std::byte* address) const override;
   Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,
                                           std::uint32_t cpu) override;
+  std::byte* element_from(std::uint64_t& place, std::byte* key, std::byte* values) override;
 
   const ds::FlatArray& array() const { return array_; }
 

@@ -109,6 +109,18 @@ Result<void> HashBase::walk_batch(const BatchCall& call, bool take) {
   return {};
 }
 
+std::byte* HashBase::find_from(std::uint64_t& place, std::byte* key) const {
+  if (place > UINT32_MAX) return nullptr;
+  std::uint32_t cursor = static_cast<std::uint32_t>(place) - 1;  // 0 - 1 is kBegin
+  while (table_.next(cursor, nullptr, nullptr)) {
+    std::byte* const value = table_.value_at(cursor, key);
+    if (value == nullptr) continue;  // it has just gone
+    place = cursor;
+    return value;
+  }
+  return nullptr;
+}
+
 std::uint64_t HashBase::mem_usage() const {
   const auto sizes = HashTable::sizes(table_.shape());
   if (!sizes) return state().size();

@@ -49,6 +49,9 @@ class HashBase : public Map {
     return table_.erase(actor, key, value);
   }
 
+  // As element_from(); the value where it lies.
+  std::byte* find_from(std::uint64_t& place, std::byte* key) const;
+
   ds::HashTable& mutable_table() { return table_; }
 
  private:
@@ -86,6 +89,9 @@ class HashMap : public HashBase {
                            std::uint32_t cpu) override;
   Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,
                                           std::uint32_t cpu) override;
+  std::byte* element_from(std::uint64_t& place, std::byte* key, std::byte*) override {
+    return find_from(place, key);
+  }
 
  protected:
   void clear_all_fields(std::byte* value) const override { clear_fields(value); }

@@ -159,6 +159,11 @@ class Map : public object::View {
   virtual Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,
                                                   std::uint32_t cpu);
   virtual bool has_iterator() const { return false; }  // bpf_iter of elements (iter_seq_info)
+  // The element at that place or the first one behind it, which `place` becomes: its key is copied; the value
+  // is where it lies, or, of per-CPU maps, copied to `values` (value_bytes()). nullptr: there is none.
+  virtual std::byte* element_from(std::uint64_t& /*place*/, std::byte* /*key*/, std::byte* /*values*/) {
+    return nullptr;
+  }
   // Where a value lies, by a number that is the same in all processes; nothing: in no element.
   virtual std::optional<std::uint64_t> place_of(const std::byte*) const { return {}; }
   // The value at such a place and its key (8-aligned), while it is in the map; nullptr: it is not (any more).

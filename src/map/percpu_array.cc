@@ -102,4 +102,14 @@ Result<std::uint64_t> PerCpuArrayMap::for_each_callback(Visit visit, void* conte
   return max_entries();
 }
 
+std::byte* PerCpuArrayMap::element_from(std::uint64_t& place, std::byte* key, std::byte* values) {
+  if (place >= max_entries()) return nullptr;
+  const auto index = static_cast<std::uint32_t>(place);
+  std::memcpy(key, &index, sizeof index);
+  const std::uint64_t stride = round_up(value_size(), 8);
+  for (std::uint32_t cpu = 0; cpu < spec().cpus; ++cpu)
+    sync::copy_from_shared(values + cpu * stride, array_.at(index, cpu), value_size());
+  return values;
+}
+
 }  // namespace portolan::map

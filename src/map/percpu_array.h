@@ -25,6 +25,7 @@ class PerCpuArrayMap final : public ArrayBase {
   InlineLookup gen_lookup() const override;
   Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,
                                           std::uint32_t cpu) override;
+  std::byte* element_from(std::uint64_t& place, std::byte* key, std::byte* values) override;
 
   const ds::FlatArray& array() const { return array_; }
 

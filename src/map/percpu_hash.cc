@@ -104,4 +104,11 @@ Result<std::uint64_t> PerCpuHashMap::for_each_callback(Visit visit, void* contex
   return visited;
 }
 
+std::byte* PerCpuHashMap::element_from(std::uint64_t& place, std::byte* key, std::byte* values) {
+  const std::byte* const found = find_from(place, key);
+  if (found == nullptr) return nullptr;
+  sync::copy_from_shared(values, found, value_bytes());
+  return values;
+}
+
 }  // namespace portolan::map

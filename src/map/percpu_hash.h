@@ -28,6 +28,7 @@ class PerCpuHashMap : public HashBase {
                            std::uint32_t cpu) override;
   Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,
                                           std::uint32_t cpu) override;
+  std::byte* element_from(std::uint64_t& place, std::byte* key, std::byte* values) override;
 
  protected:
   void clear_all_fields(std::byte* value) const override;

@@ -71,6 +71,7 @@ Waitable* waitable_of(object::View& view) {
     case object::Kind::kBtf:
     case object::Kind::kLink:
     case object::Kind::kHook:
+    case object::Kind::kIterator:
       break;
   }
   return nullptr;

@@ -15,7 +15,7 @@ namespace portolan::object {
 
 inline constexpr std::uint32_t kMaxObjects = 65536;
 inline constexpr std::uint32_t kEntriesPerChunk = 1024;  // reserved together
-inline constexpr std::uint32_t kKinds = 6;               // kinds are 1 … kKinds
+inline constexpr std::uint32_t kKinds = 7;               // kinds are 1 … kKinds
 inline constexpr std::uint32_t kMaxVcpus = 4096;
 
 enum class EntryState : std::uint32_t { kFree = 0, kLive = 1, kDying = 2 };

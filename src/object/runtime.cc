@@ -244,6 +244,9 @@ const std::string& Runtime::directory() const { return impl_->directory; }
 int Runtime::directory_fd() const { return impl_->root.get(); }
 std::uint32_t Runtime::kernel_version() const { return impl_->control->fingerprint.kernel_version; }
 std::uint32_t Runtime::possible_cpus() const { return impl_->control->fingerprint.possible_cpus; }
+std::pair<std::uint64_t, std::uint64_t> Runtime::uuid() const {
+  return {impl_->control->uuid[0], impl_->control->uuid[1]};
+}
 void Runtime::set_view_factory(Kind kind, ViewFactory factory) { impl_->factories[number(kind)] = factory; }
 void Runtime::extend(std::unique_ptr<Extension> extension) { impl_->extension = std::move(extension); }
 Extension* Runtime::extension() const { return impl_->extension.get(); }

@@ -35,7 +35,8 @@ enum class Kind : std::uint32_t {
   kBtf = 3,
   kLink = 4,
   kPerfEvent = 5,
-  kHook = 6,  // a place of a host program where programs are attached
+  kHook = 6,      // a place of a host program where programs are attached
+  kIterator = 7,  // what BPF_ITER_CREATE gives
 };
 const char* handle_name(
     Kind kind);  // "bpf-map", "bpf-prog", "btf", "bpf-link": bpftool tells objects apart by it
@@ -177,6 +178,8 @@ class Runtime {
   int directory_fd() const;
   std::uint32_t kernel_version() const;
   std::uint32_t possible_cpus() const;
+  // A random number of 128 bits, for as long as the runtime's directory; who has that directory can read it.
+  std::pair<std::uint64_t, std::uint64_t> uuid() const;
   void set_view_factory(Kind kind, ViewFactory factory);
   // It goes before any view does.
   void extend(std::unique_ptr<Extension> extension);

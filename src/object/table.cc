@@ -11,7 +11,7 @@
 namespace portolan::object {
 namespace {
 
-constexpr const char* kKindWords[kKinds + 1] = {"", "map", "prog", "btf", "link", "perf", "hook"};
+constexpr const char* kKindWords[kKinds + 1] = {"", "map", "prog", "btf", "link", "perf", "hook", "iter"};
 
 }  // namespace
 
@@ -29,6 +29,8 @@ const char* handle_name(Kind kind) {
       return "perf_event";
     case Kind::kHook:
       return "hook";
+    case Kind::kIterator:
+      return "bpf_iter";
   }
   return "bpf-object";
 }

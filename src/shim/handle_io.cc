@@ -9,6 +9,7 @@
 
 #include <cstdarg>
 
+#include "shim/iterator_files.h"
 #include "shim/path.h"
 #include "shim/perf_event.h"
 #include "sync/call_epoch.h"
@@ -33,6 +34,15 @@ long read_handle(int fd, void* to, std::size_t size) {
   const sync::CallEpoch epoch;
   if (const map::PerfEvent* const event = perf_event_behind(fd); event != nullptr)
     return read_perf_event(*event, to, size);
+  if (hook::Iterator* const iterator = iterator_behind(fd); iterator != nullptr)
+    return read_iterator(*iterator, to, size);
+  return refusal(fd, O_RDONLY, -EINVAL);
+}
+
+long read_handle(int fd, const struct iovec* list, int count) {
+  const sync::CallEpoch epoch;
+  if (hook::Iterator* const iterator = iterator_behind(fd); iterator != nullptr)
+    return read_iterator(*iterator, list, count);
   return refusal(fd, O_RDONLY, -EINVAL);
 }
 
@@ -51,11 +61,19 @@ using namespace portolan::shim;
   }
 #define SIZE(x) static_cast<long>(x)
 
-IO_CALL(ssize_t, read, (int fd, void* out, size_t size), read_handle(fd, out, size), SYS_read, word(out),
-        SIZE(size))
+// A process that was given a handle, and has had no other business with us, finds an empty file.
+PORTOLAN_SHIM_EXPORT ssize_t read(int fd, void* out, size_t size) {
+  if (is_handle(fd)) [[unlikely]]
+    return libc_result(read_handle(fd, out, size));
+  const long result = sys::call(SYS_read, fd, word(out), SIZE(size));
+  if (result == 0 && size != 0 && runtime_if_open() == nullptr && runtime_of_given(fd) != nullptr &&
+      is_handle(fd))
+    return libc_result(read_handle(fd, out, size));
+  return libc_result(result);
+}
 IO_CALL(ssize_t, write, (int fd, const void* in, size_t size), refusal(fd, O_WRONLY, -EINVAL), SYS_write,
         word(in), SIZE(size))
-IO_CALL(ssize_t, readv, (int fd, const struct iovec* list, int count), refusal(fd, O_RDONLY, -EINVAL),
+IO_CALL(ssize_t, readv, (int fd, const struct iovec* list, int count), read_handle(fd, list, count),
         SYS_readv, word(list), count)
 IO_CALL(ssize_t, writev, (int fd, const struct iovec* list, int count), refusal(fd, O_WRONLY, -EINVAL),
         SYS_writev, word(list), count)

@@ -14,7 +14,7 @@
 #include <string>
 
 #include "base/sys.h"
-#include "hook/link.h"
+#include "hook/iterator.h"
 #include "map/map.h"
 #include "shim/session.h"
 #include "shim/trace_files.h"
@@ -95,6 +95,16 @@ int open_fdinfo(int fd, const char* path) {
   return file_with(kept);
 }
 
+// Each open of a pinned iterator goes through it from the beginning.
+int open_iterator(const hook::Link& link, const std::string& there, int flags) {
+  struct ::stat status{};
+  if (auto found = sys::fstatat(AT_FDCWD, there.c_str(), status, 0); !found) return -found.error().value;
+  auto fd = hook::Iterator::create(link, {status.st_dev, status.st_ino});
+  if (!fd) return fd.error().value == EINVAL ? -EIO : -fd.error().value;
+  if ((flags & O_CLOEXEC) == 0) (void)sys::fcntl(fd->get(), F_SETFD, 0);
+  return fd->release();
+}
+
 constexpr const char kMountLine[] = "bpf /sys/fs/bpf bpf rw,nosuid,nodev,noexec,relatime,mode=700 0 0\n";
 
 }  // namespace
@@ -110,10 +120,12 @@ int open_pin(const std::string& there, int flags) {
   object::Runtime* runtime = shim::runtime();
   auto object = runtime->read_pin(AT_FDCWD, there.c_str());
   if (!object) return -object.error().value;
-  if (object->first != object::Kind::kMap) return -EIO;
+  if (object->first != object::Kind::kMap && object->first != object::Kind::kLink) return -EIO;
   sync::CallEpoch epoch;
   auto view = runtime->view_by_id(object->first, object->second);
   if (!view) return -view.error().value;
+  if (object->first == object::Kind::kLink)
+    return open_iterator(static_cast<hook::Link&>(**view), there, flags);
   auto text = static_cast<map::Map*>(*view)->seq_show();
   return text ? file_with(*text) : -EIO;
 }

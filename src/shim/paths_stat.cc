@@ -6,8 +6,10 @@
 #include <sys/statvfs.h>
 
 #include "abi/limits.h"
+#include "shim/iterator_files.h"
 #include "shim/path.h"
 #include "shim/trace_files.h"
+#include "sync/call_epoch.h"
 
 namespace portolan::shim {
 namespace {
@@ -46,7 +48,7 @@ long stat_fs(const char* path, void* out) {
   return result;
 }
 
-// An fd of a map has an inode without a type.
+// An fd of a map has an inode without a type; that of a pin that was opened to be read has the pin's.
 long stat_fd(int fd, void* out) {
   const long result = sys::call(SYS_fstat, fd, word(out));
   object::Runtime* runtime = runtime_if_open();
@@ -56,6 +58,13 @@ long stat_fd(int fd, void* out) {
   status->st_nlink = 1;
   status->st_size = 0;
   status->st_blocks = 0;
+  const sync::CallEpoch epoch;
+  const hook::Iterator* const iterator = iterator_behind(fd);
+  if (iterator != nullptr && iterator->pin().device != 0) {
+    status->st_mode |= S_IFREG;
+    status->st_dev = iterator->pin().device;
+    status->st_ino = iterator->pin().inode;
+  }
   return 0;
 }
 

@@ -27,6 +27,8 @@ short say_of_handle(object::Runtime& there, const struct pollfd& one) {
     events = static_cast<map::PerfEvent*>(target->view)->ask();
   else if (target && target->view->kind() == object::Kind::kMap)
     events = static_cast<map::Map*>(target->view)->poll();
+  else if (target && target->view->kind() == object::Kind::kIterator)
+    events = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
   return static_cast<short>(events & static_cast<unsigned>(one.events | POLLERR | POLLHUP));
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/session.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -74,6 +76,16 @@ object::Runtime* runtime() {
   failed = fresh == nullptr;
   opened.store_release(fresh);  // pairs with runtime, runtime_if_open
   return fresh;
+}
+
+object::Runtime* runtime_of_given(int fd) {
+  if (object::Runtime* const there = runtime_if_open(); there != nullptr) return there;
+  struct ::stat file{}, directory{};
+  if (runtime_directory() == nullptr || !sys::fstat(fd, file) || !S_ISREG(file.st_mode) ||
+      file.st_size != 0 || !sys::fstatat(AT_FDCWD, runtime_directory(), directory, 0) ||
+      file.st_dev != directory.st_dev)
+    return nullptr;
+  return runtime();
 }
 
 syscall::LocalCaller& caller() {

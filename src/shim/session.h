@@ -15,6 +15,9 @@ namespace portolan::shim {
 object::Runtime* runtime();
 // The same, but nullptr where nobody has needed it yet.
 object::Runtime* runtime_if_open();
+// That of an fd which may be a handle that this process was given, where nobody has needed a runtime yet: of
+// an empty file beside those of the runtime. nullptr: it is none.
+object::Runtime* runtime_of_given(int fd);
 // $PORTOLAN_RUNTIME and $LD_PRELOAD as they were when the process began; may be null.
 const char* runtime_directory();
 const char* preload_libraries();

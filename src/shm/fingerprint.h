@@ -20,7 +20,8 @@ enum class RegionKind : std::uint32_t {
   kLink = 5,
   kPerfEvent = 6,
   kHook = 7,
-  kTimers = 8
+  kIterator = 8,
+  kTimers = 9
 };
 
 struct Fingerprint {

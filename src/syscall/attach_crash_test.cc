@@ -50,7 +50,7 @@ class AttachCrash : public World, public testing::WithParamInterface<std::uint32
   }
   static bool is_cgroup() { return GetParam() == kEgress; }
   hook::Hook* declare(const hook::Key& key, std::span<const std::uint64_t> above) {
-    auto declared = hook::Hook::declare(*runtime_, key, above);
+    auto declared = hook::Hook::declare(*runtime_, key, {.above = above});
     if (!declared) return nullptr;
     fds_.push_back(std::move(declared->fd));
     return declared->hook;

@@ -2,6 +2,7 @@
 #include "syscall/dispatch.h"
 
 #include "abi/command.h"
+#include "hook/iterator.h"
 #include "hook/link.h"
 #include "map/btf_object.h"
 #include "map/family.h"
@@ -86,6 +87,7 @@ void prepare(object::Runtime& runtime) {
   runtime.set_view_factory(object::Kind::kPerfEvent, map::PerfEvent::make);
   runtime.set_view_factory(object::Kind::kLink, hook::Link::make);
   runtime.set_view_factory(object::Kind::kHook, hook::Hook::make);
+  runtime.set_view_factory(object::Kind::kIterator, hook::Iterator::make);
   runtime.extend(std::make_unique<vm::TimerThread>(runtime));
 }
 

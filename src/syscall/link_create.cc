@@ -87,7 +87,7 @@ Result<long> link_by_btf(const Call& call, verifier::Program& program) {
     case A::kTraceRawTp:
       return link_raw_tracepoint(call, program, 0, attr.tracing.cookie);
     case A::kTraceIter:
-      return fail(EINVAL);
+      return link_iterator(call, program);
     case A::kLsmCgroup:
       return link_cgroup(call, program);
     default:

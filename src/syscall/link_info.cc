@@ -35,6 +35,15 @@ Result<void> fill_link_info(const Call& call, const hook::Link& link, abi::LinkI
       if (room == 0) return {};
       return name_out(call, attributes.key.name, out.tp_name, room);
     }
+    case abi::LinkType::kIter: {
+      auto& out = info.iter;
+      const std::uint32_t room = out.target_name_len;
+      if ((room == 0) != (out.target_name == 0)) return fail(EINVAL);
+      out.target_name_len = static_cast<std::uint32_t>(std::strlen(attributes.key.name) + 1);
+      if (room != 0) TRY(name_out(call, attributes.key.name, out.target_name, room));
+      if (attributes.map_id != 0) out.map_id = attributes.map_id;
+      return {};
+    }
     case abi::LinkType::kTracing:
       info.tracing.attach_type = attributes.attach_type;
       info.tracing.target_obj_id = object::kKernelBtfId;

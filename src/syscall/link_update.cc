@@ -29,6 +29,20 @@ Result<void> check_list(const hook::Link& link, const verifier::Program& program
   return {};
 }
 
+Result<long> update_iterator(const Call& call, hook::Link& link, const verifier::Program& program,
+                             const verifier::Program* expected) {
+  if (expected != nullptr && expected->id() != link.program_id()) return fail(EPERM);
+  const auto& before = static_cast<const verifier::Program*>(
+                           TRY(call.runtime.view_by_id(object::Kind::kProg, link.program_id())))
+                           ->attributes();
+  const auto& after = program.attributes();
+  if (before.type != after.type || before.expected_attach_type != after.expected_attach_type ||
+      before.attach_btf_id != after.attach_btf_id)
+    return fail(EINVAL);
+  TRY(link.replace_iterated(program.id()));
+  return 0;
+}
+
 }  // namespace
 
 Result<long> link_update(const Call& call) {
@@ -45,6 +59,7 @@ Result<long> link_update(const Call& call) {
 
   const LinkType type = link.attributes().type;
   if (type == LinkType::kRawTracepoint || type == LinkType::kTracing) return fail(EINVAL);
+  if (type == LinkType::kIter) return update_iterator(call, link, program, expected);
   if (type != LinkType::kNetns) (void)TRY(link.hook());  // a namespace is asked for last
   const auto& old_program =
       static_cast<verifier::Program&>(*TRY(call.runtime.view_by_id(object::Kind::kProg, link.program_id())));

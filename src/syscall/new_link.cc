@@ -73,8 +73,8 @@ Result<long> link_raw_tracepoint(const Call& call, verifier::Program& program, s
     wanted.remove_prefix(std::min(kTracepointPrefix.size(), wanted.size()));
   }
   hook::Hook& hook = *TRY(hook_of(call, hook::named(hook::Point::kTracepoint, 0, wanted)));
-  // No tracepoint of a host's has memory that a program may write.
   if (!hook::fits(hook.key(), program)) return fail(EINVAL);
+  if (program.attributes().buffer_bytes.tracepoint > hook.writable_bytes()) return fail(EINVAL);
   return create_link(call, program, hook,
                      {.type = abi::LinkType::kRawTracepoint,
                       .attach_type = program.attributes().expected_attach_type,

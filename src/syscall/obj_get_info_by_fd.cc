@@ -180,6 +180,7 @@ Result<long> obj_get_info_by_fd(const Call& call) {
     }
     case object::Kind::kPerfEvent:
     case object::Kind::kHook:
+    case object::Kind::kIterator:
       break;
   }
   return fail(EINVAL);

@@ -55,6 +55,7 @@ bool may_move(const RegState& reg) {
     case RegType::kMem:
     case RegType::kCtx:
     case RegType::kTracepointBuffer:
+    case RegType::kBuffer:
     case RegType::kKernelObject:
       return true;
     default:

@@ -40,6 +40,9 @@ constexpr std::string_view kUntrustedHooks[] = {
     "bpf_lsm_file_free_security", "bpf_lsm_sk_alloc_security", "bpf_lsm_sk_free_security",
     "bpf_lsm_task_free",
 };
+// Iterators that hold the object which they hand out.
+constexpr std::string_view kTrustedIterators[] = {"bpf_iter_bpf_map",    "bpf_iter_task", "bpf_iter_cgroup",
+                                                  "bpf_iter_kmem_cache", "bpf_iter_tcp",  "bpf_iter_udp"};
 constexpr std::string_view kBoolHooks[] = {"bpf_lsm_audit_rule_known", "bpf_lsm_inode_xattr_skipcap"};
 // Functions that tracing would run into itself from.
 constexpr std::string_view kUntraced[] = {"migrate_disable",   "migrate_enable",    "rcu_read_unlock_strict",
@@ -231,6 +234,29 @@ bool may_be_null(std::string_view tracepoint, std::size_t argument) {
   return false;
 }
 
+// Keys and values, of which the type says nothing.
+std::optional<AttachedAccess> iterator_buffer(const UnverifiedProgram& program, const AttachTarget& target,
+                                              std::int32_t offset) {
+  if (!attaches(program, A::kTraceIter)) return {};
+  struct Buffer {
+    std::string_view iterator;
+    std::int32_t offset;  // of the member of struct bpf_iter__…
+    bool is_read_only;
+  };
+  static constexpr Buffer kBuffers[] = {{"bpf_iter_bpf_map_elem", 16, true},
+                                        {"bpf_iter_bpf_map_elem", 24, false},
+                                        {"bpf_iter_bpf_sk_storage_map", 24, false},
+                                        {"bpf_iter_sockmap", 16, true}};
+  for (const Buffer& one : kBuffers) {
+    if (one.iterator != target.name || one.offset != offset) continue;
+    AttachedAccess access{true};
+    access.is_buffer = true;
+    access.is_read_only = one.is_read_only;
+    return access;
+  }
+  return {};
+}
+
 // By the type tags that follow a pointer.
 Trust tagged(const btf::Btf& types, std::uint32_t id, Trust otherwise) {
   const btf::Type& type = *types.type(id);
@@ -285,6 +311,7 @@ AttachedAccess check_attached_access(const UnverifiedProgram& program, const Att
     (void)refuse(log, 0, "func '{}' size {} must be 8", name, size);
     return {};
   }
+  if (const auto buffer = iterator_buffer(program, target, offset)) return *buffer;
   // What it points to may have no type, or none that can be followed.
   const std::uint32_t pointed = types.resolve(type.type);
   const btf::Type& there = *types.type(pointed);
@@ -301,8 +328,10 @@ AttachedAccess check_attached_access(const UnverifiedProgram& program, const Att
       argument < parameters.size() ? types.name(parameters[argument].name_off) : "";
   access.maybe_null = parameter.ends_with("__nullable");
   // An iterator ends with a call without an object; the map whose elements it goes through stays.
-  if (attaches(program, A::kTraceIter) && argument != 0)
+  if (attaches(program, A::kTraceIter) && argument != 0) {
     access.maybe_null = target.name == "bpf_iter_bpf_map" || types.name(there) != std::string_view("bpf_map");
+    if (access.maybe_null && !is_one_of(target.name, kTrustedIterators)) access.trust = Trust::kNone;
+  }
   if (attaches(program, A::kTraceRawTp)) access.maybe_null |= may_be_null(target.name, argument);
   return access;
 }

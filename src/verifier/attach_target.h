@@ -28,6 +28,8 @@ struct AttachedAccess {
   std::uint32_t kernel_type = 0;  // 0: a number
   Trust trust = Trust::kNone;
   bool maybe_null = false;
+  bool is_buffer = false;  // or NULL
+  bool is_read_only = false;
 };
 AttachedAccess check_attached_access(const UnverifiedProgram& program, const AttachTarget& target,
                                      std::int32_t offset, std::uint32_t size, bool writes, btf::Log* log);

@@ -108,6 +108,9 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
     case kTimerSetCallback:
       TRY(enter_async_callback(meta));
       break;
+    case kGetFuncIp:
+      TRY(check_get_func_ip());
+      break;
     case kTailCall:
       TRY(check_nothing_held("tail_call"));
       TRY(leave_by_tail_call());
@@ -123,6 +126,24 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
       id == kDynptrWrite && meta.dynptr.mem_size == static_cast<unsigned>(DynptrKind::kSkb);
   if ((prototype->changes_pkt_data && id != kTailCall) || writes_skb) forget_packet_pointers();
   return {};
+}
+
+// Only where the program is attached to a function.
+Result<void> Walk::check_get_func_ip() {
+  if (program_.type == abi::ProgType::kKprobe) return {};
+  const char* const name = "bpf_get_func_ip";
+  if (program_.type != abi::ProgType::kTracing)
+    return refuse(kEnotsupp, "func {}#{} not supported for program type {}", name, +kGetFuncIp,
+                  static_cast<unsigned>(program_.type));
+  switch (static_cast<abi::AttachType>(program_.expected_attach_type)) {
+    case abi::AttachType::kTraceFentry:
+    case abi::AttachType::kTraceFexit:
+    case abi::AttachType::kModifyReturn:
+      return {};
+    default:
+      return refuse(kEnotsupp, "func {}#{} supported only for fentry/fexit/fmod_ret programs", name,
+                    +kGetFuncIp);
+  }
 }
 
 // Of an inner map, what is known is not which one it is.
@@ -189,8 +210,10 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
     case Arg::kMapKey:
     case Arg::kMapValue:
     case Arg::kMem:
+      if ((argument.flags & arg_flag::kWrites) != 0 && reg.type == RegType::kBuffer && reg.is_read_only)
+        return expect({}, kMemoryNames);
       return expect({RegType::kStack, RegType::kPacket, RegType::kPacketMeta, RegType::kMapKey,
-                     RegType::kMapValue, RegType::kMem},
+                     RegType::kMapValue, RegType::kMem, RegType::kBuffer},
                     kMemoryNames);
     case Arg::kSpinLock:
     case Arg::kTimer:
@@ -206,6 +229,10 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
       return expect({RegType::kMem}, "ringbuf_mem");
     case Arg::kDynptr:
       return expect({RegType::kStack, RegType::kDynptr}, "fp, dynptr_ptr");
+    case Arg::kSeqFile:  // a program comes by none but its iterator's
+    case Arg::kTask:
+      TRY(expect({RegType::kKernelObject}, "ptr_, trusted_ptr_, rcu_ptr_"));
+      return check_struct(number, argument.kind == Arg::kTask ? "task_struct" : "seq_file");
     case Arg::kAllocSize:
     case Arg::kConstSize:
     case Arg::kConstSizeOrZero:
@@ -312,6 +339,10 @@ Result<void> Walk::check_memory(unsigned number, std::uint64_t size, Access kind
       if (kind == Access::kWrite && reg.is_read_only)
         return refuse(EACCES, "R{} cannot write into rdonly_mem", number);
       return check_region(number, reg, 0, size, reg.mem_size, zero_is_fine);
+    case RegType::kBuffer:
+      if (kind == Access::kWrite && reg.is_read_only)
+        return refuse(EACCES, "R{} cannot write into {}", number, type_text(reg));
+      return check_buffer(reg, number, 0, size);
     case RegType::kStack: {
       if (size == 0 && !zero_is_fine)
         return refuse(EACCES, "R{} invalid zero-sized {}", number, kind == Access::kRead ? "read" : "write");

@@ -125,6 +125,7 @@ class ProgramBuilder {
     program.func_info_ = std::move(draft.func_info);
     program.line_info_ = std::move(draft.line_info);
     program.max_context_offset_ = facts.max_context_offset;
+    program.buffer_bytes_ = facts.buffer_bytes;
     program.verified_insns_ = facts.verified_insns;
     return program;
   }

@@ -400,7 +400,7 @@ Result<void> Walk::check_result_of_program(unsigned number) {
   if (range.any) return {};
   if (!result.is_scalar())
     return refuse(EINVAL, "At program exit the register R{} is not a known value ({})", number,
-                  name_of(result.type));
+                  type_text(result));
   return check_result_range("At program exit", number, range.least, range.most);
 }
 

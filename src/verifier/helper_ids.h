@@ -27,6 +27,7 @@ enum HelperId : std::uint32_t {
   kGetTaskStack = 141,
   kForEachMapElem = 164,
   kTimerSetCallback = 170,
+  kGetFuncIp = 173,
   kSkcToUnixSock = 178,
   kLoop = 181,
   kSkcToMptcpSock = 196,

@@ -2,6 +2,8 @@
 // Pointers to the kernel's own objects, which programs that are attached by BTF are given: loads that their
 // types allow. There is no kernel here that the objects could be of: an address is whatever the program's
 // caller says, and each load from one is carried out as the kernel's probe reads are (InsnNotes::may_fault).
+#include <algorithm>
+
 #include "abi/context.h"
 #include "map/kernel_btf.h"
 #include "verifier/kernel_struct.h"
@@ -38,6 +40,13 @@ Result<RegState> Walk::attached_value(std::int32_t offset, std::uint32_t size, A
   const AttachedAccess access =
       check_attached_access(program_, target_, offset, size, kind == Access::kWrite, log_);
   if (!access.is_allowed) return refuse(EACCES, "invalid bpf_context access off={} size={}", offset, size);
+  if (access.is_buffer) {
+    RegState buffer = RegState::pointer(RegType::kBuffer);
+    buffer.is_read_only = access.is_read_only;
+    buffer.maybe_null = true;
+    buffer.id = new_id();
+    return buffer;
+  }
   if (access.kernel_type == 0) return number_of(size, false);
   RegState object = RegState::pointer(RegType::kKernelObject);
   object.mem_size = access.kernel_type;
@@ -78,16 +87,40 @@ Result<RegState> Walk::load_kernel_object(const RegState& reg, unsigned number, 
   return object;
 }
 
-// As check_tp_buffer_access and check_flow_keys_access.
-Result<void> Walk::check_tracepoint_buffer(const RegState& reg, unsigned number, std::int32_t offset,
-                                           std::uint32_t size) {
-  if (offset < 0)
-    return refuse(EACCES, "R{} invalid tracepoint buffer access: off={}, size={}", number, offset, size);
-  if (!reg.bounds.is_constant() || reg.bounds.value() != 0 || reg.off < 0)
-    return refuse(EACCES, "R{} invalid variable buffer offset: off={}, var_off=({:#x}; {:#x})", number,
-                  reg.off, reg.bounds.bits.value, reg.bounds.bits.mask);
+// A struct that a helper takes, from its beginning.
+Result<void> Walk::check_struct(unsigned number, const char* name) {
+  const RegState& reg = state_.reg(number);
+  const std::uint32_t wanted = TRY(kernel_object(name)).mem_size;
+  if (reg.trust != Trust::kNone && reg.trust != Trust::kTrusted)
+    return refuse(EACCES, "R{} type={} expected=ptr_, trusted_ptr_, rcu_ptr_", number, type_text(reg));
+  if (reg.mem_size != wanted || reg.off != 0 || !reg.bounds.is_constant() || reg.bounds.value() != 0) {
+    const btf::Btf& types = *TRY(map::kernel_btf());
+    const char* const given = reg.mem_size != 0 ? types.name(*types.type(reg.mem_size)) : "void";
+    return refuse(EACCES, "R{} is of type {} but {} is expected", number, given, name);
+  }
   return {};
 }
+
+// As check_tp_buffer_access and check_buffer_access: any byte may be touched, and how far that goes is kept.
+Result<void> Walk::check_buffer(const RegState& reg, unsigned number, std::int32_t offset,
+                                std::uint64_t size) {
+  const bool is_tracepoint = reg.type == RegType::kTracepointBuffer;
+  const char* const what = is_tracepoint ? "tracepoint" : reg.is_read_only ? "rdonly" : "rdwr";
+  const std::int64_t at = std::int64_t{reg.off} + offset;
+  if (at < 0) return refuse(EACCES, "R{} invalid {} buffer access: off={}, size={}", number, what, at, size);
+  if (!reg.bounds.is_constant() || reg.bounds.value() != 0)
+    return refuse(EACCES, "R{} invalid variable buffer offset: off={}, var_off=({:#x}; {:#x})", number, at,
+                  reg.bounds.bits.value, reg.bounds.bits.mask);
+  BufferBytes& bytes = facts_.buffer_bytes;
+  std::uint32_t& most = is_tracepoint      ? bytes.tracepoint
+                        : reg.is_read_only ? bytes.read_only
+                                           : bytes.read_write;
+  const std::uint64_t end = static_cast<std::uint64_t>(at) + size;  // below 2^31 + 2^29
+  most = std::max(most, static_cast<std::uint32_t>(end));
+  return {};
+}
+
+// As check_flow_keys_access.
 Result<void> Walk::check_flow_keys(const RegState& reg, std::int32_t offset, std::uint32_t size) {
   const std::int64_t at = std::int64_t{reg.off} + offset;
   if (size == 0 || at < 0 || at + size > static_cast<std::int64_t>(sizeof(abi::FlowKeys)))

@@ -304,7 +304,13 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       TRY(check_flow_keys(reg, offset, size));
       break;
     case RegType::kTracepointBuffer:
-      TRY(check_tracepoint_buffer(reg, base, offset, size));
+      TRY(check_buffer(reg, base, offset, size));
+      facts.may_fault = true;
+      break;
+    case RegType::kBuffer:
+      if (kind == Access::kWrite && reg.is_read_only)
+        return refuse(EACCES, "R{} cannot write into {}", base, type_text(reg));
+      TRY(check_buffer(reg, base, offset, size));
       facts.may_fault = true;
       break;
     case RegType::kKernelObject:

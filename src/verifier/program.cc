@@ -30,7 +30,7 @@ struct Program::Stored {
 
 namespace {
 
-constexpr std::uint64_t kProgramMagic = 0x33'4752'504c'5450ull;  // "PTLPRG3"
+constexpr std::uint64_t kProgramMagic = 0x34'4752'504c'5450ull;  // "PTLPRG4"
 constexpr std::uint32_t kMaxEdges = 1024;                        // maps, bound ones included, and BTF
 
 // Hands out the rows one after the other.
@@ -211,6 +211,7 @@ Result<object::Draft> draft_program(object::Runtime& runtime, const VerifiedProg
   attributes.gpl_compatible = source.gpl_compatible ? 1 : 0;
   attributes.verified_insns = program.verified_insns();
   attributes.max_context_offset = program.max_context_offset();
+  attributes.buffer_bytes = program.buffer_bytes();
   const std::vector<abi::Insn> insns = shown(program);
   const std::vector<Tag> tags = tags_of(program, insns, attributes.tag);
   const std::vector<std::uint32_t> ids = ids_of(program.maps());

@@ -23,7 +23,7 @@ struct ProgramAttributes {
   std::uint32_t btf_id = 0;        // 0: none
   std::uint32_t max_context_offset = 0;
   std::uint32_t attach_btf_id = 0;  // 0: none
-  std::uint32_t padding = 0;
+  BufferBytes buffer_bytes;
   Tag tag = {};
   char name[abi::kObjNameLen] = {};
 };

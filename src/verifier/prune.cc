@@ -66,9 +66,9 @@ bool covers(const RegState& old, const RegState& now, bool is_precise, IdPairs& 
       return old.off == now.off && old.bounds.includes(now.bounds) && ids.match(old.id, now.id);
     default:
       return old.off == now.off && old.map == now.map && old.mem_size == now.mem_size &&
-             old.trust == now.trust && old.frame == now.frame && old.bounds == now.bounds &&
-             ids.match(old.id, now.id) && ids.match(old.reference, now.reference) &&
-             ids.match(old.map_uid, now.map_uid);
+             old.trust == now.trust && old.is_read_only == now.is_read_only && old.frame == now.frame &&
+             old.bounds == now.bounds && ids.match(old.id, now.id) &&
+             ids.match(old.reference, now.reference) && ids.match(old.map_uid, now.map_uid);
   }
 }
 

@@ -47,6 +47,8 @@ const char* name_of(RegType type) {
       return "flow_keys";
     case RegType::kTracepointBuffer:
       return "tp_buffer";
+    case RegType::kBuffer:
+      return "buf";
     case RegType::kKernelObject:
       return "ptr_";
   }
@@ -93,6 +95,7 @@ std::string type_text(const RegState& reg) {
   }
   const char* name = name_of(reg.type);
   if (reg.type == RegType::kMem && reg.is_record) name = "ringbuf_mem";
+  if (reg.type == RegType::kBuffer && reg.is_read_only) name = "rdonly_buf";
   if (reg.type == RegType::kMap && reg.maybe_null) name = "map_value";  // of a map that holds maps
   return fmt::format("{}{}", name, reg.maybe_null ? "_or_null" : "");
 }

@@ -34,6 +34,7 @@ enum class RegType : std::uint8_t {
   kIrqFlags,          // the same
   kFlowKeys,          // struct bpf_flow_keys
   kTracepointBuffer,  // what a writable raw tracepoint hands out
+  kBuffer,            // bytes whose number is known where the program is attached
   kKernelObject,      // a struct of the kernel's, by BTF
 };
 const char* name_of(RegType type);  // as the kernel's log has it
@@ -51,7 +52,7 @@ struct RegState {
   RegType type = RegType::kNotInit;
   bool maybe_null = false;
   bool is_direct = false;     // a map value of which the program was given the address
-  bool is_read_only = false;  // kMem
+  bool is_read_only = false;  // kMem, kBuffer
   bool is_record = false;     // kMem, that was reserved in a ring buffer
   bool is_in_packet = false;  // kMem: a slice of a packet's dynptr, gone when the packet changes
   Trust trust{};              // kKernelObject

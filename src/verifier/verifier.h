@@ -81,6 +81,14 @@ struct InsnNotes {
   const helper::Kfunc* kfunc = nullptr;  // of a call by BTF: what is called
 };
 
+// How much a program touches of what it is given without a size: as much must be there where it is attached.
+struct BufferBytes {
+  std::uint32_t read_only = 0;   // max_rdonly_access: of an iterator's key
+  std::uint32_t read_write = 0;  // max_rdwr_access: of its value
+  std::uint32_t tracepoint = 0;  // max_tp_access: of what a writable raw tracepoint hands out
+  bool any() const { return (read_only | read_write | tracepoint) != 0; }
+};
+
 // A program that cannot do harm. Only verify() makes one.
 class VerifiedProgram {
  public:
@@ -101,6 +109,7 @@ class VerifiedProgram {
   const std::vector<abi::LineInfo>& line_info() const { return line_info_; }
   // Bytes of the context that the program may touch; for types whose context comes as bytes.
   std::uint32_t max_context_offset() const { return max_context_offset_; }
+  const BufferBytes& buffer_bytes() const { return buffer_bytes_; }
   std::uint32_t verified_insns() const { return verified_insns_; }  // looked at, as programs' info shows it
 
  private:
@@ -115,6 +124,7 @@ class VerifiedProgram {
   std::vector<abi::FuncInfo> func_info_;
   std::vector<abi::LineInfo> line_info_;
   std::uint32_t max_context_offset_ = 0;
+  BufferBytes buffer_bytes_;
   std::uint32_t verified_insns_ = 0;
 };
 

@@ -156,8 +156,8 @@ class Walk {
   Result<RegState> attached_value(std::int32_t offset, std::uint32_t size, Access kind);
   Result<RegState> load_kernel_object(const RegState& reg, unsigned number, std::int32_t offset,
                                       std::uint32_t size, Access kind);
-  Result<void> check_tracepoint_buffer(const RegState& reg, unsigned number, std::int32_t offset,
-                                       std::uint32_t size);
+  Result<void> check_struct(unsigned number, const char* name);
+  Result<void> check_buffer(const RegState& reg, unsigned number, std::int32_t offset, std::uint64_t size);
   Result<void> check_flow_keys(const RegState& reg, std::int32_t offset, std::uint32_t size);
 
   // --- stack.cc
@@ -184,6 +184,7 @@ class Walk {
   Result<void> check_map_allows(const CallMeta& meta);
   void note_map(const map::MapSpec* spec);
   bool has_every_index(const map::MapSpec& spec) const;
+  Result<void> check_get_func_ip();
   Result<void> check_constant_string(unsigned number);
   Result<void> spin_lock(unsigned number, bool takes);
   void set_result(const CallMeta& meta);

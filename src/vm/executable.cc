@@ -33,8 +33,8 @@ constexpr std::int32_t kTailCall = 12;  // bpf_tail_call
 
 Result<std::unique_ptr<Executable>> Executable::create(const verifier::VerifiedProgram& program) {
   try {
-    Parts parts{program.source().type,      program.insns(),      program.notes(), program.maps(),
-                program.read_only_copies(), program.subprograms()};
+    Parts parts{program.source().type,      program.insns(),       program.notes(),       program.maps(),
+                program.read_only_copies(), program.subprograms(), program.buffer_bytes()};
     return for_test(std::move(parts), native_handlers());
   } catch (const std::bad_alloc&) {
     return fail(ENOMEM);

@@ -41,6 +41,7 @@ class Executable final : public verifier::Prepared, public map::FunctionOwner {
     std::vector<map::Map*> maps;
     std::vector<verifier::ReadOnlyCopy> read_only_copies;
     std::vector<verifier::Subprogram> subprograms;
+    verifier::BufferBytes buffer_bytes = {};
   };
   // `handlers`: of the interpreter that is to run it (interpreter.h).
   static Result<std::unique_ptr<Executable>> for_test(Parts parts, const void* const* handlers);
@@ -54,6 +55,7 @@ class Executable final : public verifier::Prepared, public map::FunctionOwner {
 
   abi::ProgType type() const { return parts_.type; }
   const std::vector<map::Map*>& maps() const { return parts_.maps; }
+  const verifier::BufferBytes& buffer_bytes() const { return parts_.buffer_bytes; }
 
   struct Function {
     const Code* code;

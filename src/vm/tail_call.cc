@@ -14,6 +14,8 @@ TailTarget tail_target(helper::Run& run, std::uint64_t map, std::uint32_t index)
   const auto target = executable_of(static_cast<verifier::Program&>(*view));
   // The map's region is outside data: whatever it says, contexts must be of one kind.
   if (!target || static_cast<std::uint32_t>((*target)->type()) != run.program_type) return {};
+  // How large its buffers are was compared where this run's first program was attached, not for this one.
+  if ((*target)->buffer_bytes().any()) return {};
   ++run.tail_calls;
   return {view, *target};
 }

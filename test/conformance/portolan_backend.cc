@@ -61,7 +61,7 @@ class Portolan final : public Backend {
     if (!hooks_.empty()) return points_;
     const auto declare = [this](const hook::Key& key, std::span<const std::uint64_t> above = {}) {
       const sync::CallEpoch epoch;
-      if (auto declared = hook::Hook::declare(*backend_->runtime(), key, above))
+      if (auto declared = hook::Hook::declare(*backend_->runtime(), key, {.above = above}))
         hooks_.push_back(std::move(declared->fd));
     };
     const auto open = [](const char* path) {

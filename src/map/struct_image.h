@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// A struct of the kernel's for programs to read that are given one: its bytes lie where the BTF of the
+// machine's kernel has them, for that is what the program was compiled, or relocated, for. What nobody sets
+// is zero.
+#pragma once
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "btf/btf.h"
+
+namespace portolan::map {
+
+class StructImage {
+ public:
+  // ENOENT: this machine's kernel has none of that name, or no BTF.
+  static Result<StructImage> create(const char* name);
+
+  // As many of the member's bytes as there are of `from`, the lowest first. Members that this kernel has not
+  // are passed over.
+  void set(std::string_view member, ConstBytes from);
+  void set(std::string_view member, std::uint64_t value) { set(member, std::as_bytes(std::span(&value, 1))); }
+  void set(std::string_view member, const StructImage& pointed_to) { set(member, pointed_to.address()); }
+  // Stays, wherever this object is moved.
+  std::uint64_t address() const { return reinterpret_cast<std::uintptr_t>(bytes_.data()); }
+
+ private:
+  StructImage(const btf::Btf& types, std::uint32_t id, std::size_t bytes)
+      : types_(&types), id_(id), bytes_(round_up(bytes, 8) / 8) {}
+  const btf::Btf* types_;
+  std::uint32_t id_;
+  std::vector<std::uint64_t> bytes_;
+};
+
+}  // namespace portolan::map
