@@ -11,6 +11,8 @@
 //
 // The walk goes deep first: a checkpoint that is being followed has come before whatever is followed now, but
 // for functions that timers call, whose walk has a root of its own.
+#include <span>
+
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
@@ -63,14 +65,16 @@ bool depend_on(Checkpoint* from, Dependencies places) {
   return is_new;
 }
 
-// What mattered where the path ended mattered to the path. Whether that is news.
-bool carry_back(const PathEnd& end) {
+// What mattered where the path ended mattered to the path; or everything did. Whether that is news.
+bool carry_back(const PathEnd& end, bool everything = false) {
   Dependencies precise = end.certain;
   for (const auto& [place, from] : end.numbers)
-    if (end.at->precise.includes(place)) precise |= from;
+    if (everything || end.at->precise.includes(place)) precise |= from;
   bool is_new = depend_on(end.parent, precise);
-  for (std::size_t i = 0; i < end.written.size(); ++i)
-    is_new |= read_slots(end.parent, i, end.at->read[i] & ~end.written[i]);
+  for (std::size_t i = 0; i < end.written.size(); ++i) {
+    const std::uint64_t read = everything ? ~std::uint64_t{0} : end.at->read[i];
+    is_new |= read_slots(end.parent, i, read & ~end.written[i]);
+  }
   return is_new;
 }
 
@@ -143,9 +147,12 @@ void Walk::end_path_at(Checkpoint& old) {
 void Walk::settle_loops(const Checkpoint& head) {
   if (head.loop != nullptr || back_edges_.size() == head.first_back_edge) return;
   const std::span edges = std::span(back_edges_).subspan(head.first_back_edge);
-  for (bool is_new = true; is_new;) {
+  // The rounds end by themselves, but there may be as many as there are edges.
+  constexpr unsigned kMostRounds = 64;
+  bool is_new = true;
+  for (unsigned round = 0; is_new && round <= kMostRounds; ++round) {
     is_new = false;
-    for (const PathEnd& edge : edges) is_new |= carry_back(edge);
+    for (const PathEnd& edge : edges) is_new |= carry_back(edge, round == kMostRounds);
   }
   back_edges_.resize(head.first_back_edge);
   for (Checkpoint* one : std::span(in_loops_).subspan(head.first_in_loop)) {
