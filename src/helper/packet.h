@@ -33,6 +33,19 @@ struct XdpBuff {
 };
 static_assert(offsetof(XdpBuff, data_end) == 8 && offsetof(XdpBuff, data_hard_start) == 24);
 
+// Where a tunnel's ends are. Addresses are as programs give them, those of IPv6 in network byte order.
+struct Tunnel {
+  Tunnel() {}  // its bytes count where SkBuff::has_tunnel says so
+  std::uint32_t id;
+  std::uint32_t source[4], destination[4];  // IPv4: the first of each
+  std::uint32_t label;
+  std::uint16_t flags;
+  std::uint8_t tos, ttl;
+  bool is_ipv6;
+  std::uint8_t options_size;
+  std::byte options[255];  // IP_TUNNEL_OPTS_MAX
+};
+
 // struct sk_buff as far as programs see it, in host byte order unless said. The packet is linear.
 //
 //   head … data_meta … data … data_end … end
@@ -80,6 +93,8 @@ struct SkBuff {
   std::uint32_t
       verified_checksums;  // 0: CHECKSUM_NONE; else CHECKSUM_UNNECESSARY with csum_level + 1 of them
   void* flow_keys;         // abi::FlowKeys, of flow dissectors
+  std::uint32_t has_tunnel;
+  Tunnel tunnel;
 };
 
 // What the kernel takes of the room around a packet for itself.
