@@ -142,5 +142,41 @@ TEST_F(Packets, of_the_stack_stay_in_their_room) {
   }
 }
 
+TEST_F(Packets, keep_what_is_said_of_their_tunnel) {
+  SkBuff skb{};
+  const auto call = [&](const char* name, void* memory, std::uint64_t size, std::uint64_t flags) {
+    return static_cast<std::int64_t>(world_.call_from(
+        abi::ProgType::kSchedCls, name, &skb, reinterpret_cast<std::uintptr_t>(memory), size, flags, 0));
+  };
+  struct Key {  // struct bpf_tunnel_key
+    std::uint32_t id = 7, remote[4] = {1, 2, 3, 4};
+    std::uint8_t tos = 5, ttl = 6;
+    std::uint16_t flags = 0;
+    std::uint32_t label = 0, local[4] = {8, 9, 10, 11};
+  } said, found;
+  constexpr std::uint64_t kIpv6 = 1, kNoSuchFlag = 1 << 7;
+  EXPECT_EQ(-EINVAL, call("skb_get_tunnel_key", &found, sizeof found, 0));
+  EXPECT_EQ(0u, found.id);
+  EXPECT_EQ(-EINVAL, call("skb_set_tunnel_key", &said, sizeof said, kNoSuchFlag));
+  ASSERT_EQ(0, call("skb_set_tunnel_key", &said, sizeof said, kIpv6));
+  EXPECT_EQ(-EPROTO, call("skb_get_tunnel_key", &found, sizeof found, 0));
+  ASSERT_EQ(0, call("skb_get_tunnel_key", &found, sizeof found, kIpv6));
+  EXPECT_EQ(7u, found.id);
+  EXPECT_EQ(8u, found.remote[0]);  // of a packet from there: its source
+  EXPECT_EQ(4u, found.local[3]);
+
+  std::uint32_t options[64] = {1, 2, 3};
+  EXPECT_EQ(-ENOENT, call("skb_get_tunnel_opt", options, sizeof options, 0));
+  options[0] = 1;
+  EXPECT_EQ(-EINVAL, call("skb_set_tunnel_opt", options, 3, 0));
+  EXPECT_EQ(-ENOMEM, call("skb_set_tunnel_opt", options, sizeof options, 0));
+  ASSERT_EQ(0, call("skb_set_tunnel_opt", options, 252, 0));
+  options[0] = options[63] = 9;
+  EXPECT_EQ(252, call("skb_get_tunnel_opt", options, sizeof options, 0));
+  EXPECT_EQ(1u, options[0]);
+  EXPECT_EQ(0u, options[63]);
+  EXPECT_EQ(-ENOMEM, call("skb_get_tunnel_opt", options, 8, 0));
+}
+
 }  // namespace
 }  // namespace portolan::helper

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What goes with a packet from, or to, a device that is a tunnel: where its other end is, and options.
+#include <bit>
+
 #include "helper/functions.h"
 #include "helper/memory.h"
 #include "helper/packet.h"
