@@ -54,7 +54,10 @@ class RingBuffer final : public Subject {
 
   Problem check(Client& client) override {
     if (Problem problem = wakes(client); !problem.empty()) return problem;
-    if (Problem problem = tend(client); !problem.empty()) return problem;
+    // What is consumed first may have been before a record of the dead, which is looked at once it is the
+    // next.
+    for (int round = 0; round < 2; ++round)
+      if (Problem problem = tend(client); !problem.empty()) return problem;
     if (pages_->used() != 0) return fmt::format("{} bytes are held up by the dead", pages_->used());
     if (Problem problem = ledger_.reckon(0); !problem.empty()) return problem;
     order_ = TokenOrder();
