@@ -78,7 +78,7 @@ class RingBuffer : public detail::Ring {
   // The oldest record, 8-aligned, valid until pop(); nothing: none is ready. What programs discarded is
   // passed over.
   PORTOLAN_EXPORT std::optional<std::span<const std::byte>> front();
-  // The record that front() gave makes room.
+  // The record that front() gave makes room; nothing if it gave none.
   PORTOLAN_EXPORT void pop();
 
   // Calls visit(record) for each record that is ready; how many those were. A `visit` that returns false ends

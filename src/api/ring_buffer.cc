@@ -70,7 +70,8 @@ struct detail::RingState {
   Pages consumer_page, others{};  // the other pages: the producer's, and the data twice
   std::uint64_t size;
   std::uint64_t position = 0;     // the consumer's: of the next record; the producer's: of the next room
-  std::uint64_t record_size = 0;  // of what front() gave
+  std::uint32_t record_size = 0;  // of the record at `position`, once has_record() has said yes
+  std::uint64_t given = 0;        // bytes of what front() gave; 0: nothing
   UniqueFd wakeup{};
   // A Portolan ring, kept mapped by `view`; nullptr for the kernel's.
   object::ViewRef view{};
@@ -166,7 +167,7 @@ bool RingState::has_record() {
     const std::uint32_t length = load_or_zero<std::uint32_t>(header(position));
     if ((length & kBusy) != 0) return false;
     record_size = length & ~kDiscarded;
-    const std::uint64_t bytes = bytes_of_record(static_cast<std::uint32_t>(record_size));
+    const std::uint64_t bytes = bytes_of_record(record_size);
     if (bytes > produced - position) break;
     if ((length & kDiscarded) == 0) return true;
     position += bytes;
@@ -184,20 +185,22 @@ bool RingState::has_record() {
 
 std::optional<std::span<const std::byte>> RingBuffer::front() {
   detail::RingState& ring = state();
+  ring.given = 0;
   if (!ring.has_record()) {
     // What ready_fd() tells of from now on came after this look.
     if (ring.wakeup.get() < 0) return {};
     ring.take_wakeup();
     if (!ring.has_record()) return {};
   }
+  ring.given = bytes_of_record(ring.record_size);
   // The data lies twice in a row, so that a record that begins before the end goes on behind it.
   return std::span<const std::byte>(ring.header(ring.position) + kHeaderBytes, ring.record_size);
 }
 
 void RingBuffer::pop() {
   detail::RingState& ring = state();
-  if (!ring.has_record()) return;
-  ring.position += bytes_of_record(static_cast<std::uint32_t>(ring.record_size));
+  if (ring.given == 0) return;
+  ring.position += std::exchange(ring.given, 0);
   (void)try_store(ring.consumer_page.at(), ring.position);
 }
 
