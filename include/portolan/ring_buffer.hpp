@@ -34,15 +34,6 @@ class Ring {
 
  protected:
   PORTOLAN_EXPORT static Expected<Ring> map(Expected<RawMap> map, MapType type);
-  static Expected<Ring> create(const Runtime& runtime, MapType type, std::uint32_t bytes,
-                               const MapOptions& options) {
-    return map(RawMap::create(runtime, type, 0, 0, bytes, options), type);
-  }
-  template <class Self>
-  static Expected<Self> as(Expected<Ring> ring) {
-    if (!ring) return std::unexpected(ring.error());
-    return Self(std::move(*ring));
-  }
   using Milliseconds = std::chrono::milliseconds;
   // Whether `is_ready(state, size)` became true in time.
   PORTOLAN_EXPORT Expected<bool> wait(Milliseconds timeout, bool (*is_ready)(RingState&, std::uint32_t),
@@ -54,27 +45,39 @@ class Ring {
   std::unique_ptr<RingState> state_;
 };
 
+// How the two kinds are made. `Self` is constructible from a Ring.
+template <class Self, MapType kType>
+class RingOfType : public Ring {
+ public:
+  // `bytes`: a power of two, whole pages.
+  static Expected<Self> create(const Runtime& runtime, std::uint32_t bytes, const MapOptions& options = {}) {
+    return wrap(RawMap::create(runtime, kType, 0, 0, bytes, options));
+  }
+  // The ring pinned at `path`. EINVAL, with a sentence, if it is none of this kind.
+  static Expected<Self> open_pinned(const Runtime& runtime, const std::string& path) {
+    return wrap(RawMap::open_pinned(runtime, path));
+  }
+  // The ring that `fd` stands for; takes the fd over. EINVAL, with a sentence, if it is none of this kind.
+  static Expected<Self> from_fd(const Runtime& runtime, int fd) { return wrap(RawMap::from_fd(runtime, fd)); }
+
+ protected:
+  explicit RingOfType(Ring ring) : Ring(std::move(ring)) {}
+
+ private:
+  static Expected<Self> wrap(Expected<RawMap> raw) {
+    Expected<Ring> ring = map(std::move(raw), kType);
+    if (!ring) return std::unexpected(ring.error());
+    return Self(std::move(*ring));
+  }
+};
+
 }  // namespace detail
 
 // BPF_MAP_TYPE_RINGBUF: records of any length that programs write, read here, the oldest first. There is one
 // consumer: a second one, in this or another process, would take records away from the first. Functions that
 // read are for one thread at a time.
-class RingBuffer : public detail::Ring {
+class RingBuffer : public detail::RingOfType<RingBuffer, MapType::kRingbuf> {
  public:
-  // `bytes`: a power of two, whole pages.
-  static Expected<RingBuffer> create(const Runtime& runtime, std::uint32_t bytes,
-                                     const MapOptions& options = {}) {
-    return as<RingBuffer>(Ring::create(runtime, MapType::kRingbuf, bytes, options));
-  }
-  // The ring pinned at `path`. EINVAL, with a sentence, if it is none.
-  static Expected<RingBuffer> open_pinned(const Runtime& runtime, const std::string& path) {
-    return as<RingBuffer>(map(RawMap::open_pinned(runtime, path), MapType::kRingbuf));
-  }
-  // The ring that `fd` stands for; takes the fd over.
-  static Expected<RingBuffer> from_fd(const Runtime& runtime, int fd) {
-    return as<RingBuffer>(map(RawMap::from_fd(runtime, fd), MapType::kRingbuf));
-  }
-
   // The oldest record, 8-aligned, valid until pop(); nothing: none is ready. What programs discarded is
   // passed over.
   PORTOLAN_EXPORT std::optional<std::span<const std::byte>> front();
@@ -103,28 +106,15 @@ class RingBuffer : public detail::Ring {
   PORTOLAN_EXPORT Expected<bool> wait(std::chrono::milliseconds timeout);
 
  private:
-  friend class detail::Ring;
-  explicit RingBuffer(Ring ring) : Ring(std::move(ring)) {}
+  template <class, MapType>
+  friend class detail::RingOfType;
+  using RingOfType::RingOfType;
 };
 
 // BPF_MAP_TYPE_USER_RINGBUF: records that are written here and that programs drain, by
 // bpf_user_ringbuf_drain(). There is one producer: functions that write are for one thread at a time.
-class UserRingBuffer : public detail::Ring {
+class UserRingBuffer : public detail::RingOfType<UserRingBuffer, MapType::kUserRingbuf> {
  public:
-  // `bytes`: a power of two, whole pages.
-  static Expected<UserRingBuffer> create(const Runtime& runtime, std::uint32_t bytes,
-                                         const MapOptions& options = {}) {
-    return as<UserRingBuffer>(Ring::create(runtime, MapType::kUserRingbuf, bytes, options));
-  }
-  // The ring pinned at `path`. EINVAL, with a sentence, if it is none.
-  static Expected<UserRingBuffer> open_pinned(const Runtime& runtime, const std::string& path) {
-    return as<UserRingBuffer>(map(RawMap::open_pinned(runtime, path), MapType::kUserRingbuf));
-  }
-  // The ring that `fd` stands for; takes the fd over.
-  static Expected<UserRingBuffer> from_fd(const Runtime& runtime, int fd) {
-    return as<UserRingBuffer>(map(RawMap::from_fd(runtime, fd), MapType::kUserRingbuf));
-  }
-
   // Room for a record of `size` bytes, 8-aligned. Programs see it, and all that are reserved after it, once
   // submit() or discard() has had it. ENOSPC: no room now; E2BIG: there never is.
   PORTOLAN_EXPORT Expected<std::span<std::byte>> reserve(std::uint32_t size);
@@ -138,8 +128,9 @@ class UserRingBuffer : public detail::Ring {
   PORTOLAN_EXPORT Expected<bool> wait_for_room(std::uint32_t size, std::chrono::milliseconds timeout);
 
  private:
-  friend class detail::Ring;
-  explicit UserRingBuffer(Ring ring) : Ring(std::move(ring)) {}
+  template <class, MapType>
+  friend class detail::RingOfType;
+  using RingOfType::RingOfType;
 };
 
 }  // namespace portolan
