@@ -176,19 +176,21 @@ class Walk {
   // --- calls.cc
   Result<Next> call(const abi::Insn& insn);
   Result<void> call_helper(const abi::Insn& insn);
+  Result<void> check_map_allows(const CallMeta& meta);
+  void note_map(const map::MapSpec* spec);
+  bool has_every_index(const map::MapSpec& spec) const;
+  Result<void> check_get_func_ip();
+  Result<void> spin_lock(unsigned number, bool takes);
+  void set_result(const CallMeta& meta);
+  void forget_packet_pointers();
+
+  // --- arguments.cc
   Result<void> check_argument(unsigned number, const helper::Argument& argument, CallMeta& meta);
   Result<void> check_type(unsigned number, const helper::Argument& argument);
   Result<void> check_memory(unsigned number, std::uint64_t size, Access kind, bool zero_is_fine,
                             CallMeta& meta);
   Result<void> check_sized_memory(unsigned number, bool zero_is_fine, Access kind, CallMeta& meta);
-  Result<void> check_map_allows(const CallMeta& meta);
-  void note_map(const map::MapSpec* spec);
-  bool has_every_index(const map::MapSpec& spec) const;
-  Result<void> check_get_func_ip();
   Result<void> check_constant_string(unsigned number);
-  Result<void> spin_lock(unsigned number, bool takes);
-  void set_result(const CallMeta& meta);
-  void forget_packet_pointers();
 
   // --- references.cc
   void acquire(RegState& result);
