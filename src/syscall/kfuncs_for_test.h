@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs that call functions of the kernel by name, verdicts on them, and what they return when they run.
 #pragma once
-#include "map/kernel_btf.h"
-#include "syscall/verdicts_for_test.h"
-#include "vm/prepare.h"
+#include "syscall/by_kernel_btf_for_test.h"
 
 namespace portolan::syscall::verdicts {
 
 inline constexpr std::uint32_t kSyscall = 31;
 
-class Kfuncs : public Verdicts {
+class Kfuncs : public ByKernelBtf {
  protected:
-  void SetUp() override {
-    Verdicts::SetUp();
-    if (!map::has_kernel_btf()) GTEST_SKIP() << "this machine has no BTF of its kernel";
-  }
-  void TearDown() override {
-    vm::set_jit_for_test(true);
-    Verdicts::TearDown();
-  }
-
   static abi::Insn kfunc(const char* name) {
     const auto types = map::kernel_btf();
     const auto id = types ? (*types)->find_by_name(name, btf::Kind::kFunc) : fail(ENOENT);

@@ -4,7 +4,7 @@
 #include "hook/iterator.h"
 #include "map/kernel_btf.h"
 #include "sync/call_epoch.h"
-#include "syscall/verdicts_for_test.h"
+#include "syscall/by_kernel_btf_for_test.h"
 #include "vm/prepare.h"
 
 namespace portolan::syscall::verdicts {
@@ -22,16 +22,8 @@ Code seq_file() { return {load(8, r7, r1, 0), load(8, r7, r7, 0)}; }
 // Writes `size` bytes of what R6 points to.
 Code written(std::int32_t size) { return {move(r1, r7), move(r2, r6), mov(r3, size), ask(kSeqWrite)}; }
 
-class MapIterators : public Verdicts {
+class MapIterators : public ByKernelBtf {
  protected:
-  void SetUp() override {
-    Verdicts::SetUp();
-    if (!map::has_kernel_btf()) GTEST_SKIP() << "this machine has no BTF of its kernel";
-  }
-  void TearDown() override {
-    vm::set_jit_for_test(true);
-    Verdicts::TearDown();
-  }
   long load_program(const Code& code, std::string* log = nullptr,
                     const char* target = "bpf_iter_bpf_map_elem") {
     std::string text(1 << 16, '\0');
