@@ -7,7 +7,6 @@
 
 #include "abi/context.h"
 #include "api/hook_state.h"
-#include "base/clock.h"
 #include "base/sys.h"
 
 namespace portolan {
@@ -88,15 +87,6 @@ Expected<std::unique_ptr<HookState>> declare_cgroup(const Runtime& runtime, cons
   if (!S_ISDIR(status->st_mode)) return failed(ENOTDIR, directory + ": is no directory");
   return declare(runtime, {Point::kCgroup, attach_type, status->st_dev, status->st_ino, {}},
                  {.above = directories_above(directory, *status)});
-}
-
-std::uint64_t run_counted(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
-                          const helper::Attachment& attachment) {
-  const std::uint64_t begin = monotonic_ns();
-  const std::uint64_t result =
-      runner.run_inside(*attached.executable, attached.program->id(), context, &attachment);
-  attached.program->count_runs(1, monotonic_ns() - begin);
-  return result;
 }
 
 }  // namespace detail

@@ -20,19 +20,17 @@ struct HookState {
   int fd;
 };
 
-// A run of one attached program by a runner that is Inside.
 // A hook of a cgroup, which is any directory.
 Expected<std::unique_ptr<HookState>> declare_cgroup(const Runtime& runtime, const std::string& directory,
                                                     std::uint32_t attach_type);
 
-std::uint64_t run_counted(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
-                          const helper::Attachment& attachment);
-// `attachment`: what helpers are told of the hook, but for the cookie, which is filled in.
+// A run of one attached program by a runner that is Inside. `attachment`: what helpers are told of the hook,
+// but for the cookie, which is filled in.
 inline std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context,
                              helper::Attachment& attachment) {
   attachment.cookie = attached.cookie;
   if (attached.program->runtime().counts_runs()) [[unlikely]]
-    return run_counted(runner, attached, context, attachment);
+    return runner.run_counted(*attached.executable, *attached.program, context, &attachment);
   return runner.run_inside(*attached.executable, attached.program->id(), context, &attachment);
 }
 inline std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& attached, void* context) {

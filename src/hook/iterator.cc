@@ -86,7 +86,8 @@ class Iterator::Reading {
     if (program == nullptr) return fail(EINVAL);
     const vm::Executable* const executable = TRY(vm::executable_of(*program));
     if (map != nullptr) TRY(check_iterated_map(*map, executable->buffer_bytes()));
-    Reading reading(TRY(vm::Runner::create(runtime, nullptr)), *executable, *program, position);
+    Reading reading(TRY(vm::Runner::create(runtime, nullptr)), *executable, *program,
+                    runtime.statistics_are_on(), position);
     reading.objects_ = TRY(make_iterated(runtime, iterated_by(*program), map));
     reading.meta_.emplace(TRY(map::StructImage::create("bpf_iter_meta")));
     reading.seq_.emplace(TRY(map::StructImage::create("seq_file")));
@@ -121,9 +122,13 @@ class Iterator::Reading {
   std::string_view text() const { return file_.text(); }
 
  private:
-  Reading(vm::Runner runner, const vm::Executable& executable, const verifier::Program& program,
+  Reading(vm::Runner runner, const vm::Executable& executable, verifier::Program& program, bool counts,
           Position& position)
-      : runner_(std::move(runner)), executable_(executable), program_(program), position_(position) {}
+      : runner_(std::move(runner)),
+        executable_(executable),
+        program_(program),
+        counts_(counts),
+        position_(position) {}
 
   Result<void> show_first() {
     Result<void> shown = show(false);
@@ -155,12 +160,15 @@ class Iterator::Reading {
     helper::Attachment attachment;
     attachment.seq_file = &file_;
     const vm::Runner::Inside inside(runner_);
-    return static_cast<std::uint32_t>(runner_.run_inside(executable_, program_.id(), &context, &attachment));
+    return static_cast<std::uint32_t>(
+        counts_ ? runner_.run_counted(executable_, program_, &context, &attachment)
+                : runner_.run_inside(executable_, program_.id(), &context, &attachment));
   }
 
   vm::Runner runner_;
   const vm::Executable& executable_;
-  const verifier::Program& program_;
+  verifier::Program& program_;
+  const bool counts_;
   Position& position_;
   std::unique_ptr<Iterated> objects_;
   std::optional<map::StructImage> meta_, seq_;

@@ -131,6 +131,21 @@ TEST_F(MapIterators, a_program_is_run_for_each_element_by_either_engine) {
   }
 }
 
+TEST_F(MapIterators, each_object_and_the_end_count_as_a_run) {
+  const sync::CallEpoch epoch;
+  const long program = load_program(seq_file() + value() + written(1) + kZero);
+  const auto target = runtime_->target_of_fd(static_cast<int>(program), object::Kind::kProg);
+  ASSERT_TRUE(target);
+  const auto runs = [&] { return static_cast<verifier::Program*>(target->view)->run_counts().runs; };
+  const long uncounted = iterator(link(program, numbers(5)));
+  EXPECT_EQ(text_of(uncounted), "abcde");
+  EXPECT_EQ(runs(), 0u);
+  abi::Attr attr{};
+  ASSERT_GE(call(kEnableStats, attr), 0);
+  EXPECT_EQ(text_of(iterator(link(program, numbers(5)))), "abcde");
+  EXPECT_EQ(runs(), 6u);
+}
+
 TEST_F(MapIterators, a_read_goes_on_where_the_last_one_ended) {
   const long fd = iterator(link(load_program(seq_file() + value() + written(1) + kZero), numbers(5)));
   char one;

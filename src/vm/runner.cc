@@ -56,6 +56,14 @@ std::uint64_t Runner::run_inside(const Executable& executable, std::uint32_t pro
                                         : interpret(executable, run);
 }
 
+std::uint64_t Runner::run_counted(const Executable& executable, verifier::Program& program, void* context,
+                                  const helper::Attachment* attachment) {
+  const std::uint64_t begin = monotonic_ns();
+  const std::uint64_t result = run_inside(executable, program.id(), context, attachment);
+  program.count_runs(1, monotonic_ns() - begin);
+  return result;
+}
+
 void Runner::call_back(const Executable& executable, const ds::TimerTable::Due& timer, map::Map& map,
                        const std::byte* key, std::byte* value) {
   helper::Run run = new_run(executable, timer.callback.program, nullptr, nullptr);
@@ -89,10 +97,9 @@ Burst::~Burst() {
 
 Result<std::uint32_t> bpf_prog_run(Runner& runner, verifier::Program& program, void* context, bool counts) {
   const Executable* executable = TRY(executable_of(program));
-  const std::uint64_t begin = counts ? monotonic_ns() : 0;
-  const auto result = static_cast<std::uint32_t>(runner.run(*executable, program.id(), context));
-  if (counts) program.count_runs(1, monotonic_ns() - begin);
-  return result;
+  const Runner::Inside inside(runner);
+  return static_cast<std::uint32_t>(counts ? runner.run_counted(*executable, program, context, nullptr)
+                                           : runner.run_inside(*executable, program.id(), context, nullptr));
 }
 
 }  // namespace portolan::vm

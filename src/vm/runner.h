@@ -40,6 +40,9 @@ class Runner {
   // The same for one who is Inside. `attachment` nullptr: the program runs at no hook.
   std::uint64_t run_inside(const Executable& executable, std::uint32_t program_id, void* context,
                            const helper::Attachment* attachment);
+  // The same, counted as a run of that program (BPF_ENABLE_STATS).
+  std::uint64_t run_counted(const Executable& executable, verifier::Program& program, void* context,
+                            const helper::Attachment* attachment);
   // A timer's callback: the function of that number, which may_be_called_for() the map.
   void call_back(const Executable& executable, const ds::TimerTable::Due& timer, map::Map& map,
                  const std::byte* key, std::byte* value);
