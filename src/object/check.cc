@@ -61,6 +61,8 @@ void Runtime::check(shm::Findings& findings) {
         findings.corrupt(where, fmt::format("has serial {}, which was not given out yet", found->serial));
       objects.push_back(*found);
     }
+    if (const std::uint32_t live = control.live.load_relaxed(); live != objects.size())
+      findings.corrupt("control", fmt::format("says {} entries are live, {} are", live, objects.size()));
     for (const Found& object : objects) {
       const std::string where = label(object.kind, object.id);
       const std::string handle = object_path(object.kind, object.id, handle_name(object.kind));

@@ -43,7 +43,9 @@ struct Control {
   sync::Atomic<std::uint64_t> deaths;  // counts up with each object that goes: "look at your views"
   sync::Atomic<std::uint32_t> next_id[kKinds + 1];
   sync::Atomic<std::uint32_t> high_water;  // entries at and beyond it have never been used
+  sync::Atomic<std::uint32_t> live;        // entries below it that are kLive; recomputed like `referrers`
   sync::Atomic<std::uint64_t> statistics;  // odd: somebody may want them (statistics.cc)
+  sync::Atomic<std::uint32_t> came_round;  // bit K: ids of kind K were given out to the last, and begin anew
   alignas(4096) sync::ParticipantTable participants;
   alignas(4096) sync::VcpuSlot vcpus[kMaxVcpus];  // possible_cpus of them are reserved and used
   alignas(4096) Entry entries[kMaxObjects];

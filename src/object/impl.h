@@ -39,24 +39,21 @@ class ProcessLock {
 enum class Use { kHeld, kPinned, kReferred, kNone };
 
 struct Runtime::Impl {
-  // --- control.cc: the table
+  // --- table.cc: the table. Looking through it takes long where there are many objects: this process
+  // remembers where it found what, and looks there first.
   std::optional<Found> read_entry(std::uint32_t index) const;
-  template <class Wanted>
-  std::optional<Found> find_if(Wanted wanted) const {
-    const std::uint32_t end = entries_in_use();
-    for (std::uint32_t index = 0; index < end; ++index) {
-      const Entry& entry = control->entries[index];
-      if (!wanted(entry)) continue;
-      auto found = read_entry(index);
-      if (found && wanted(entry)) return found;
-    }
-    return {};
-  }
   std::optional<Found> find(Kind kind, std::uint32_t id) const;
   std::optional<Found> find_handle(std::uint64_t inode) const;
   std::optional<Found> find_pin(std::uint64_t inode) const;
+  // The live object of the lowest id above that one.
+  std::optional<Found> find_next(Kind kind, std::uint32_t after) const;
   std::uint32_t entries_in_use() const;
-  Result<std::uint32_t> free_entry();            // under the object lock
+  // Both under the object lock. The entry counts as live once add_live() was told; not yet, if its owner
+  // dies.
+  Result<std::uint32_t> free_entry();
+  void add_live(std::int32_t change) {
+    control->live.store_relaxed(control->live.load_relaxed() + static_cast<std::uint32_t>(change));
+  }
   Result<std::uint32_t> free_id(Kind kind);      // under the object lock
   void count_referrer(Edge target, int change);  // under the object lock
   Result<Use> use_of(const Found& found) const;
@@ -78,7 +75,11 @@ struct Runtime::Impl {
 
   // --- settle.cc
   void repair();  // under the object lock
-  std::string bury(const Found& found, std::vector<Edge>& orphans, std::span<const Edge> edges);
+  struct Burial {
+    std::string grave;  // what is left of it, relative to the runtime's directory
+    std::uint64_t death;
+  };
+  Burial bury(const Found& found, std::vector<Edge>& orphans, std::span<const Edge> edges);
   void settle_one(Edge object, std::vector<Edge>& work);
   void release_uref(const Found& found);
   void sweep_staging();
@@ -88,6 +89,7 @@ struct Runtime::Impl {
   Result<View*> make_view(Mapped mapped);
   Result<Mapped> map_object(const Found& found);
   bool still_lives(const View& view) const;
+  void retire_dead(std::uint64_t deaths);
   void collect();  // takes away the views of what has died, and unmaps those that nobody uses any more
   void retire(std::unique_ptr<View> view);
 
@@ -114,7 +116,11 @@ struct Runtime::Impl {
   std::map<std::uint64_t, std::unique_ptr<View>> views;  // by serial
   std::unordered_map<std::uint64_t, View*> by_handle;    // by the handle's inode
   std::vector<Limbo> limbo;
-  std::uint64_t deaths_seen = 0;
+  std::uint64_t deaths_seen = 0, deaths_since_look = 0;
+  std::map<std::uint64_t, std::uint64_t> own_deaths;  // by their number in `deaths`: serials
+  using Places = std::unique_ptr<sync::Atomic<std::uint32_t>[]>;
+  Places places = std::make_unique<sync::Atomic<std::uint32_t>[]>(kMaxObjects);  // by a hash of the name
+  std::uint32_t free_from = 0;                     // entries below it were not free when this process looked
   sync::Atomic<std::uint64_t> statistics_seen_at;  // the timer tick in which they were found to be on
   std::uint32_t cached_fds_end = 0;                // fds at and beyond it are not in the cache
 };

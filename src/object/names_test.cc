@@ -44,6 +44,23 @@ TEST_F(Ids, start_again_at_the_lowest_free_one_after_the_last) {
   EXPECT_EQ(again->id, 2u);
 }
 
+TEST_F(Ids, entries_of_what_went_are_used_again) {
+  std::vector<Runtime::Published> kept;
+  for (int round = 0; round < 3; ++round) {
+    auto one = make(Kind::kMap), other = make(Kind::kProg);
+    ASSERT_TRUE(one && other);
+    kept.push_back(std::move(*one));
+    close(std::move(other->fd));
+    EXPECT_EQ(runtime_->open_by_id(Kind::kProg, other->id, shm::Access::kReadWrite).error().value, ENOENT);
+  }
+  std::uint32_t high_water = 0;
+  std::ifstream control(path("control"));
+  control.seekg(offsetof(Control, high_water));
+  control.read(reinterpret_cast<char*>(&high_water), sizeof high_water);
+  EXPECT_EQ(high_water, 4u);
+  EXPECT_EQ(kept.back().id, 3u);
+}
+
 TEST_F(Ids, next_id_walks_in_order_and_skips_what_nobody_holds_any_more) {
   auto a = make(Kind::kMap), b = make(Kind::kMap), c = make(Kind::kMap);
   ASSERT_TRUE(a && b && c);

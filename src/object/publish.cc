@@ -2,12 +2,14 @@
 // Making objects: aside first, then seen by all with one store. Opening them by id.
 #include <fmt/format.h>
 
+#include <bit>
+
 #include "object/impl.h"
 
 namespace portolan::object {
 namespace {
 
-constexpr std::uint32_t kPublicationsPerSweep = 256;  // so that what the dead left does not pile up
+constexpr std::uint64_t kPublicationsPerSweep = 256;  // at least
 
 std::uint64_t inode_of(int root, const std::string& path) {
   struct ::stat status{};
@@ -133,6 +135,7 @@ Result<Runtime::Published> Runtime::publish(Draft draft, std::span<const Edge> e
     entry.pin_inode.store_relaxed(pin_inode);
     entry.referrers.store_relaxed(0);
     entry.state.store_release(static_cast<std::uint32_t>(EntryState::kLive));  // pairs with read_entry
+    impl.add_live(+1);
     return {};
   };
   auto committed = impl.locked(self, commit);
@@ -147,6 +150,7 @@ Result<Runtime::Published> Runtime::publish(Draft draft, std::span<const Edge> e
   mapped.state.close_file();  // a process may have more views than it may have fds
   mapped.user_pages.close_file();
   const std::uint32_t id = mapped.id;
+  const std::uint64_t serial = mapped.serial;
   ProcessLock lock;
   auto view = impl.make_view(std::move(mapped));
   if (!view) {
@@ -154,7 +158,10 @@ Result<Runtime::Published> Runtime::publish(Draft draft, std::span<const Edge> e
     settle(kind, id);
     return fail(view.error());
   }
-  if (id % kPublicationsPerSweep == 0) sweep();
+  // So that what the dead left does not pile up; it is looked for as often as there are objects to look at.
+  const std::uint64_t period =
+      std::max<std::uint64_t>(kPublicationsPerSweep, std::bit_ceil(impl.entries_in_use()));
+  if (serial % period == 0) sweep();
   return Published{id, std::move(fd), *view};
 }
 
@@ -176,14 +183,10 @@ Result<UniqueFd> Runtime::open_by_id(Kind kind, std::uint32_t id, shm::Access ac
 
 Result<std::uint32_t> Runtime::next_id(Kind kind, std::uint32_t after) {
   for (;;) {
-    std::uint32_t next = ~0u;
-    for (std::uint32_t index = 0; index < impl_->entries_in_use(); ++index) {
-      const auto found = impl_->read_entry(index);
-      if (found && found->kind == kind && found->id > after && found->id < next) next = found->id;
-    }
-    if (next == ~0u) return fail(ENOENT);
-    settle(kind, next);
-    if (impl_->find(kind, next)) return next;
+    const auto next = impl_->find_next(kind, after);
+    if (!next) return fail(ENOENT);
+    settle(kind, next->id);
+    if (impl_->find(kind, next->id)) return next->id;
   }
 }
 

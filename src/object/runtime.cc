@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// clang-format off
 // A runtime is a directory; an object is a directory in it; a user's fd is an fd of a file in that.
 //
 // The ideas: that the kernel keep count of who uses what (open file descriptions, hard links), so that no
@@ -6,11 +7,9 @@
 // aside and renaming is as old as mail spools.
 //
 // Layout
-//   control                Control (control.h): fingerprint, object lock, id cursors, participants, vCPUs,
-//   entries objects/map7/bpf-map   handle: what users' fds name; holds only pages that users mmap. Each open
-//   description of
-//                          it carries an OFD lock (shm/handle.h), taken before anybody else can find the
-//                          object
+//   control                Control (control.h): fingerprint, object lock, id cursors, participants, vCPUs, entries
+//   objects/map7/bpf-map   handle: what users' fds name; holds only pages that users mmap. Each open description
+//                          of it carries an OFD lock (shm/handle.h), taken before anybody else can find the object
 //   objects/map7/state     ObjectHeader, then edges, then the kind's own bytes
 //   objects/map7/pin       an empty file; a pin is a hard link to it from below bpffs/
 //   staging/S-I-N          a draft of incarnation I of participant S;  staging/dead-N: on its way out
@@ -18,20 +17,14 @@
 //   bpffs/…                directories and pins
 //
 // Invariants
-//   - An entry is kLive exactly while its object can be found. Its fields are written while it is not, so
-//   whoever
-//     sees kLive with an acquire, before and after, and the same serial, has read one object. Serials never
-//     repeat.
-//   - Identity is (device of the control file now, inode). The device may change over a reboot, so it is not
-//   stored.
+//   - An entry is kLive exactly while its object can be found. Its fields are written while it is not, so whoever
+//     sees kLive with an acquire, before and after, and the same serial, has read one object. Serials never repeat.
+//   - Identity is (device of the control file now, inode). The device may change over a reboot, so it is not stored.
 //   - An object lives while it is held, or pinned (st_nlink of its pin file > 1), or has referrers.
-//   - Whoever makes an unused object used again (open by id, open of a pin, a pin, an edge) holds the object
-//   lock and
-//     has seen kLive under it; whoever buries holds it and has asked all three under it. A held object
-//     becomes held more than once (dup, fork, SCM_RIGHTS) without a lock: it was not buried then, and asking
-//     is a single F_GETLK.
-//   - Edges lie in the state of the one who refers. The target's `referrers` is their sum, kept under the
-//   object lock.
+//   - Whoever makes an unused object used again (open by id, open of a pin, a pin, an edge) holds the object lock and
+//     has seen kLive under it; whoever buries holds it and has asked all three under it. A held object becomes held
+//     more than once (dup, fork, SCM_RIGHTS) without a lock: it was not buried then, and asking is a single F_GETLK.
+//   - Edges lie in the state of the one who refers. The target's `referrers` is their sum, kept under the object lock.
 //   - Lock order: ProcessLock, then the object lock. Nothing calls out of this room under the object lock.
 //
 // Linearization
@@ -39,32 +32,30 @@
 //   end            the store of kDying                 pin, unpin  linkat, unlink
 //   add/remove_edge  the store of the edge's word      join, death see sync/participants.cc
 //
-// Progress: finding by fd, id or pin takes no lock and waits for nobody. All else waits for the object lock,
-// whose holder does a bounded number of system calls; a stopped holder makes others wait, a dead one does
-// not.
+// Progress: finding by fd, id or pin takes no lock and waits for nobody. All else waits for the object lock, whose
+// holder does a bounded number of system calls; a stopped holder makes others wait, a dead one does not.
 //
 // Crash table: killed …                       others see                  put right by
 //   while drafting                             a directory in staging/     sweep: its owner is dead
-//   under the lock, before the rename          the same; an id left out    the same; ids are never promised
-//   dense between rename and kLive                   nothing                     repair: a directory without
-//   an entry goes;
+//   under the lock, before the rename          the same; an id left out    the same; ids are never promised dense
+//   between rename and kLive                   nothing                     repair: a directory without an entry goes;
 //                                                                          referrers are counted anew
 //   after kLive, before its fd was used        an object nobody holds      settle, by id or in a sweep
-//   between kDying and kFree                   nothing                     repair: kFree; the directory
-//   without an entry
-//                                                                          goes; referrers are counted anew
+//   between kDying and kFree                   nothing                     repair: kFree; the directory without an
+//                                                                          entry goes; referrers are counted anew
 //   after kFree, files still in staging/       a directory in staging/     sweep: names no living owner
-//   between an edge's word and its count       a wrong count, locked       repair counts anew, before anybody
-//   reads it in pin                                     the link, or not            nobody: the file system
-//   counts links with the last fd of an object              an object nobody holds      settle, by id or in a
-//   sweep inside release_uref, before it was noted   kUrefGone not set           the next settle calls it
-//   again
-// repair() is run by the next one to take the object lock, and may itself be killed anywhere: it starts anew.
-// Targets of an object whose burial was cut short are settled by the next sweep. Sweeps are made by whoever
-// opens a runtime in which nobody else lives, at every 256th id of a kind, and when there is no room.
+//   between an edge's word, or a state of      a wrong count, locked       repair counts anew, before anybody reads it
+//     an entry, and the count of such
+//   in pin                                     the link, or not            nobody: the file system counts links
+//   with the last fd of an object              an object nobody holds      settle, by id or in a sweep
+//   inside release_uref, before it was noted   kUrefGone not set           the next settle calls it again
+// repair() is run by the next one to take the object lock, and may itself be killed anywhere: it starts anew. Targets
+// of an object whose burial was cut short are settled by the next sweep. Sweeps are made by whoever opens a runtime in
+// which nobody else lives, once in as many publications as there are entries (256 at least), and when there is no room.
 //
-// A reboot is the death of everybody: locks are gone, participants are dead, pins are there, and the next to
-// open the runtime sweeps.
+// A reboot is the death of everybody: locks are gone, participants are dead, pins are there, and the next to open the
+// runtime sweeps.
+// clang-format on
 #include "object/runtime.h"
 
 #include <fmt/format.h>

@@ -25,7 +25,8 @@ std::optional<sync::Owner> drafter(std::string_view name) {
 
 // Under the object lock. From the store of kDying on the object is gone; the rest can be done again by
 // repair().
-std::string Runtime::Impl::bury(const Found& found, std::vector<Edge>& orphans, std::span<const Edge> edges) {
+Runtime::Impl::Burial Runtime::Impl::bury(const Found& found, std::vector<Edge>& orphans,
+                                          std::span<const Edge> edges) {
   Entry& entry = control->entries[found.index];
   entry.state.store_release(static_cast<std::uint32_t>(EntryState::kDying));  // pairs with read_entry
   std::string grave = fmt::format("staging/dead-{}", found.serial);
@@ -35,9 +36,11 @@ std::string Runtime::Impl::bury(const Found& found, std::vector<Edge>& orphans, 
     count_referrer(edge, -1);
     orphans.push_back(edge);
   }
-  control->deaths.store_release(control->deaths.load_relaxed() + 1);         // pairs with collect
+  const std::uint64_t death = control->deaths.load_relaxed() + 1;
+  control->deaths.store_release(death);                                      // pairs with collect
   entry.state.store_release(static_cast<std::uint32_t>(EntryState::kFree));  // pairs with read_entry
-  return grave;
+  add_live(-1);
+  return {std::move(grave), death};
 }
 
 void Runtime::Impl::settle_one(Edge object, std::vector<Edge>& work) {
@@ -49,7 +52,7 @@ void Runtime::Impl::settle_one(Edge object, std::vector<Edge>& work) {
   const auto self = participants->actor();
   if (!self) return;
   bool uref_went = false;
-  std::string grave;
+  std::optional<Burial> burial;
   locked(*self, [&] {
     found = find(object.kind, object.id);
     if (!found) return;
@@ -63,9 +66,15 @@ void Runtime::Impl::settle_one(Edge object, std::vector<Edge>& work) {
     const auto edges = edges_in_file(object_path(found->kind, found->id, "state"));
     if (!edges && !vanished && edges.error().value != EINVAL)
       return;  // no fd to read them with; another time
-    grave = bury(*found, work, edges ? std::span<const Edge>(*edges) : std::span<const Edge>());
+    burial = bury(*found, work, edges ? std::span<const Edge>(*edges) : std::span<const Edge>());
   });
-  if (!grave.empty()) remove_object(root.get(), grave, object.kind);
+  if (burial) {
+    {
+      ProcessLock lock;
+      own_deaths.emplace(burial->death, found->serial);
+    }
+    remove_object(root.get(), burial->grave, object.kind);
+  }
   if (uref_went) release_uref(*found);
 }
 
@@ -93,11 +102,13 @@ void Runtime::Impl::release_uref(const Found& found) {
 }
 
 // Under the object lock, whose owner died in it. Finishes burials, removes what was renamed but never made
-// live, and counts referrers anew.
+// live, and counts referrers and the living anew.
 void Runtime::Impl::repair() {
   const std::uint32_t end = entries_in_use();
+  control->live.store_relaxed(0);
   for (std::uint32_t index = 0; index < end; ++index) {
     Entry& entry = control->entries[index];
+    if (entry.state.load_relaxed() == static_cast<std::uint32_t>(EntryState::kLive)) add_live(+1);
     entry.referrers.store_relaxed(0);
     if (entry.state.load_relaxed() != static_cast<std::uint32_t>(EntryState::kDying)) continue;
     control->deaths.store_release(control->deaths.load_relaxed() + 1);         // pairs with collect

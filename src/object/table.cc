@@ -83,25 +83,78 @@ std::optional<Found> Runtime::Impl::read_entry(std::uint32_t index) const {
   return found;
 }
 
+namespace {
+
+std::size_t place_of(std::uint64_t name) { return (name * 0x9e37'79b9'7f4a'7c15ull) >> 48; }
+static_assert(kMaxObjects == 1u << 16);
+
+// A name is an edge word, or an inode.
+template <class Wanted>
+std::optional<Found> find_by(const Runtime::Impl& impl, std::uint64_t name, Wanted wanted) {
+  sync::Atomic<std::uint32_t>& place = impl.places[place_of(name)];
+  const std::uint32_t end = impl.entries_in_use();
+  const auto look_at = [&](std::uint32_t index) -> std::optional<Found> {
+    const Entry& entry = impl.control->entries[index];
+    if (!wanted(entry)) return {};
+    auto found = impl.read_entry(index);
+    return found && wanted(entry) ? found : std::nullopt;
+  };
+  if (const std::uint32_t last = place.load_relaxed(); last < end)
+    if (auto found = look_at(last)) return found;
+  for (std::uint32_t index = 0; index < end; ++index) {
+    auto found = look_at(index);
+    if (!found) continue;
+    place.store_relaxed(index);
+    return found;
+  }
+  return {};
+}
+
+}  // namespace
+
 std::optional<Found> Runtime::Impl::find(Kind kind, std::uint32_t id) const {
-  return find_if([&](const Entry& entry) {
+  return find_by(*this, edge_word({kind, id}), [&](const Entry& entry) {
     return entry.id.load_relaxed() == id && entry.kind.load_relaxed() == number(kind);
   });
 }
 
 std::optional<Found> Runtime::Impl::find_handle(std::uint64_t inode) const {
-  return find_if([&](const Entry& entry) { return entry.handle_inode.load_relaxed() == inode; });
+  return find_by(*this, inode,
+                 [&](const Entry& entry) { return entry.handle_inode.load_relaxed() == inode; });
 }
 
 std::optional<Found> Runtime::Impl::find_pin(std::uint64_t inode) const {
-  return find_if([&](const Entry& entry) { return entry.pin_inode.load_relaxed() == inode; });
+  return find_by(*this, inode, [&](const Entry& entry) { return entry.pin_inode.load_relaxed() == inode; });
+}
+
+// Mostly it is the very next id, and where that lies is known since the last look through all.
+std::optional<Found> Runtime::Impl::find_next(Kind kind, std::uint32_t after) const {
+  const std::uint32_t end = entries_in_use(), next = after + 1;
+  if (const std::uint32_t index = places[place_of(edge_word({kind, next}))].load_relaxed(); index < end) {
+    const auto found = read_entry(index);
+    if (found && found->kind == kind && found->id == next) return found;
+  }
+  std::optional<Found> lowest;
+  for (std::uint32_t index = 0; index < end; ++index) {
+    const auto found = read_entry(index);
+    if (!found || found->kind != kind || found->id <= after) continue;
+    places[place_of(edge_word({kind, found->id}))].store_relaxed(index);
+    if (!lowest || found->id < lowest->id) lowest = found;
+  }
+  return lowest;
 }
 
 Result<std::uint32_t> Runtime::Impl::free_entry() {
   const std::uint32_t end = entries_in_use();
-  for (std::uint32_t index = 0; index < end; ++index)
-    if (control->entries[index].state.load_relaxed() == static_cast<std::uint32_t>(EntryState::kFree))
+  if (control->live.load_relaxed() < end || end == kMaxObjects) {
+    for (std::uint32_t i = 0; i < end; ++i) {
+      const std::uint32_t index = free_from + i < end ? free_from + i : free_from + i - end;
+      if (control->entries[index].state.load_relaxed() != static_cast<std::uint32_t>(EntryState::kFree))
+        continue;
+      free_from = index + 1;
       return index;
+    }
+  }
   if (end == kMaxObjects) return fail(ENOMEM);
   if (end % kEntriesPerChunk == 0)
     TRY(control_region.reserve(offsetof(Control, entries) + end * sizeof(Entry),
@@ -114,10 +167,12 @@ Result<std::uint32_t> Runtime::Impl::free_entry() {
 Result<std::uint32_t> Runtime::Impl::free_id(Kind kind) {
   constexpr std::uint32_t kLast = INT_MAX - 1;
   const std::uint32_t first = kind == Kind::kBtf ? kKernelBtfId + 1 : 1;
+  const std::uint32_t round = 1u << number(kind);
   std::uint32_t id = control->next_id[number(kind)].load_relaxed();
   for (std::uint32_t tries = 0; tries <= kMaxObjects; ++tries, ++id) {
+    if (id > kLast) control->came_round.store_relaxed(control->came_round.load_relaxed() | round);
     if (id < first || id > kLast) id = first;
-    if (find(kind, id)) continue;
+    if ((control->came_round.load_relaxed() & round) != 0 && find(kind, id)) continue;
     control->next_id[number(kind)].store_relaxed(id + 1);
     return id;
   }

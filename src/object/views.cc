@@ -105,21 +105,35 @@ void Runtime::Impl::retire(std::unique_ptr<View> view) {
   limbo.push_back({std::move(view), sync::begin_epoch()});
 }
 
+// Whose were the deaths of its own hand a process knows. All views are looked at after those of others, and
+// now and then, for a view may have been made while its object was dying.
+void Runtime::Impl::retire_dead(std::uint64_t deaths) {
+  const auto first = own_deaths.upper_bound(deaths_seen), end = own_deaths.upper_bound(deaths);
+  const std::uint64_t count = deaths - deaths_seen;
+  const bool knows_all = static_cast<std::uint64_t>(std::distance(first, end)) == count;
+  deaths_since_look += count;
+  const auto retire_at = [&](auto at) {
+    std::unique_ptr<View> dead = std::move(at->second);
+    const auto next = views.erase(at);
+    retire(std::move(dead));
+    return next;
+  };
+  if (knows_all && deaths_since_look < views.size()) {
+    for (auto death = first; death != end; ++death)
+      if (const auto at = views.find(death->second); at != views.end()) retire_at(at);
+  } else {
+    deaths_since_look = 0;
+    for (auto at = views.begin(); at != views.end();)
+      at = still_lives(*at->second) ? std::next(at) : retire_at(at);
+  }
+  own_deaths.erase(own_deaths.begin(), end);
+  deaths_seen = deaths;
+}
+
 void Runtime::Impl::collect() {
   ProcessLock lock;
   const std::uint64_t deaths = control->deaths.load_acquire();  // pairs with bury
-  if (deaths != deaths_seen) {
-    deaths_seen = deaths;
-    for (auto at = views.begin(); at != views.end();) {
-      if (still_lives(*at->second)) {
-        ++at;
-        continue;
-      }
-      std::unique_ptr<View> dead = std::move(at->second);
-      at = views.erase(at);
-      retire(std::move(dead));
-    }
-  }
+  if (deaths != deaths_seen) retire_dead(deaths);
   // Destructors may come back here, so what is destroyed is taken out first.
   std::vector<Limbo> gone;
   for (std::size_t at = 0; at < limbo.size();) {
