@@ -95,9 +95,15 @@ long World::call(abi::Command command, abi::Attr& attr, std::uint32_t size) {
   PORTOLAN_ASSERT(result > -4096);
   switch (command) {
     case Command::kMapCreate:
+    case Command::kProgLoad:
     case Command::kObjGet:
     case Command::kBtfLoad:
+    case Command::kRawTracepointOpen:
+    case Command::kLinkCreate:
+    case Command::kIterCreate:
     case Command::kMapGetFdById:
+    case Command::kProgGetFdById:
+    case Command::kLinkGetFdById:
     case Command::kBtfGetFdById:
     case Command::kEnableStats:
       if (result >= 0) fds_.push_back(static_cast<int>(result));
