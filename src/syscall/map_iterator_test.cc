@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // BPF_TRACE_ITER: what such programs may do with keys and values, and what reading an iterator gives.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "abi/prog_type.h"
 #include "hook/iterator.h"
 #include "map/kernel_btf.h"
@@ -224,6 +227,39 @@ TEST_F(MapIterators, a_position_that_somebody_else_has_written_leads_nowhere) {
   char bytes[64];
   EXPECT_EQ(read(fd, bytes, sizeof bytes), -EINVAL);
 }
+
+#ifdef PORTOLAN_SEAMS
+
+TEST_F(MapIterators, a_reader_that_is_killed_at_any_store_leaves_the_rest_to_others) {
+  const std::string all = "abcde";
+  const long link_fd = link(load_program(seq_file() + value() + written(1) + kZero), numbers(5));
+  for (std::uint64_t seam = 1; seam < 3000; ++seam) {
+    SCOPED_TRACE(seam);
+    const long fd = iterator(link_fd);
+    char first;
+    ASSERT_EQ(read(fd, &first, 1), 1);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      sync::kill_at_seam(seam);
+      (void)text_of(fd);
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    const std::string rest = text_of(fd);
+    EXPECT_TRUE(rest.empty() || rest == all.substr(1)) << rest;
+    EXPECT_EQ(text_of(fd), "");
+    EXPECT_EQ(text_of(iterator(link_fd)), all);
+    if (WIFEXITED(status)) {
+      EXPECT_GT(seam, 5u);  // else the seams were not there
+      return;
+    }
+    if (HasFailure()) return;
+  }
+  ADD_FAILURE() << "never got through";
+}
+
+#endif
 
 TEST_F(MapIterators, of_targets_that_need_a_kernel_nothing_is_made) {
   EXPECT_EQ(link(load_program(kZero, nullptr, "bpf_iter_task"), numbers(1)), -ENOENT);
