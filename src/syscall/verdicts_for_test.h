@@ -58,7 +58,8 @@ inline constexpr std::int32_t kLookup = 1, kRandom = 7, kClassid = 17, kNetnsCoo
                               kSkcToTcpSock = 137, kCurrentTaskBtf = 158, kLoop = 181, kLoadBytes = 26,
                               kTailCall = 12, kRingbufReserveDynptr = 198, kRingbufSubmitDynptr = 199,
                               kDynptrData = 203, kUserRingbufDrain = 209;
-inline constexpr std::uint32_t kFilter = 1, kTc = 3, kXdp = 6, kCgroupSkb = 8;
+inline constexpr std::uint32_t kFilter = 1, kKprobe = 2, kTc = 3, kTracepoint = 5, kXdp = 6, kPerfEvent = 7,
+                               kCgroupSkb = 8, kRawTracepoint = 17, kRawTracepointWritable = 24;
 
 inline Code operator+(Code code, const Code& more) {
   code.insert(code.end(), more.begin(), more.end());

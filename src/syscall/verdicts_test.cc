@@ -110,6 +110,31 @@ TEST_F(Verdicts, calls_end_somewhere) {
   });
 }
 
+TEST_F(Verdicts, functions_of_tracing_programs_have_stacks_of_their_own) {
+  const Code big{put(r10, -512, 0), call_function(1), kExit, put(r10, -512, 0), mov(r0, 0), kExit};
+  Code nine;
+  for (int i = 0; i < 8; ++i) nine = nine + Code{put(r10, -512, 0), call_function(1), kExit};
+  const Code eight{nine.begin() + 3, nine.end()};
+  for (std::uint32_t type : {kKprobe, kTracepoint, kPerfEvent, kRawTracepoint}) {
+    expect({
+        {"two that fill 512 bytes", type, big, 0, ""},
+        {"eight that fill 512 bytes", type, eight + kZero, 0, ""},
+        {"nine", type, nine + kZero, E2BIG, "the call stack of 9 frames is too deep"},
+    });
+  }
+  expect({
+      {"where nothing is traced", kFilter, big, EACCES, "combined stack size of 2 calls is 1024. Too large"},
+      {"a writable raw tracepoint", kRawTracepointWritable, big, EACCES,
+       "combined stack size of 2 calls is 1024. Too large"},
+      {"where a function makes a tail call",
+       kKprobe,
+       {put(r10, -512, 0), programs_of(r2), kRest, mov(r3, 0), ask(kTailCall), call_function(1), kExit,
+        put(r10, -512, 0), mov(r0, 0), kExit},
+       EACCES,
+       "combined stack size of 2 calls is 1024. Too large"},
+  });
+}
+
 TEST_F(Verdicts, a_load_beyond_the_packet_ends_its_function_with_zero) {
   // The function returns 1 where it comes to its end; the caller reads R9, which nobody wrote, where it is 0.
   const Code program{call_function(4), if_not(r0, 0, 1), move(r0, r9), mov(r0, 0), kExit,

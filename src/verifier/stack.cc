@@ -51,7 +51,7 @@ void break_up(StackSlot& slot) {
 void Walk::need_stack(const RegState& reg, std::int64_t least) {
   Frame& frame = frame_of(reg);
   std::uint32_t& bytes = structure_.functions[frame.subprogram].stack_bytes;
-  bytes = std::max(bytes, static_cast<std::uint32_t>(-least));
+  bytes = std::max(bytes, static_cast<std::uint32_t>(round_up(static_cast<std::uint64_t>(-least), 8)));
 }
 
 Result<void> Walk::check_stack_bounds(unsigned number, const RegState& reg, std::int32_t offset,

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <set>
-#include <tuple>
 
 #include "helper/helper.h"
 #include "isa/insn.h"
@@ -22,12 +21,6 @@ bool is_jump(const abi::Insn& insn) {
 bool is_exit(const abi::Insn& insn) { return insn.code == isa::kExitCode; }
 bool is_call(const abi::Insn& insn) { return insn.code == isa::kCallCode; }
 bool is_unconditional(const abi::Insn& insn) { return is_jump(insn) && isa::jump_of(insn) == Jump::kJa; }
-bool calls_function(const abi::Insn& insn) {
-  return is_call(insn) && insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kSubprogram);
-}
-bool loads_function(const abi::Insn& insn) {
-  return isa::is_wide(insn) && insn.src() == static_cast<std::uint8_t>(abi::PseudoLoad::kFunc);
-}
 bool is_ld_abs(const abi::Insn& insn) {
   return isa::class_of(insn) == Class::kLd &&
          (isa::mode_of(insn) == isa::Mode::kAbs || isa::mode_of(insn) == isa::Mode::kInd);
@@ -36,6 +29,12 @@ constexpr std::int32_t kTailCall = 12;
 
 }  // namespace
 
+bool calls_function(const abi::Insn& insn) {
+  return is_call(insn) && insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kSubprogram);
+}
+bool loads_function(const abi::Insn& insn) {
+  return isa::is_wide(insn) && insn.src() == static_cast<std::uint8_t>(abi::PseudoLoad::kFunc);
+}
 bool is_callback_call(const abi::Insn& insn) {
   if (!is_call(insn) || insn.src() != static_cast<std::uint8_t>(abi::PseudoCall::kHelper)) return false;
   const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
@@ -310,71 +309,6 @@ void find_live_registers(const UnverifiedProgram& program, const Facts& facts, S
       }
     }
   }
-}
-
-Result<void> check_stack_depth(const UnverifiedProgram& program, const Facts& facts,
-                               const Structure& structure, btf::Log* log) {
-  constexpr std::uint32_t kUnit = 16, kMostBelowTailCall = 256;
-  struct Active {
-    std::size_t function;
-    std::uint32_t at;
-    bool is_called_back;  // it, or what it is called by: below a helper, or by nobody
-  };
-  for (std::size_t root = 0; root < structure.functions.size(); ++root) {
-    // Functions that are verified by themselves, or called back, are on the main program's chains; what
-    // timers call, or what runs when something was thrown, has nothing below it.
-    if (root != 0 && !structure.functions[root].is_async && !structure.functions[root].is_exception_callback)
-      continue;
-    std::vector<Active> chain{{root, structure.functions[root].start, structure.functions[root].is_callback}};
-    const auto size_of = [&](std::size_t function) {
-      return std::uint32_t(round_up(structure.functions[function].stack_bytes, kUnit));
-    };
-    std::uint32_t depth = size_of(root);
-    std::set<std::tuple<std::size_t, std::uint32_t, std::size_t, bool>> done;  // a function, and where
-    while (!chain.empty()) {
-      Active& active = chain.back();
-      const Function& function = structure.functions[active.function];
-      bool entered = false;
-      for (; active.at < function.end; ++active.at) {
-        const abi::Insn& insn = program.insns[active.at];
-        if (helper::throws(facts.insns[active.at].kfunc) && active.is_called_back)
-          return refuse(log, EINVAL, "bpf_throw kfunc (insn {}) cannot be called from callback subprog {}",
-                        active.at, active.function);
-        const bool leads_on = calls_function(insn) || loads_function(insn);
-        const std::int64_t target = leads_on ? target_of(insn, active.at) : -1;
-        if (isa::is_wide(insn)) ++active.at;
-        if (!leads_on) continue;
-        const auto callee = static_cast<std::size_t>(structure.function_that_starts_at(target));
-        if (structure.functions[callee].is_exception_callback)
-          return refuse(log, EINVAL, "insn {} cannot call exception cb directly", active.at);
-        if (structure.functions[callee].is_async && !calls_function(insn)) continue;
-        if (structure.functions[callee].has_tail_call && depth >= kMostBelowTailCall)
-          return refuse(
-              log, EACCES,
-              "tail_calls are not allowed when call stack of previous frames is {} bytes. Too large", depth);
-        depth += size_of(callee);
-        if (depth > isa::kStackBytes)
-          return refuse(log, EACCES, "combined stack size of {} calls is {}. Too large", chain.size() + 1,
-                        depth);
-        if (chain.size() + 1 > isa::kMaxFrames)
-          return refuse(log, E2BIG, "the call stack of {} frames is too deep !", isa::kMaxFrames);
-        ++active.at;
-        const bool is_called_back = active.is_called_back || structure.functions[callee].is_callback;
-        if (!done.emplace(callee, depth, chain.size(), is_called_back).second) {
-          depth -= size_of(callee);
-          --active.at;
-          continue;
-        }
-        chain.push_back({callee, structure.functions[callee].start, is_called_back});
-        entered = true;
-        break;
-      }
-      if (entered) continue;
-      depth -= size_of(active.function);
-      chain.pop_back();
-    }
-  }
-  return {};
 }
 
 }  // namespace portolan::verifier

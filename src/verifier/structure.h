@@ -15,10 +15,10 @@ struct Function {
   bool might_sleep = false;     // likewise
   bool might_throw = false;     // likewise
   bool is_exception_callback = false;
-  bool is_global = false;    // by BTF: verified by itself, for any arguments of its types
-  bool is_callback = false;  // some instruction takes its address
-  bool is_async = false;     // timers call it: nobody's stack is below its own
-  std::uint32_t stack_bytes = 0;
+  bool is_global = false;         // by BTF: verified by itself, for any arguments of its types
+  bool is_callback = false;       // some instruction takes its address
+  bool is_async = false;          // timers call it: nobody's stack is below its own
+  std::uint32_t stack_bytes = 0;  // in words of 8
   std::string name;
 };
 
@@ -31,6 +31,8 @@ struct Structure {
   std::int64_t function_that_starts_at(std::int64_t insn) const;  // -1: none
 };
 
+bool calls_function(const abi::Insn& insn);
+bool loads_function(const abi::Insn& insn);  // its address
 // Whether it calls a helper that calls back.
 bool is_callback_call(const abi::Insn& insn);
 
@@ -40,9 +42,4 @@ Result<Structure> find_functions(const UnverifiedProgram& program, const Facts& 
 Result<void> check_flow(const UnverifiedProgram& program, const Facts& facts, Structure& structure,
                         btf::Log* log);
 void find_live_registers(const UnverifiedProgram& program, const Facts& facts, Structure& structure);
-// That no chain of calls needs more than 512 bytes of stack, or 8 frames, and nothing is thrown where a
-// helper would have to be left. EACCES, E2BIG, EINVAL.
-Result<void> check_stack_depth(const UnverifiedProgram& program, const Facts& facts,
-                               const Structure& structure, btf::Log* log);
-
 }  // namespace portolan::verifier

@@ -10,6 +10,7 @@
 #include "verifier/encoding.h"
 #include "verifier/kernel_symbols.h"
 #include "verifier/map_references.h"
+#include "verifier/stack_depth.h"
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
@@ -99,12 +100,8 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
   TRY(walked);
   facts.verified_insns = walk.insns_walked();
   for (const Function& one : structure.functions)
-    facts.subprograms.push_back({one.start,
-                                 one.end,
-                                 static_cast<std::uint32_t>(round_up(one.stack_bytes, 8)),
-                                 one.name,
-                                 {},
-                                 one.is_exception_callback});
+    facts.subprograms.push_back(
+        {one.start, one.end, one.stack_bytes, one.name, {}, one.is_exception_callback});
   for (const AsyncCallback& one : facts.async_callbacks)
     facts.subprograms[one.function].timers = timers_of(one, facts);
   return build_program(std::move(program), std::move(facts));

@@ -168,6 +168,25 @@ TEST_P(Engines, a_callback_runs_one_frame_deeper_and_sees_its_callers_stack) {
   EXPECT_EQ(sum, 42u);
 }
 
+TEST_P(Engines, eight_functions_have_512_bytes_each) {
+  // Each writes all of its stack, and adds what its ends hold after the call to what the next one returns.
+  constexpr int kFunctions = 8;
+  Insns insns;
+  std::vector<verifier::Subprogram> subprograms;
+  for (int i = 0; i < kFunctions; ++i) {
+    subprograms.push_back({static_cast<std::uint32_t>(insns.size()), 512, ""});
+    for (std::int16_t at = -512; at < 0; at = static_cast<std::int16_t>(at + 8))
+      insns.push_back({0x7a, regs(10), at, 1 << i});
+    const Insn call{0x85, 0x10, 0, 5};  // of the function that follows
+    const bool is_last = i + 1 == kFunctions;
+    const Insn rest[] = {is_last ? set(0, 0) : call, {0x79, regs(1, 10), -512, 0}, {0x0f, regs(0, 1), 0, 0},
+                         {0x79, regs(1, 10), -8, 0}, {0x0f, regs(0, 1), 0, 0},     kExit};
+    insns.insert(insns.end(), std::begin(rest), std::end(rest));
+  }
+  make(insns, subprograms);
+  EXPECT_EQ(run(), 2u * 255);
+}
+
 TEST_P(Engines, a_loop_calls_until_it_is_told_to_stop_and_gives_r6_to_r9_back) {
   struct {
     std::uint32_t count;
