@@ -54,6 +54,7 @@ bool may_move(const RegState& reg) {
     case RegType::kPacket:
     case RegType::kMem:
     case RegType::kCtx:
+    case RegType::kDynptr:
     case RegType::kTracepointBuffer:
     case RegType::kBuffer:
     case RegType::kKernelObject:

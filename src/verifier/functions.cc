@@ -11,91 +11,6 @@
 namespace portolan::verifier {
 namespace {
 
-// Types by which a global function says that it takes the context.
-bool is_context_struct(const btf::Btf& btf, const btf::Type& type, abi::ProgType program) {
-  const std::string_view name = btf.name(type);
-  if (name.empty()) return false;
-  struct Row {
-    abi::ProgType program;
-    std::string_view name;
-  };
-  using enum abi::ProgType;
-  static constexpr Row kRows[] = {
-      {kSocketFilter, "__sk_buff"},
-      {kKprobe, "pt_regs"},
-      {kKprobe, "user_pt_regs"},
-      {kSchedCls, "__sk_buff"},
-      {kSchedAct, "__sk_buff"},
-      {kXdp, "xdp_md"},
-      {kPerfEvent, "bpf_perf_event_data"},
-      {kCgroupSkb, "__sk_buff"},
-      {kCgroupSock, "bpf_sock"},
-      {kLwtIn, "__sk_buff"},
-      {kLwtOut, "__sk_buff"},
-      {kLwtXmit, "__sk_buff"},
-      {kSockOps, "bpf_sock_ops"},
-      {kSkSkb, "__sk_buff"},
-      {kCgroupDevice, "bpf_cgroup_dev_ctx"},
-      {kSkMsg, "sk_msg_md"},
-      {kRawTracepoint, "bpf_raw_tracepoint_args"},
-      {kCgroupSockAddr, "bpf_sock_addr"},
-      {kLwtSeg6local, "__sk_buff"},
-      {kSkReuseport, "sk_reuseport_md"},
-      {kFlowDissector, "__sk_buff"},
-      {kCgroupSysctl, "bpf_sysctl"},
-      {kRawTracepointWritable, "bpf_raw_tracepoint_args"},
-      {kCgroupSockopt, "bpf_sockopt"},
-      {kSkLookup, "bpf_sk_lookup"},
-      {kNetfilter, "bpf_nf_ctx"},
-  };
-  return std::any_of(std::begin(kRows), std::end(kRows),
-                     [&](const Row& row) { return row.program == program && row.name == name; });
-}
-
-enum class ArgumentKind : std::uint8_t { kNumber, kContext, kMemory, kDynptr, kUnknown };
-struct ArgumentType {
-  ArgumentKind kind = ArgumentKind::kUnknown;
-  std::uint32_t size = 0;  // kMemory: bytes
-  bool may_be_null = true;
-};
-
-// By tags of the argument ("arg:ctx", "arg:nonnull") and by its type.
-ArgumentType argument_type(const btf::Btf& btf, std::uint32_t function_id, const abi::btf::Param& param,
-                           std::size_t index, abi::ProgType program) {
-  bool is_context = false, is_nonnull = false;
-  for (std::uint32_t id = 1; id < btf.type_count(); ++id) {
-    const btf::Type& type = *btf.type(id);
-    if (abi::btf::kind(type) != abi::btf::Kind::kDeclTag || type.type != function_id) continue;
-    if (btf.decl_tag(type).component_idx != static_cast<std::int32_t>(index)) continue;
-    const std::string_view tag = btf.name(type);
-    is_context |= tag == "arg:ctx";
-    is_nonnull |= tag == "arg:nonnull";
-    if (tag.starts_with("arg:") && !is_context && !is_nonnull) return {};
-  }
-  if (param.type == 0) return {};
-  const btf::Type& type = *btf.type(btf.resolve(param.type));
-  switch (abi::btf::kind(type)) {
-    case abi::btf::Kind::kInt:
-    case abi::btf::Kind::kEnum:
-    case abi::btf::Kind::kEnum64:
-      return type.size <= 8 ? ArgumentType{ArgumentKind::kNumber} : ArgumentType{};
-    case abi::btf::Kind::kPtr: {
-      if (is_context) return {ArgumentKind::kContext};
-      if (type.type == 0) return {};
-      const std::uint32_t target_id = btf.resolve(type.type);
-      const btf::Type& target = *btf.type(target_id);
-      if (is_context_struct(btf, target, program)) return {ArgumentKind::kContext};
-      if (btf::is(target, btf::Kind::kStruct) && btf.name(target) == std::string_view("bpf_dynptr"))
-        return {ArgumentKind::kDynptr};
-      const Result<std::uint32_t> size = btf.size_of(target_id);
-      if (!size || *size == 0) return {};
-      return {ArgumentKind::kMemory, *size, !is_nonnull};
-    }
-    default:
-      return {};
-  }
-}
-
 std::uint32_t type_of_function_at(const UnverifiedProgram& program, std::uint32_t insn) {
   for (const abi::FuncInfo& info : program.func_info)
     if (info.insn_off == insn) return info.type_id;
@@ -130,49 +45,51 @@ Result<void> Walk::check_frames() {
   return refuse(E2BIG, "the call stack of {} frames is too deep !", frames);
 }
 
-Result<void> Walk::set_global_arguments(State& state, const Function& function) {
-  const std::uint32_t id = type_of_function_at(program_, function.start);
-  const btf::Btf& btf = *program_.btf;
-  TRY(check_returns_number(function, id));
-  const auto parameters = btf.params(*btf.type(btf.type(id)->type));
-  if (function.is_exception_callback &&
-      (parameters.size() != 1 ||
-       argument_type(btf, id, parameters[0], 0, program_.type).kind != ArgumentKind::kNumber))
+// Found once, and then the same at each call.
+Result<std::span<const GlobalArgument>> Walk::arguments_of(std::uint32_t function) {
+  std::optional<std::vector<GlobalArgument>>& known = global_arguments_[function];
+  const Function& one = structure_.functions[function];
+  if (!known)
+    known = TRY(arguments_of_global(program_, type_of_function_at(program_, one.start), one.name, log_));
+  return *known;
+}
+
+Result<void> Walk::set_global_arguments(State& state, std::uint32_t function) {
+  const std::span<const GlobalArgument> arguments = TRY(arguments_of(function));
+  if (structure_.functions[function].is_exception_callback &&
+      (arguments.size() != 1 || arguments[0].kind != GlobalArg::kNumber))
     return refuse(EINVAL, "exception cb only supports single integer argument");
-  if (parameters.size() > 5)
-    return refuse(EINVAL, "Global function {}() with {} > 5 args. Buggy compiler.", function.name,
-                  parameters.size());
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    RegState& reg = state.reg(static_cast<unsigned>(i + 1));
-    const ArgumentType type = argument_type(btf, id, parameters[i], i, program_.type);
-    switch (type.kind) {
-      case ArgumentKind::kNumber:
-        reg = RegState::unknown();
-        break;
-      case ArgumentKind::kContext:
-        reg = RegState::pointer(RegType::kCtx);
-        break;
-      case ArgumentKind::kMemory:
-        reg = RegState::pointer(RegType::kMem);
-        reg.mem_size = type.size;
-        reg.maybe_null = type.may_be_null;
-        if (type.may_be_null) reg.id = new_id();
-        break;
-      case ArgumentKind::kDynptr:
-        reg = RegState::pointer(RegType::kDynptr);
-        reg.mem_size = static_cast<std::uint32_t>(DynptrKind::kSkb);  // of which the most must be minded
-        reg.id = new_id();
-        break;
-      case ArgumentKind::kUnknown:
-        return refuse(EINVAL, "Arg#{} type {} in {}() is not supported yet.", i,
-                      parameters[i].type == 0 ? "VOID"
-                      : abi::btf::kind(*btf.type(btf.resolve(parameters[i].type))) == abi::btf::Kind::kPtr
-                          ? "PTR"
-                          : "STRUCT",
-                      function.name);
-    }
-  }
+  for (std::size_t i = 0; i < arguments.size(); ++i)
+    state.reg(static_cast<unsigned>(i + 1)) = given(arguments[i]);
   return {};
+}
+
+// What the function knows of it.
+RegState Walk::given(const GlobalArgument& argument) {
+  RegState reg = RegState::unknown();
+  switch (argument.kind) {
+    case GlobalArg::kNumber:
+      return reg;
+    case GlobalArg::kContext:
+      return RegState::pointer(RegType::kCtx);
+    case GlobalArg::kMemory:
+      reg = RegState::pointer(RegType::kMem);
+      reg.mem_size = argument.size;
+      break;
+    case GlobalArg::kDynptr:
+      reg = RegState::pointer(RegType::kDynptr);
+      reg.mem_size = static_cast<std::uint32_t>(DynptrKind::kSkb);  // of which the most must be minded
+      break;
+    case GlobalArg::kTrusted:
+    case GlobalArg::kUntrusted:
+      reg = RegState::pointer(RegType::kKernelObject);
+      reg.trust = argument.kind == GlobalArg::kTrusted ? Trust::kTrusted : Trust::kUntrusted;
+      reg.mem_size = argument.type;
+      break;
+  }
+  reg.maybe_null = argument.may_be_null;
+  reg.id = new_id();
+  return reg;
 }
 
 Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
@@ -202,79 +119,63 @@ Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
   return Next::kJumped;
 }
 
-Result<void> Walk::check_returns_number(const Function& function, std::uint32_t id) {
-  const btf::Btf& btf = *program_.btf;
-  const btf::Type& prototype = *btf.type(btf.type(id)->type);
-  if (prototype.type != 0) {
-    const auto kind = abi::btf::kind(*btf.type(btf.resolve(prototype.type)));
-    if (kind == abi::btf::Kind::kInt || kind == abi::btf::Kind::kEnum || kind == abi::btf::Kind::kEnum64)
-      return {};
-  }
-  return refuse(EINVAL, "Global function {}() doesn't return scalar. Only those are supported.",
-                function.name);
-}
-
 Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
-  const std::uint32_t id = type_of_function_at(program_, callee.start);
-  const btf::Btf& btf = *program_.btf;
-  if (!check_returns_number(callee, id))
-    return refuse(EINVAL, "Caller passes invalid args into func#{} ('{}')", number, callee.name);
-  const auto parameters = btf.params(*btf.type(btf.type(id)->type));
+  const auto arguments = arguments_of(number);
+  Result<void> checked = arguments ? Result<void>{} : std::unexpected(arguments.error());
   if (callee.might_throw) TRY(check_nothing_held("bpf_throw"));
-  CallMeta meta;
-  for (std::size_t i = 0; i < std::min<std::size_t>(parameters.size(), 5); ++i) {
-    const auto reg_number = static_cast<unsigned>(i + 1);
-    const ArgumentType type = argument_type(btf, id, parameters[i], i, program_.type);
-    const Result<void> readable = check_readable(reg_number);
-    Result<void> checked = readable;
-    const RegState reg = state_.reg(reg_number);
-    if (readable) switch (type.kind) {
-        case ArgumentKind::kNumber:
-          if (!reg.is_scalar()) checked = refuse(EINVAL, "R{} is not a scalar", reg_number);
-          break;
-        case ArgumentKind::kContext:
-          if (reg.type != RegType::kCtx)
-            checked = refuse(EINVAL, "R{} expects pointer to ctx", reg_number);
-          else
-            checked = check_fixed(reg, reg_number);
-          break;
-        case ArgumentKind::kMemory: {
-          if (type.may_be_null && reg.is_null()) {
-            depend_on(reg);
-            break;
-          }
-          if (!type.may_be_null && reg.maybe_null) {
-            checked = refuse(EINVAL, "arg#{} is expected to be non-NULL", i);
-            break;
-          }
-          // NULL or that many bytes, which the function may read and write.
-          RegState& now = state_.reg(reg_number);
-          now.maybe_null = false;
-          checked = check_memory(reg_number, type.size, Access::kRead, false, meta);
-          if (checked) checked = check_memory(reg_number, type.size, Access::kWrite, false, meta);
-          break;
-        }
-        case ArgumentKind::kDynptr:
-          if (reg.type == RegType::kStack || reg.type == RegType::kDynptr)
-            checked = check_dynptr(reg_number, {helper::Arg::kDynptr}, meta);
-          else
-            checked = refuse(EINVAL, "arg#{} expected pointer to stack or const struct bpf_dynptr", i);
-          break;
-        case ArgumentKind::kUnknown:
-          checked = refuse(EINVAL, "Arg#{} of {}() is of a type that is not supported", i, callee.name);
-          break;
-      }
-    if (!checked) {
-      const int error = type.kind == ArgumentKind::kContext ? checked.error().value : EINVAL;
-      return refuse(error, "Caller passes invalid args into func#{} ('{}')", number, callee.name);
-    }
-  }
+  for (std::size_t i = 0; checked && i < arguments->size(); ++i)
+    checked = check_global_argument(static_cast<unsigned>(i + 1), (*arguments)[i]);
+  if (!checked)
+    return refuse(checked.error().value, "Caller passes invalid args into func#{} ('{}')", number,
+                  callee.name);
   called_[number] = true;
   std::uint32_t& frames = global_calls_[{root_, number}];
   frames = std::max(frames, static_cast<std::uint32_t>(state_.frames.size()));
   if (callee.changes_packet) forget_packet_pointers();
   clobber_caller_saved();
   state_.reg(0) = RegState::unknown();
+  return {};
+}
+
+// As btf_check_func_arg_match.
+Result<void> Walk::check_global_argument(unsigned number, const GlobalArgument& argument) {
+  TRY(check_readable(number));
+  const RegState reg = state_.reg(number);
+  CallMeta meta;
+  switch (argument.kind) {
+    case GlobalArg::kNumber:
+      if (!reg.is_scalar()) return refuse(EINVAL, "R{} is not a scalar", number);
+      return {};
+    case GlobalArg::kContext:
+      if (reg.type != RegType::kCtx) return refuse(EINVAL, "arg#{} expects pointer to ctx", number - 1);
+      return check_fixed(reg, number);
+    case GlobalArg::kMemory: {
+      if (argument.may_be_null && reg.is_null()) {
+        depend_on(reg);
+        return {};
+      }
+      if (!argument.may_be_null && reg.maybe_null)
+        return refuse(EINVAL, "arg#{} is expected to be non-NULL", number - 1);
+      // NULL or that many bytes, which the function may read and write.
+      state_.reg(number).maybe_null = false;
+      const bool fits = check_memory(number, argument.size, Access::kRead, false, meta) &&
+                        check_memory(number, argument.size, Access::kWrite, false, meta);
+      if (!fits) return fail(EINVAL);
+      return {};
+    }
+    case GlobalArg::kDynptr:
+      if (reg.type != RegType::kStack && reg.type != RegType::kDynptr)
+        return refuse(EINVAL, "arg#{} expected pointer to stack or const struct bpf_dynptr", number - 1);
+      return check_dynptr(number, {helper::Arg::kDynptr}, meta);
+    case GlobalArg::kTrusted:
+      if (argument.may_be_null && reg.is_null()) {
+        depend_on(reg);
+        return {};
+      }
+      return check_trusted(number, argument.type, argument.may_be_null);
+    case GlobalArg::kUntrusted:
+      return {};  // reads of it are carried out as the kernel's probe reads are
+  }
   return {};
 }
 

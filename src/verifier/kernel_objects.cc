@@ -101,6 +101,24 @@ Result<void> Walk::check_struct(unsigned number, const char* name) {
   return {};
 }
 
+// An object that a global function takes, or one that such an object lies at some offset of.
+Result<void> Walk::check_trusted(unsigned number, std::uint32_t wanted, bool may_be_null) {
+  const RegState& reg = state_.reg(number);
+  if (reg.type != RegType::kKernelObject || (reg.trust != Trust::kNone && reg.trust != Trust::kTrusted) ||
+      (reg.maybe_null && !may_be_null))
+    return refuse(EACCES, "R{} type={} expected=ptr_, trusted_ptr_, rcu_ptr_", number, type_text(reg));
+  const btf::Btf& types = *TRY(map::kernel_btf());
+  if (reg.off < 0)
+    return refuse(EACCES, "negative offset {} ptr R{} off={} disallowed", type_text(reg), number, reg.off);
+  if (!has_struct_at(types, reg.mem_size, static_cast<std::uint32_t>(reg.off), wanted))
+    return refuse(EACCES, "R{} is of type {} but {} is expected", number,
+                  types.name(*types.type(reg.mem_size)), types.name(*types.type(wanted)));
+  if (!reg.bounds.is_constant() || reg.bounds.value() != 0)
+    return refuse(EACCES, "variable {} access var_off=({:#x}; {:#x}) disallowed", type_text(reg),
+                  reg.bounds.bits.value, reg.bounds.bits.mask);
+  return {};
+}
+
 // As check_tp_buffer_access and check_buffer_access: any byte may be touched, and how far that goes is kept.
 Result<void> Walk::check_buffer(const RegState& reg, unsigned number, std::int32_t offset,
                                 std::uint64_t size) {

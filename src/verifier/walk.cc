@@ -20,6 +20,7 @@ Walk::Walk(const UnverifiedProgram& program, const AttachTarget& target, Structu
       log_level_(log == nullptr ? 0 : log->level()),
       checkpoints_(program.insns.size()),
       called_(structure.functions.size()),
+      global_arguments_(structure.functions.size()),
       deepest_(structure.functions.size()) {}
 
 std::string Walk::statistics() const {
@@ -58,7 +59,7 @@ Result<void> Walk::start(std::uint32_t function) {
     state_.reg(1) = RegState::pointer(RegType::kCtx);
     return {};
   }
-  return set_global_arguments(state_, structure_.functions[function]);
+  return set_global_arguments(state_, function);
 }
 
 Result<void> Walk::follow_path() {

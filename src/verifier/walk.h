@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <unordered_map>
 
 #include "helper/helper.h"
@@ -12,6 +13,7 @@
 #include "verifier/attach_target.h"
 #include "verifier/context.h"
 #include "verifier/facts.h"
+#include "verifier/global_arguments.h"
 #include "verifier/refuse.h"
 #include "verifier/state.h"
 #include "verifier/structure.h"
@@ -157,6 +159,7 @@ class Walk {
   Result<RegState> load_kernel_object(const RegState& reg, unsigned number, std::int32_t offset,
                                       std::uint32_t size, Access kind);
   Result<void> check_struct(unsigned number, const char* name);
+  Result<void> check_trusted(unsigned number, std::uint32_t wanted, bool may_be_null);
   Result<void> check_buffer(const RegState& reg, unsigned number, std::int32_t offset, std::uint64_t size);
   Result<void> check_flow_keys(const RegState& reg, std::int32_t offset, std::uint32_t size);
 
@@ -250,8 +253,8 @@ class Walk {
 
   // --- functions.cc
   Result<Next> call_function(const abi::Insn& insn);
-  Result<void> check_returns_number(const Function& function, std::uint32_t id);
   Result<void> call_global(const Function& callee, std::uint32_t number);
+  Result<void> check_global_argument(unsigned number, const GlobalArgument& argument);
   Result<void> enter_callback(const CallMeta& meta);
   Result<Next> leave_function();
   Result<void> leave_early(const RegState& result, bool forgets_packet);
@@ -259,7 +262,9 @@ class Walk {
   Result<void> leave_program();
   Result<void> check_result_of_program(unsigned number);
   Result<void> check_result_range(const char* when, unsigned number, std::int64_t least, std::int64_t most);
-  Result<void> set_global_arguments(State& state, const Function& function);
+  Result<std::span<const GlobalArgument>> arguments_of(std::uint32_t function);
+  Result<void> set_global_arguments(State& state, std::uint32_t function);
+  RegState given(const GlobalArgument& argument);
   void enter(State& state, std::uint32_t function, bool is_callback);
   std::uint32_t frames_below(std::uint32_t function) const;
 
@@ -288,6 +293,7 @@ class Walk {
   std::vector<PathEnd> back_edges_;
   std::vector<Checkpoint*> in_loops_;  // those with `loop`, the oldest first
   std::vector<bool> called_;
+  std::vector<std::optional<std::vector<GlobalArgument>>> global_arguments_;  // by function
   // Of functions that were walked by themselves: frames that were active, and which others were called where
   // how many were.
   std::vector<std::uint32_t> deepest_;
