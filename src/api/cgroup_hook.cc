@@ -88,7 +88,7 @@ int SockAddrHook::run_attached(SocketAddress& address, const Socket& socket, boo
   detail::run_cgroup(*state_, &context, retval, is_bind ? &flags : nullptr);
   address.ip4 = context.user_ip4;
   std::ranges::copy(context.user_ip6, address.ip6.begin());
-  address.port = context.user_port & 0xffff;
+  address.port = static_cast<std::uint16_t>(context.user_port);
   address.source_ip4 = context.msg_src_ip4;
   std::ranges::copy(context.msg_src_ip6, address.source_ip6.begin());
   if (needs_capability != nullptr && (flags & 1) != 0) *needs_capability = false;

@@ -96,6 +96,31 @@ TEST_F(CgroupHooks, a_connection_goes_where_a_program_sends_it) {
   EXPECT_EQ(address.port, 6u);
 }
 
+TEST_F(CgroupHooks, a_port_has_16_bits_while_the_program_runs_too) {
+  auto hook = Hook::cgroup_sock_addr(*runtime_, directory_, SockAddrEvent::kConnect4);
+  ASSERT_TRUE(hook) << hook.error().message();
+  // user_port = 0x50007; user_ip4 = user_port
+  attach(ProgType::kCgroupSockAddr, AttachType::kCgroupInet4Connect,
+         {set(2, 0x50007), store32(1, 24, 2), load32(2, 1, 24), store32(1, 4, 2), set(0, 1), kExit});
+  SocketAddress address{.family = AF_INET, .ip4 = 1, .port = 2};
+  EXPECT_EQ(hook->run(address, {.family = AF_INET, .type = SOCK_STREAM, .protocol = 6}), 0);
+  EXPECT_EQ(address.ip4, 7u);
+  EXPECT_EQ(address.port, 7u);
+}
+
+TEST_F(CgroupHooks, what_egress_programs_return_keeps_them_there) {
+  auto ingress = Hook::cgroup_skb(*runtime_, directory_, SkbDirection::kIngress);
+  ASSERT_TRUE(ingress);
+  const auto target = static_cast<std::uint32_t>(directory_fd_);
+  const long congested =
+      client_->load(ProgType::kCgroupSkb, {set(0, 2), kExit}, AttachType::kCgroupInetEgress);
+  ASSERT_GE(congested, 0);
+  EXPECT_EQ(client_->attach(congested, {target, AttachType::kCgroupInetIngress}), -EINVAL);
+  EXPECT_EQ(client_->link(congested, {target, AttachType::kCgroupInetIngress}), -EINVAL);
+  const long plain = client_->load(ProgType::kCgroupSkb, {set(0, 1), kExit}, AttachType::kCgroupInetEgress);
+  EXPECT_EQ(client_->attach(plain, {target, AttachType::kCgroupInetIngress}), 0);
+}
+
 TEST_F(CgroupHooks, what_bind_programs_return_tells_of_privileged_ports_too) {
   const std::pair<int, std::pair<int, bool>> cases[] = {
       {0, {-EPERM, true}}, {1, {0, true}}, {2, {-EPERM, false}}, {3, {0, false}}};

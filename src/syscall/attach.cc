@@ -43,6 +43,9 @@ Result<void> check_attach_type(const verifier::Program& program, std::uint32_t a
     case P::kCgroupSockopt:
     case P::kSkLookup:
       return verdict(attach_type == expected);
+    case P::kCgroupSkb:
+      if (program.attributes().keeps_attach_type != 0 && attach_type != expected) return fail(EINVAL);
+      return verdict(is({A::kCgroupInetIngress, A::kCgroupInetEgress}));
     case P::kExt:
       return {};
     case P::kNetfilter:

@@ -149,7 +149,7 @@ TEST_F(GlobalArguments, that_are_untrusted_are_anything_and_only_read) {
        kStackBytes,
        kRead,
        EINVAL,
-       "arg#0 reference type('PTR ') candidate matching error: -22"},
+       "arg#0 reference type('PTR (anon)') candidate matching error: -22"},
       {"not NULL",
        pointer_to_number,
        {"arg:untrusted", "arg:nonnull"},

@@ -204,6 +204,15 @@ std::vector<abi::Insn> convert_xdp(const abi::Insn& insn) {
   }
 }
 
+// --- struct bpf_sock_addr: as it is, but that a port has 16 bits
+std::vector<abi::Insn> convert_sock_addr(const abi::Insn& insn) {
+  const bool stores_port =
+      isa::class_of(insn) != Class::kLdx && insn.off == offsetof(abi::SockAddr, user_port);
+  abi::Insn converted = insn;
+  if (stores_port) converted.code = code_of(isa::class_of(insn), 2);
+  return {converted};
+}
+
 // --- contexts that are words
 constexpr std::uint32_t kRawArguments = 12;
 constexpr std::uint32_t kMostTracepointBytes = 8192;  // PERF_MAX_TRACE_SIZE
@@ -239,14 +248,17 @@ ContextAccess check_context_access(abi::ProgType type, std::uint32_t expected_at
   return check_words(type, offset, size, writes);
 }
 
-bool has_converted_context(abi::ProgType type) { return type == kXdp || skb_programs(type) != 0; }
+bool has_converted_context(abi::ProgType type) {
+  return type == kXdp || type == kCgroupSockAddr || skb_programs(type) != 0;
+}
 
 bool has_socket_in_context(abi::ProgType type) {
   return type == kCgroupSockAddr || type == kCgroupSockopt || type == kSockOps;
 }
 
 std::vector<abi::Insn> convert_context_access(abi::ProgType type, const abi::Insn& insn) {
-  return type == kXdp ? convert_xdp(insn) : convert_skb(insn);
+  if (type == kXdp) return convert_xdp(insn);
+  return type == kCgroupSockAddr ? convert_sock_addr(insn) : convert_skb(insn);
 }
 
 ReturnRange return_range(abi::ProgType type, std::uint32_t expected_attach_type) {

@@ -43,6 +43,7 @@ struct Facts {
   std::vector<ReadOnlyCopy> read_only_copies;
   std::vector<AsyncCallback> async_callbacks;
   std::uint32_t max_context_offset = 0;
+  bool keeps_attach_type = false;  // as VerifiedProgram
   BufferBytes buffer_bytes;
   std::uint32_t verified_insns = 0;
 };

@@ -126,6 +126,7 @@ class ProgramBuilder {
     program.line_info_ = std::move(draft.line_info);
     program.max_context_offset_ = facts.max_context_offset;
     program.buffer_bytes_ = facts.buffer_bytes;
+    program.keeps_attach_type_ = facts.keeps_attach_type;
     program.verified_insns_ = facts.verified_insns;
     return program;
   }

@@ -238,7 +238,7 @@ Result<Walk::Next> Walk::leave_function() {
     if (!result.is_scalar()) return refuse(EACCES, "R0 not a scalar value");
     TRY(check_result_range("At callback return", 0, 0, 1));
     if (state_.lock.map != nullptr) return refuse(EINVAL, "callback must not return with a lock held");
-    TRY(check_given_back("BPF_EXIT instruction in callback"));
+    TRY(check_given_back("BPF_EXIT instruction in main prog"));  // the kernel's words here, too
     state_.frames.pop_back();
     at_ = callsite;
     widen_from_last_visit(state_, callsite, state_.parent);
@@ -302,7 +302,12 @@ Result<void> Walk::check_result_of_program(unsigned number) {
   if (!result.is_scalar())
     return refuse(EINVAL, "At program exit the register R{} is not a known value ({})", number,
                   type_text(result));
-  return check_result_range("At program exit", number, range.least, range.most);
+  TRY(check_result_range("At program exit", number, range.least, range.most));
+  // Numbers that only egress knows.
+  constexpr Tnum kCongestion{2, 1};
+  const bool is_egress = program_.type == abi::ProgType::kCgroupSkb && range.most == 3;
+  if (is_egress && kCongestion.includes(result.bounds.bits)) facts_.keeps_attach_type = true;
+  return {};
 }
 
 Result<void> Walk::check_result_range(const char* when, unsigned number, std::int64_t least,

@@ -183,8 +183,8 @@ Result<std::uint32_t> kernel_type_of(const Btf& btf, const Type& pointer, std::s
   const Type& local = *btf.type(btf.resolve(pointer.type));
   const std::string_view name = btf.name(local), wanted = essential(name);
   if (wanted.empty())
-    return refuse(log, EINVAL, "arg#{} reference type('{} {}') candidate matching error: {}", index,
-                  kind_name(local), name, -EINVAL);
+    return refuse(log, EINVAL, "arg#{} reference type('{} (anon)') candidate matching error: {}", index,
+                  kind_name(local), -EINVAL);
   const Btf& types = *TRY(map::kernel_btf());
   std::uint32_t found = 0, count = 0;
   for (std::uint32_t id = 1; id < types.type_count(); ++id) {

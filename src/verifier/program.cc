@@ -209,6 +209,7 @@ Result<object::Draft> draft_program(object::Runtime& runtime, const VerifiedProg
   attributes.expected_attach_type = source.expected_attach_type;
   attributes.attach_btf_id = source.attach_btf_id;
   attributes.gpl_compatible = source.gpl_compatible ? 1 : 0;
+  attributes.keeps_attach_type = program.keeps_attach_type() ? 1 : 0;
   attributes.verified_insns = program.verified_insns();
   attributes.max_context_offset = program.max_context_offset();
   attributes.buffer_bytes = program.buffer_bytes();

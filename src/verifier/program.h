@@ -16,7 +16,8 @@ struct ProgramAttributes {
   std::uint32_t type = 0;  // abi::ProgType
   std::uint32_t flags = 0;
   std::uint32_t expected_attach_type = 0;
-  std::uint32_t gpl_compatible = 0;
+  std::uint16_t gpl_compatible = 0;
+  std::uint16_t keeps_attach_type = 0;  // 1: as VerifiedProgram
   std::uint32_t verified_insns = 0;
   std::uint32_t created_by_uid = 0;
   std::uint64_t load_time_ns = 0;  // since boot

@@ -110,6 +110,8 @@ class VerifiedProgram {
   // Bytes of the context that the program may touch; for types whose context comes as bytes.
   std::uint32_t max_context_offset() const { return max_context_offset_; }
   const BufferBytes& buffer_bytes() const { return buffer_bytes_; }
+  // What it returns has a meaning only where it says that it will be attached.
+  bool keeps_attach_type() const { return keeps_attach_type_; }
   std::uint32_t verified_insns() const { return verified_insns_; }  // looked at, as programs' info shows it
 
  private:
@@ -125,6 +127,7 @@ class VerifiedProgram {
   std::vector<abi::LineInfo> line_info_;
   std::uint32_t max_context_offset_ = 0;
   BufferBytes buffer_bytes_;
+  bool keeps_attach_type_ = false;
   std::uint32_t verified_insns_ = 0;
 };
 
