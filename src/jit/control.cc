@@ -123,16 +123,19 @@ void Emitter::enter_frame() {
   const std::size_t pushed = kept_.size() + (is_main_of_throwing_ ? 1 : 0);
   if ((frame_bytes_ + 8 * pushed) % 16 != 0) frame_bytes_ += 8;
   if (frame_bytes_ != 0) sub(rsp, frame_bytes_);
-  if (stack_bytes_ >= 16) xorps(xmm0, xmm0);
-  // Zeros: programs of root may read what they never wrote.
-  std::uint32_t done = 0;
-  for (; done + 16 <= stack_bytes_; done += 16) movups(xword[rbp - static_cast<int>(done + 16)], xmm0);
-  if (done < stack_bytes_) mov(qword[rbp - static_cast<int>(done + 8)], 0);
+  if (clears_stack_) clear_stack();
   if (counts_loops_) mov(dword[rbp - static_cast<int>(stack_bytes_ + 8)], helper::kMaxLoops);
   for (const Reg64& one : kept_) push(one);
   if (!is_main_of_throwing_) return;
   push(qword[r12 + kThrownToAt]);
   mov(qword[r12 + kThrownToAt], rsp);
+}
+
+void Emitter::clear_stack() {
+  if (stack_bytes_ >= 16) xorps(xmm0, xmm0);
+  std::uint32_t done = 0;
+  for (; done + 16 <= stack_bytes_; done += 16) movups(xword[rbp - static_cast<int>(done + 16)], xmm0);
+  if (done < stack_bytes_) mov(qword[rbp - static_cast<int>(done + 8)], 0);
 }
 
 void Emitter::leave_frame() {

@@ -65,6 +65,7 @@ void Emitter::function(std::size_t index) {
   starts_.push_back(static_cast<std::uint32_t>(getSize()));
   L(functions_[index]);
   stack_bytes_ = source_.subprograms[index].stack_bytes;
+  clears_stack_ = source_.subprograms[index].reads_unwritten_stack;
   kept_.clear();
   counts_loops_ = false;
   zero_exit_.reset();

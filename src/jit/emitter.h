@@ -10,7 +10,7 @@
 //
 //   return address
 //   rbp of the caller                         <- rbp, R10
-//   stack_bytes of the program's stack, zeros
+//   stack_bytes of the program's stack, zeros if the function may read what it never wrote
 //   8 bytes: how often may_goto still falls through, if there is one
 //   those of rbx, r13, r14, r15 that the function writes; all of them in the main function of a program that
 //   throws 8 bytes, there: the frame that throws led to before (Run::thrown_to)
@@ -151,6 +151,7 @@ class Emitter : private Xbyak::CodeGenerator {
   void land_thrown();
   void call_function();
   void enter_frame();
+  void clear_stack();
   void leave_frame();
   void return_from();
 
@@ -174,6 +175,7 @@ class Emitter : private Xbyak::CodeGenerator {
 
   // The function and the instruction that are being written.
   std::uint32_t stack_bytes_ = 0;
+  bool clears_stack_ = true;
   std::uint32_t frame_bytes_ = 0;  // with what of it is the function's own
   bool counts_loops_ = false;
   std::vector<Reg64> kept_;

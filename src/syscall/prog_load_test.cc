@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "abi/insn.h"
+#include "abi/prog_flags.h"
 #include "base/sys.h"
 #include "btf/blob_for_test.h"
 #include "syscall/world_for_test.h"
@@ -98,6 +99,48 @@ TEST_F(ProgLoad, a_bound_map_lives_as_long_as_the_program_and_is_among_its_ids) 
   ASSERT_EQ(call(kObjGetInfoByFd, ask), 0);
   EXPECT_EQ(info.nr_map_ids, 1u);
   EXPECT_NE(ids[0], 0u);
+}
+
+// What a function has left on the stack is not there for the next one.
+TEST_F(ProgLoad, stack_that_a_function_has_not_written_holds_zeros) {
+  using abi::Insn;
+  const Insn call_f{0x85, 0x10, 0, 0}, kZeroR0{0xb7, 0, 0, 0}, kOne{0xb7, 1, 0, 1}, kNone{0xb7, 1, 0, 0};
+  const Insn put{0x7a, 10, -8, 4711}, get{0x79, 0xa0, -8, 0};
+  struct {
+    const char* name;
+    std::vector<Insn> rest;  // of the main program, after a function has filled its stack, and another one
+  } const rows[] = {
+      {"never", {kOne, call_f, kExit, get, kExit}},
+      {"on another path", {kNone, call_f, kExit, {0x15, 1, 1, 0}, put, get, kExit}},
+      {"where paths meet",
+       {kNone, call_f, kExit, {0x15, 1, 1, 0}, put, {0x05, 0, 0, 0}, {0xbf, 0x11, 0, 0}, get, kExit}},
+      {"in part", {kNone, call_f, kExit, {0x62, 10, -8, 0}, get, kExit}},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.name);
+    // main: f(); R0 = g(…); exit. f fills 512 bytes.
+    std::vector<Insn> code{call_f};
+    code.insert(code.end(), row.rest.begin(), row.rest.end());
+    const auto f = static_cast<std::int32_t>(code.size());
+    for (std::int16_t at = -512; at < 0; at = static_cast<std::int16_t>(at + 8))
+      code.push_back({0x7a, 10, at, 4711});
+    code.insert(code.end(), {kZeroR0, kExit});
+    code[0].imm = f - 1;
+    code[2].imm = 1;
+    for (std::uint32_t flags : {0u, abi::prog_flag::kTestStateFreq}) {
+      abi::Attr attr{};
+      attr.prog_load.prog_flags = flags;
+      const long program = load(code, attr);
+      ASSERT_GE(program, 0);
+      abi::Attr run{};
+      const std::byte packet[14] = {};
+      run.test.prog_fd = static_cast<std::uint32_t>(program);
+      run.test.data_in = address(packet);
+      run.test.data_size_in = sizeof packet;
+      ASSERT_EQ(call(kProgTestRun, run), 0);
+      EXPECT_EQ(run.test.retval, 0u);
+    }
+  }
 }
 
 // A global function knows of its argument only how many bytes it has.

@@ -71,6 +71,7 @@ Result<void> Walk::make_dynptr(unsigned number, DynptrKind kind, std::uint32_t r
   const RegState reg = state_.reg(number);
   const std::int64_t at = at_of(reg);
   need_stack(reg, at);
+  note_unwritten(reg, at, at + 16);
   TRY(forget_stack(reg, at, at + 16, false));
   RegState half = RegState::pointer(RegType::kDynptr);
   half.id = new_id();

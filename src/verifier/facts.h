@@ -27,6 +27,7 @@ struct SourceSubprogram {
   std::string name;
   std::vector<TimersOf> timers = {};
   bool is_exception_callback = false;
+  bool reads_unwritten_stack = true;
 };
 
 // A function that timers in values of such maps call.

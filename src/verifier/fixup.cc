@@ -119,7 +119,7 @@ class ProgramBuilder {
     for (const InsnFacts& one : draft.facts) program.notes_.push_back({one.may_fault, one.map, one.kfunc});
     for (SourceSubprogram& one : draft.subprograms)
       program.subprograms_.push_back({one.start, one.stack_bytes, std::move(one.name), std::move(one.timers),
-                                      one.is_exception_callback});
+                                      one.is_exception_callback, one.reads_unwritten_stack});
     program.maps_ = std::move(facts.maps);
     program.read_only_copies_ = std::move(facts.read_only_copies);
     program.func_info_ = std::move(draft.func_info);

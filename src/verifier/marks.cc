@@ -101,10 +101,36 @@ void Walk::read_slots(std::size_t frame, std::uint64_t slots) {
 }
 
 void Walk::read_slots(const RegState& reg, std::int64_t least, std::int64_t end) {
+  note_unwritten(reg, least, end);
   std::uint64_t slots = 0;
   for (std::int64_t at = least; at < end && at < 0; ++at)
     slots |= std::uint64_t{1} << (static_cast<std::uint64_t>(-at - 1) / 8);
   read_slots(reg.frame, slots);
+}
+
+// That these bytes are read, or count as written from now on though they may not be.
+void Walk::note_unwritten(const RegState& reg, std::int64_t least, std::int64_t end) {
+  const Frame& frame = frame_of(reg);
+  for (std::int64_t at = least; at < end && at < 0; ++at) {
+    const auto above = static_cast<std::size_t>(-at - 1);
+    if (above / 8 >= frame.stack.size() || frame.stack[above / 8].bytes[7 - above % 8] == Byte::kInvalid)
+      structure_.functions[frame.subprogram].reads_unwritten_stack = true;
+  }
+}
+
+// The path ends where another one went on, which had written what this one has not, and may read it.
+void Walk::note_unwritten(const State& old, const std::array<std::uint64_t, isa::kMaxFrames>& read) {
+  static const StackSlot kUntouched;
+  for (std::size_t i = 0; i < old.frames.size(); ++i) {
+    const std::vector<StackSlot>&was = old.frames[i].stack, &is = state_.frames[i].stack;
+    for (std::size_t slot = 0; slot < was.size(); ++slot) {
+      if ((read[i] >> slot & 1) == 0) continue;
+      const StackSlot& now = slot < is.size() ? is[slot] : kUntouched;
+      for (std::size_t byte = 0; byte < 8; ++byte)
+        if (was[slot].bytes[byte] != Byte::kInvalid && now.bytes[byte] == Byte::kInvalid)
+          structure_.functions[state_.frames[i].subprogram].reads_unwritten_stack = true;
+    }
+  }
 }
 
 // From now on numbers come from this checkpoint. Places that are not followed count from the start.

@@ -225,6 +225,7 @@ Result<bool> Walk::was_seen() {
                               (iterates && has_next_to_give(1));
       if (comes_back && may_end_at(old) && covers_now(old.state, everything, {true, {}})) {
         ++old.hits;
+        note_unwritten(old.state, everything);
         end_path_at(old);
         return true;
       }
@@ -233,6 +234,7 @@ Result<bool> Walk::was_seen() {
     } else if (old.loop == nullptr ? covers_now(old.state, old.read, {false, old.precise})
                                    : may_end_at(old) && covers_now(old.state, everything, {true, {}})) {
       ++old.hits;
+      note_unwritten(old.state, old.loop == nullptr ? old.read : everything);
       end_path_at(old);
       return true;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stack: 512 bytes for each function, of which every byte is known to be a number, zero, or part of a
-// spilled register. Bytes that were never written read as numbers: whoever runs the program clears the stack.
+// spilled register. Bytes that were never written read as numbers: whoever runs the
+// function clears its stack, if it may read such bytes.
 #include <algorithm>
 
 #include "verifier/walk.h"
@@ -127,8 +128,10 @@ Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32
   const bool is_zero = value != nullptr && value->is_null();
   if (!reg.bounds.is_constant()) {
     if (is_zero) depend_on(*value);
-    return forget_stack(reg, reg.bounds.wide.smin + reg.off + offset,
-                        reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size), is_zero);
+    const std::int64_t least = reg.bounds.wide.smin + reg.off + offset;
+    const std::int64_t end = reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size);
+    note_unwritten(reg, least, end);
+    return forget_stack(reg, least, end, is_zero);
   }
   const std::int64_t least = static_cast<std::int64_t>(reg.bounds.value()) + reg.off + offset;
   const Place place = place_of(least);

@@ -100,8 +100,13 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
   TRY(walked);
   facts.verified_insns = walk.insns_walked();
   for (const Function& one : structure.functions)
-    facts.subprograms.push_back(
-        {one.start, one.end, one.stack_bytes, one.name, {}, one.is_exception_callback});
+    facts.subprograms.push_back({one.start,
+                                 one.end,
+                                 one.stack_bytes,
+                                 one.name,
+                                 {},
+                                 one.is_exception_callback,
+                                 one.reads_unwritten_stack});
   for (const AsyncCallback& one : facts.async_callbacks)
     facts.subprograms[one.function].timers = timers_of(one, facts);
   return build_program(std::move(program), std::move(facts));

@@ -70,6 +70,8 @@ struct Subprogram {
   std::string name;                    // by BTF; may be empty
   std::vector<TimersOf> timers = {};   // that it may be the callback of
   bool is_exception_callback = false;  // what the program returns when it has thrown
+  // Some path may read a byte of its stack that the function has not written: then it must find zeros.
+  bool reads_unwritten_stack = true;
 };
 
 // What the checks found out about one instruction of insns() that its bytes do not say.

@@ -96,6 +96,8 @@ class Walk {
   // What these bytes of stack hold matters to this path.
   void read_slots(const RegState& reg, std::int64_t least, std::int64_t end);
   void read_slots(std::size_t frame, std::uint64_t slots);
+  void note_unwritten(const RegState& reg, std::int64_t least, std::int64_t end);
+  void note_unwritten(const State& old, const std::array<std::uint64_t, isa::kMaxFrames>& read);
   void start_from_checkpoint(Checkpoint& checkpoint);
   bool may_end_at(Checkpoint& old) const;
   void end_path_at(Checkpoint& old);  // that covers it

@@ -168,6 +168,18 @@ TEST_P(Engines, a_callback_runs_one_frame_deeper_and_sees_its_callers_stack) {
   EXPECT_EQ(sum, 42u);
 }
 
+TEST(Jit, clears_the_stack_only_of_functions_that_may_read_what_they_have_not_written) {
+  const auto bytes_of_code = [](bool reads_unwritten) {
+    verifier::Subprogram main{0, 512, ""};
+    main.reads_unwritten_stack = reads_unwritten;
+    auto made = Executable::for_test({abi::ProgType::kSyscall, {set(0, 0), kExit}, {}, {}, {}, {main}},
+                                     native_handlers());
+    EXPECT_TRUE(made && (*made)->compile());
+    return (*made)->native()->bytes().size();
+  };
+  EXPECT_LT(bytes_of_code(false) + 200, bytes_of_code(true));
+}
+
 TEST_P(Engines, eight_functions_have_512_bytes_each) {
   // Each writes all of its stack, and adds what its ends hold after the call to what the next one returns.
   constexpr int kFunctions = 8;
