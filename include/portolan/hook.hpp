@@ -78,6 +78,10 @@ class SysctlHook;
 class SetsockoptHook;
 class GetsockoptHook;
 class SockOpsHook;
+class NetfilterHook;  // netfilter_hook.hpp
+// NFPROTO_*, enum nf_inet_hooks
+enum class NetfilterFamily : std::uint8_t { kIpv4 = 2, kIpv6 = 10 };
+enum class NetfilterPlace : std::uint8_t { kPreRouting, kLocalIn, kForward, kLocalOut, kPostRouting };
 // enum bpf_attach_type
 enum class TcxDirection : std::uint32_t { kIngress = 46, kEgress = 47 };
 enum class SkbDirection : std::uint32_t { kIngress = 0, kEgress = 1 };
@@ -163,6 +167,9 @@ class Hook {
   PORTOLAN_EXPORT static Expected<LookupHook> sk_lookup(const Runtime& runtime, const std::string& netns);
   // For the flow dissector of a network namespace, likewise.
   PORTOLAN_EXPORT static Expected<FlowHook> flow_dissector(const Runtime& runtime, const std::string& netns);
+  // For netfilter links of a network namespace, which clients that are in it name by family and place.
+  PORTOLAN_EXPORT static Expected<NetfilterHook> netfilter(const Runtime& runtime, const std::string& netns,
+                                                           NetfilterFamily family, NetfilterPlace place);
 
   // Whether anything is attached: one load of shared memory.
   bool is_attached() const { return __atomic_load_n(attached_, __ATOMIC_RELAXED) != 0; }

@@ -14,6 +14,7 @@
 #include "portolan/hash.hpp"
 #include "portolan/hook.hpp"
 #include "portolan/lpm_trie.hpp"
+#include "portolan/netfilter_hook.hpp"
 #include "portolan/object.hpp"
 #include "portolan/percpu.hpp"
 #include "portolan/queue.hpp"

@@ -228,6 +228,17 @@ struct Netfilter {      // struct bpf_nf_ctx
   std::uint64_t skb;    // struct sk_buff *
 };
 
+struct NfHookState {  // struct nf_hook_state, as BPF_PROG_TEST_RUN takes it
+  std::uint8_t hook;
+  std::uint8_t pf;
+  std::uint64_t in;
+  std::uint64_t out;
+  std::uint64_t sk;
+  std::uint64_t net;
+  std::uint64_t okfn;
+};
+static_assert(sizeof(NfHookState) == 48);
+
 inline constexpr std::uint32_t kPtRegsBytes = 21 * 8;  // struct pt_regs of x86-64
 
 struct PerfEventData {  // struct bpf_perf_event_data

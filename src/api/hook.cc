@@ -8,6 +8,7 @@
 #include "abi/context.h"
 #include "api/hook_state.h"
 #include "base/sys.h"
+#include "portolan/netfilter_hook.hpp"
 
 namespace portolan {
 namespace {
@@ -158,6 +159,17 @@ Expected<FlowHook> Hook::flow_dissector(const Runtime& runtime, const std::strin
   auto state = declare_in_netns(runtime, A::kFlowDissector, netns);
   if (!state) return std::unexpected(state.error());
   return FlowHook(std::move(*state));
+}
+
+Expected<NetfilterHook> Hook::netfilter(const Runtime& runtime, const std::string& netns,
+                                        NetfilterFamily family, NetfilterPlace place) {
+  const auto status = look_at(netns);
+  if (!status) return std::unexpected(status.error());
+  auto state =
+      declare(runtime, hook::of_netfilter(status->st_dev, status->st_ino, static_cast<std::uint32_t>(family),
+                                          static_cast<std::uint32_t>(place)));
+  if (!state) return std::unexpected(state.error());
+  return NetfilterHook(std::move(*state));
 }
 
 WritableTracepoint::WritableTracepoint(std::unique_ptr<HookState> state, std::uint32_t bytes)

@@ -48,13 +48,16 @@ class Client {
     return call(Command::kProgLoad, attr);
   }
   // Adds a number (or R2) to the first element of an array of 64-bit numbers, and returns another.
-  long load_adder(ProgType type, int map_fd, std::int32_t adds, std::int32_t returns) const {
-    return load(type, {{0x18, regs(1, 2), 0, map_fd},  // R1 = &value
-                       {0, 0, 0, 0},
-                       set(2, adds),
-                       {0xdb, regs(1, 2), 0, 0},  // lock *R1 += R2
-                       set(0, returns),
-                       kExit});
+  long load_adder(ProgType type, int map_fd, std::int32_t adds, std::int32_t returns,
+                  AttachType attach_type = {}) const {
+    return load(type,
+                {{0x18, regs(1, 2), 0, map_fd},  // R1 = &value
+                 {0, 0, 0, 0},
+                 set(2, adds),
+                 {0xdb, regs(1, 2), 0, 0},  // lock *R1 += R2
+                 set(0, returns),
+                 kExit},
+                attach_type);
   }
   long open_tracepoint(long program, const char* name, std::uint64_t cookie = 0) const {
     abi::Attr attr{};

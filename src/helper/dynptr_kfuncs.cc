@@ -5,6 +5,7 @@
 #include "helper/dynptr.h"
 #include "helper/functions.h"
 #include "helper/memory.h"
+#include "helper/netfilter.h"
 #include "helper/program_sets.h"
 
 namespace portolan::helper::functions {
@@ -112,7 +113,8 @@ U64 dynptr_from_skb(Run& run, U64 context, U64 flags, U64 to, U64, U64) {
   auto& dynptr = at<Dynptr>(to);
   dynptr = {};
   if (flags != 0) return negative_int(EINVAL);
-  auto& skb = at<SkBuff>(context);
+  const bool is_netfilter = run.program_type == static_cast<std::uint32_t>(abi::ProgType::kNetfilter);
+  auto& skb = is_netfilter ? NetfilterContext::packet_of(run.context) : at<SkBuff>(context);
   dynptr = Dynptr::of(Kind::kSkb, &skb, static_cast<std::uint32_t>(skb.data_end - skb.data));
   if (!may_write_packet(run.program_type)) dynptr.set_read_only();
   return 0;

@@ -17,10 +17,11 @@ constexpr Set kGeneric =
         Type::kSockOps, Type::kCgroupDevice, Type::kCgroupSockAddr, Type::kCgroupSysctl, Type::kCgroupSockopt,
         Type::kSyscall) |
     kByBtf;
-// Those whose context is a socket buffer: of others that the kernel has among them, none has one here.
+// Those whose context is a socket buffer, or leads to one: of others that the kernel has among them, none has
+// one here.
 constexpr Set kSkbPrograms =
     set(Type::kSocketFilter, Type::kSchedCls, Type::kSchedAct, Type::kCgroupSkb, Type::kLwtIn, Type::kLwtOut,
-        Type::kLwtXmit, Type::kSkSkb, Type::kLwtSeg6local);
+        Type::kLwtXmit, Type::kSkSkb, Type::kLwtSeg6local, Type::kNetfilter);
 
 // Flags of a row.
 constexpr unsigned kNew = 1;      // is_new

@@ -75,6 +75,7 @@ Hook::Sources Hook::sources() {
 }
 
 std::vector<Member> Hook::members_that_run() {
+  if (key_.point != Point::kCgroup) return list().members;
   std::vector<List> lists;
   for (const Hook* const hook : chain()) lists.push_back(hook->list());
   return effective_members(lists);

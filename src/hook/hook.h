@@ -24,7 +24,7 @@ inline constexpr std::uint32_t kMostLevels = 64;  // of cgroups above one
 struct Member {
   std::uint32_t program_id = 0;
   std::uint32_t link_id = 0;       // 0: attached by itself
-  std::uint32_t flags = 0;         // BPF_F_PREORDER
+  std::uint32_t flags = 0;         // of a cgroup: BPF_F_PREORDER; of netfilter: the priority's bits
   std::uint32_t place = kNoPlace;  // the hook's own: which of its edges
 };
 

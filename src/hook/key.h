@@ -17,6 +17,7 @@ enum class Point : std::uint32_t {
   kCgroup = 4,      // by the directory's device and inode, and attach type
   kNetns = 5,       // by the namespace's device and inode, and attach type
   kIterator = 6,    // by what it goes through; no host declares it
+  kNetfilter = 7,   // by the namespace's device and inode, and by family and hook
 };
 
 struct Key {
@@ -34,6 +35,17 @@ inline Key named(Point point, std::uint32_t attach_type, std::string_view name) 
   std::memcpy(key.name, name.data(), name.size() < sizeof key.name ? name.size() : sizeof key.name - 1);
   return key;
 }
+// A hook of a network namespace's: NFPROTO_*, NF_INET_*.
+inline Key of_netfilter(std::uint64_t device, std::uint64_t inode, std::uint32_t family,
+                        std::uint32_t hooknum) {
+  Key key{Point::kNetfilter, static_cast<std::uint32_t>(abi::AttachType::kNetfilter), device, inode, {}};
+  key.name[0] = static_cast<char>(family);
+  key.name[1] = static_cast<char>('0' + hooknum);
+  return key;
+}
+inline std::uint8_t netfilter_family(const Key& key) { return static_cast<std::uint8_t>(key.name[0]); }
+inline std::uint8_t netfilter_hook(const Key& key) { return static_cast<std::uint8_t>(key.name[1] - '0'); }
+
 inline Key of_device(std::uint32_t ifindex, abi::AttachType type) {
   return {Point::kDevice, static_cast<std::uint32_t>(type), 0, ifindex, {}};
 }

@@ -12,7 +12,7 @@
 namespace portolan::hook {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x32'4b4e'494c'4c54'50ull;  // "PTLLINK2"
+constexpr std::uint64_t kMagic = 0x33'4b4e'494c'4c54'50ull;  // "PTLLINK3"
 
 }  // namespace
 
@@ -144,6 +144,10 @@ std::string Link::show_fdinfo() const {
       line("attach_type", fmt::format("{} ({})", attributes_.attach_type, is_ingress ? "ingress" : "egress"));
       break;
     }
+    case abi::LinkType::kNetfilter:
+      fmt::format_to(std::back_inserter(text), "pf:\t{}\thooknum:\t{}\tprio:\t{}\n", attributes_.netfilter.pf,
+                     attributes_.netfilter.hooknum, attributes_.netfilter.priority);
+      break;
     case abi::LinkType::kIter:
       line("target_name", attributes_.key.name);
       if (attributes_.map_id != 0) line("map_id", attributes_.map_id);

@@ -4,6 +4,7 @@
 #pragma once
 #include <string>
 
+#include "abi/attr.h"
 #include "hook/hook.h"
 
 namespace portolan::hook {
@@ -17,7 +18,8 @@ class Link final : public object::View {
     std::uint32_t target_btf_id = 0;  // of a function
     std::uint64_t cookie = 0;
     std::uint32_t map_id = 0;  // that an iterator goes through; 0: none
-    Key key;                   // of the hook
+    abi::link_create::Netfilter netfilter = {};
+    Key key;  // of the hook
   };
   struct Stored;
   // Not attached yet. ENOMEM.

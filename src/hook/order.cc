@@ -31,6 +31,8 @@ bool fits(const Key& key, const verifier::Program& program) {
     case Point::kCgroup:
     case Point::kNetns:
       return type == program_type_of(key.attach_type);
+    case Point::kNetfilter:
+      return type == P::kNetfilter;
     case Point::kIterator:
       return false;
   }
@@ -232,6 +234,16 @@ Result<void> cgroup_detach(List& list, std::uint32_t program_id, std::uint64_t e
     });
   if (at == list.members.end()) return fail(ENOENT);
   list.members.erase(at);
+  ++list.revision;
+  return {};
+}
+
+Result<void> netfilter_attach(List& list, Pair added, std::int32_t priority) {
+  const auto priority_of = [](const Member& member) { return static_cast<std::int32_t>(member.flags); };
+  auto at = list.members.begin();
+  while (at != list.members.end() && priority_of(*at) < priority) ++at;
+  if (at != list.members.end() && priority_of(*at) == priority) return fail(EBUSY);
+  list.members.insert(at, {added.program_id, added.link_id, static_cast<std::uint32_t>(priority), kNoPlace});
   ++list.revision;
   return {};
 }

@@ -46,4 +46,7 @@ Result<void> mprog_detach(List& list, Pair removed, const Request& request);
 Result<void> cgroup_attach(List& list, Pair added, std::uint32_t replaced, const Request& request);
 Result<void> cgroup_detach(List& list, std::uint32_t program_id, std::uint64_t expected_revision);
 
+// Netfilter: by rising priority, of which each is there once. EBUSY.
+Result<void> netfilter_attach(List& list, Pair added, std::int32_t priority);
+
 }  // namespace portolan::hook

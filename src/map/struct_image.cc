@@ -17,7 +17,8 @@ Result<std::uint32_t> id_of(const char* name) {
     sync::Atomic<std::uint32_t> id;
   };
   static Known known[] = {{"bpf_iter_meta", {}}, {"seq_file", {}},     {"bpf_map", {}},
-                          {"bpf_prog", {}},      {"bpf_prog_aux", {}}, {"bpf_link", {}}};
+                          {"bpf_prog", {}},      {"bpf_prog_aux", {}}, {"bpf_link", {}},
+                          {"sk_buff", {}},       {"net_device", {}},   {"nf_hook_state", {}}};
   Known* found = nullptr;
   for (Known& one : known)
     if (one.name == name) found = &one;
@@ -29,19 +30,20 @@ Result<std::uint32_t> id_of(const char* name) {
 }
 
 struct Place {
-  std::uint32_t offset, size;
+  std::uint32_t first_bit, bits;
 };
 // Members of members without a name are members, too.
 std::optional<Place> find_member(const btf::Btf& types, std::uint32_t id, std::string_view name) {
   const btf::Type& type = *types.type(id);
   for (const abi::btf::Member& member : types.members(type)) {
-    const std::uint32_t offset = btf::member_bit_offset(type, member) / 8;
+    const std::uint32_t first_bit = btf::member_bit_offset(type, member);
     const std::uint32_t inner = types.resolve(member.type);
     if (member.name_off == 0 && btf::is_aggregate(*types.type(inner))) {
       if (const auto within = find_member(types, inner, name))
-        return Place{offset + within->offset, within->size};
-    } else if (types.name(member.name_off) == name && btf::member_bitfield_size(type, member) == 0) {
-      return Place{offset, types.size_of(member.type).value_or(0)};
+        return Place{first_bit + within->first_bit, within->bits};
+    } else if (types.name(member.name_off) == name) {
+      const std::uint32_t bits = btf::member_bitfield_size(type, member);
+      return Place{first_bit, bits != 0 ? bits : types.size_of(member.type).value_or(0) * 8};
     }
   }
   return {};
@@ -57,9 +59,20 @@ Result<StructImage> StructImage::create(const char* name) {
 
 void StructImage::set(std::string_view member, ConstBytes from) {
   const auto place = find_member(*types_, id_, member);
-  if (!place || place->offset + place->size > bytes_.size() * 8) return;
-  std::memcpy(std::as_writable_bytes(std::span(bytes_)).data() + place->offset, from.data(),
-              std::min<std::size_t>(from.size(), place->size));
+  if (!place || place->first_bit % 8 != 0 || place->first_bit + place->bits > bytes_.size() * 64) return;
+  std::memcpy(std::as_writable_bytes(std::span(bytes_)).data() + place->first_bit / 8, from.data(),
+              std::min<std::size_t>(from.size(), place->bits / 8));
+}
+
+void StructImage::set(std::string_view member, std::uint64_t value) {
+  const auto place = find_member(*types_, id_, member);
+  const bool is_bitfield = place && place->bits % 8 != 0;
+  if (!is_bitfield) return set(member, std::as_bytes(std::span(&value, 1)));
+  const std::uint32_t shift = place->first_bit % 64;
+  if (place->bits > 64 - shift || place->first_bit / 64 >= bytes_.size()) return;
+  const std::uint64_t mask = ((std::uint64_t{1} << place->bits) - 1) << shift;
+  std::uint64_t& word = bytes_[place->first_bit / 64];
+  word = (word & ~mask) | (value << shift & mask);
 }
 
 }  // namespace portolan::map

@@ -17,10 +17,10 @@ class StructImage {
   // ENOENT: this machine's kernel has none of that name, or no BTF.
   static Result<StructImage> create(const char* name);
 
-  // As many of the member's bytes as there are of `from`, the lowest first. Members that this kernel has not
-  // are passed over.
+  // As many of the member's bytes as there are of `from`, the lowest first; of a number, as many of its bits
+  // as the member has. Members that this kernel has not are passed over.
   void set(std::string_view member, ConstBytes from);
-  void set(std::string_view member, std::uint64_t value) { set(member, std::as_bytes(std::span(&value, 1))); }
+  void set(std::string_view member, std::uint64_t value);
   void set(std::string_view member, const StructImage& pointed_to) { set(member, pointed_to.address()); }
   // Stays, wherever this object is moved.
   std::uint64_t address() const { return reinterpret_cast<std::uintptr_t>(bytes_.data()); }

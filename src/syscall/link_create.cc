@@ -80,6 +80,34 @@ Result<long> link_netns(const Call& call, verifier::Program& program) {
                      });
 }
 
+// bpf_nf_check_pf_and_hooks. First and last are the kernel's own, and a packet is whole only behind those
+// that put its fragments together.
+Result<void> check_netfilter(const abi::link_create::Netfilter& asked) {
+  constexpr std::uint32_t kIpv4 = 2, kIpv6 = 10, kHooks = 5;  // NFPROTO_*, NF_INET_NUMHOOKS
+  constexpr std::int32_t kDefragment = -400;                  // NF_IP_PRI_CONNTRACK_DEFRAG
+  if (asked.pf != kIpv4 && asked.pf != kIpv6) return fail(EAFNOSUPPORT);
+  if (asked.hooknum >= kHooks) return fail(EPROTO);
+  if ((asked.flags & ~abi::link_flag::kNetfilterIpDefrag) != 0) return fail(EOPNOTSUPP);
+  const bool is_between = asked.priority != INT32_MIN && asked.priority != INT32_MAX;
+  if (!is_between || (asked.flags != 0 && asked.priority <= kDefragment)) return fail(ERANGE);
+  return {};
+}
+
+Result<long> link_netfilter(const Call& call, verifier::Program& program) {
+  const abi::LinkCreateAttr& attr = call.attr.link_create;
+  if (attr.flags != 0) return fail(EINVAL);
+  TRY(check_netfilter(attr.netfilter));
+  const hook::Key netns = TRY(own_netns_key(attr.attach_type));
+  const hook::Key key =
+      hook::of_netfilter(netns.device, netns.number, attr.netfilter.pf, attr.netfilter.hooknum);
+  hook::Hook& hook = *TRY(hook_at(call, key, EINVAL));
+  hook::Link::Attributes attributes = of_type(abi::LinkType::kNetfilter, attr.attach_type);
+  attributes.netfilter = attr.netfilter;
+  return create_link(call, program, hook, attributes, [&](hook::List& list, hook::Pair added) {
+    return netfilter_attach(list, added, attr.netfilter.priority);
+  });
+}
+
 Result<long> link_by_btf(const Call& call, verifier::Program& program) {
   const abi::LinkCreateAttr& attr = call.attr.link_create;
   if (attr.attach_type != program.attributes().expected_attach_type) return fail(EINVAL);
@@ -133,6 +161,8 @@ Result<long> link_create(const Call& call) {
       return link_xdp(call, program);
     case P::kSchedCls:
       return link_tcx(call, program);
+    case P::kNetfilter:
+      return link_netfilter(call, program);
     case P::kPerfEvent:
     case P::kTracepoint:
       return link_perf_event(call);

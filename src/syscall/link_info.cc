@@ -56,6 +56,11 @@ Result<void> fill_link_info(const Call& call, const hook::Link& link, abi::LinkI
     case abi::LinkType::kNetns:
       info.netns = {static_cast<std::uint32_t>(number), attributes.attach_type};
       return {};
+    case abi::LinkType::kNetfilter: {
+      const auto& at = attributes.netfilter;
+      info.netfilter = {at.pf, at.hooknum, at.priority, at.flags};
+      return {};
+    }
     case abi::LinkType::kXdp:
       info.xdp = {static_cast<std::uint32_t>(number)};
       return {};

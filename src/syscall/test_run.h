@@ -76,5 +76,6 @@ Result<long> test_run_raw_tracepoint(const TestRun& test);
 Result<long> test_run_flow_dissector(const TestRun& test);
 Result<long> test_run_sk_lookup(const TestRun& test);
 Result<long> test_run_tracing(const TestRun& test);
+Result<long> test_run_netfilter(const TestRun& test);
 
 }  // namespace portolan::syscall

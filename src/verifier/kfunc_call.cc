@@ -75,6 +75,7 @@ Result<void> Walk::check_kfunc_argument(unsigned number, const Kfunc& kfunc, Cal
       meta.size = reg.bounds.value();
       return {};
     case KfuncArg::kCtx:
+      if (program_.type == abi::ProgType::kNetfilter) return check_kfunc_packet(number);
       if (reg.type != RegType::kCtx)
         return refuse(EINVAL, "arg#{} expected pointer to ctx, but got {}", number - 1, type_text(reg));
       return check_fixed(reg, number);
@@ -93,6 +94,24 @@ Result<void> Walk::check_kfunc_argument(unsigned number, const Kfunc& kfunc, Cal
     case KfuncArg::kIrqFlags:
       return check_irq_flags(number, kfunc);
   }
+  return {};
+}
+
+// A netfilter program's context is no socket buffer, but leads to one: where others give the former, it gives
+// the latter (btf_is_projection_of).
+Result<void> Walk::check_kfunc_packet(unsigned number) {
+  const RegState& reg = state_.reg(number);
+  if (reg.type != RegType::kKernelObject)
+    return refuse(EINVAL, "arg#{} pointer type STRUCT __sk_buff must point to scalar, or struct with scalar",
+                  number - 1);
+  if (reg.trust != Trust::kTrusted) return refuse(EINVAL, "R{} must be referenced or trusted", number);
+  const btf::Btf& types = *TRY(map::kernel_btf());
+  const char* const given = types.name(*types.type(reg.mem_size));
+  if (std::string_view(given) != "sk_buff")
+    return refuse(EINVAL,
+                  "kernel function bpf_dynptr_from_skb args#{} expected pointer to STRUCT __sk_buff but R{} "
+                  "has a pointer to STRUCT {}",
+                  number - 1, number, given);
   return {};
 }
 

@@ -233,6 +233,7 @@ class Walk {
   Result<void> throw_out();
   Result<void> check_kfunc_arguments(const helper::Kfunc& kfunc, CallMeta& meta);
   Result<void> check_kfunc_argument(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
+  Result<void> check_kfunc_packet(unsigned number);
   Result<void> check_kfunc_dynptr(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
   Result<void> check_kfunc_memory(unsigned number, const helper::Kfunc& kfunc, CallMeta& meta);
   Result<void> check_cast(std::uint64_t id);

@@ -399,5 +399,48 @@ TEST_P(Attach, programs_of_cgroups_are_attached_to_what_they_were_loaded_for) {
   }
 }
 
+TEST_P(Attach, a_netfilter_link_from_its_creation_to_its_end) {
+  constexpr std::uint32_t kNetfilterProgram = 32, kIpv4 = 2, kLocalOut = 3;
+  const int program = returning(kNetfilterProgram, 1, kNetfilter), xdp = returning(kXdpProgram, 2);
+  const auto link_at = [&](std::uint32_t pf, std::uint32_t hook, std::int32_t priority,
+                           std::uint32_t netfilter_flags = 0, std::uint32_t flags = 0) {
+    return keep(call(kLinkCreate,
+                     link_attr(program, 0, kNetfilter, flags)
+                         .set(link::kFamily, pf)
+                         .set(link::kHook, hook)
+                         .set(link::kPriority, static_cast<std::uint32_t>(priority))
+                         .set(link::kNetfilterFlags, netfilter_flags),
+                     link::kSize));
+  };
+  for (const std::uint32_t pf : {0u, 1u, 3u, 5u, 7u, 13u}) EXPECT_ANSWER(-EAFNOSUPPORT, link_at(pf, 0, 1));
+  EXPECT_ANSWER(-EPROTO, link_at(kIpv4, 5, 1));
+  EXPECT_ANSWER(-EPROTO, link_at(10, 42, INT32_MIN, 2));
+  EXPECT_ANSWER(-EOPNOTSUPP, link_at(kIpv4, kLocalOut, INT32_MIN, 2));
+  EXPECT_ANSWER(-ERANGE, link_at(kIpv4, kLocalOut, INT32_MIN));
+  EXPECT_ANSWER(-ERANGE, link_at(kIpv4, kLocalOut, INT32_MAX));
+  EXPECT_ANSWER(-ERANGE, link_at(kIpv4, kLocalOut, -400, 1));
+  EXPECT_ANSWER(-EINVAL, link_at(0, 0, 0, 0, 1));
+  EXPECT_ANSWER(-EINVAL, create_link(xdp, 0, kNetfilter));
+  EXPECT_ANSWER(-EINVAL, create_link(program, 0, kXdp));
+  const long link = link_at(kIpv4, kLocalOut, -7);
+  ASSERT_GE(link, 0) << result_text(link);
+  const Data details = details_of(link);
+  EXPECT_EQ(10u, word(details, 0));
+  EXPECT_EQ(kIpv4, word(details, 16));
+  EXPECT_EQ(kLocalOut, word(details, 20));
+  EXPECT_EQ(static_cast<std::uint32_t>(-7), word(details, 24));
+  EXPECT_EQ(0u, word(details, 28));
+  EXPECT_ANSWER(-EBUSY, link_at(kIpv4, kLocalOut, -7));
+  EXPECT_GE(link_at(kIpv4, kLocalOut, -8), 0);
+  EXPECT_ANSWER(-EOPNOTSUPP, update_link(link, program));
+  EXPECT_ANSWER(-EOPNOTSUPP, update_link(link, xdp));
+  EXPECT_ANSWER(0, detach_link(link));
+  EXPECT_ANSWER(0, detach_link(link));
+  EXPECT_EQ(kLocalOut, word(details_of(link), 20));
+  EXPECT_ANSWER(-EOPNOTSUPP, update_link(link, program));
+  EXPECT_GE(link_at(kIpv4, kLocalOut, -7), 0);
+  EXPECT_ANSWER(-EINVAL, attach(kProgAttach, program, 0, kNetfilter));
+}
+
 }  // namespace
 }  // namespace portolan::conformance

@@ -92,6 +92,8 @@ class Portolan final : public Backend {
     if (::fstat(points_.netns, &status) == 0)
       for (const std::uint32_t type : {attach_type::kFlowDissector, attach_type::kSkLookup})
         declare({hook::Point::kNetns, type, status.st_dev, status.st_ino, {}});
+    constexpr std::uint32_t kIpv4 = 2, kLocalOut = 3;
+    declare(hook::of_netfilter(status.st_dev, status.st_ino, kIpv4, kLocalOut));
     return points_;
   }
 

@@ -200,6 +200,8 @@ namespace link {
 inline constexpr Field kProgFd{0, 4, "prog_fd"}, kTarget{4, 4, "target_fd"}, kType{8, 4, "attach_type"},
     kFlags{12, 4, "flags"}, kRelative{16, 4, "relative_fd"}, kRevision{24, 8, "expected_revision"};
 inline constexpr unsigned kSize = 60;
+inline constexpr Field kFamily{16, 4, "pf"}, kHook{20, 4, "hooknum"}, kPriority{24, 4, "priority"},
+    kNetfilterFlags{28, 4, "netfilter.flags"};
 // LINK_UPDATE, LINK_DETACH
 inline constexpr Field kLinkFd{0, 4, "link_fd"}, kNewProgFd{4, 4, "new_prog_fd"}, kUpdateFlags{8, 4, "flags"},
     kOldProgFd{12, 4, "old_prog_fd"};
@@ -225,6 +227,7 @@ enum AttachType : std::uint32_t {
   kTraceFentry = 24,
   kSkLookup = 36,
   kXdp = 37,
+  kNetfilter = 45,
   kTcxIngress = 46,
   kTcxEgress = 47,
   kConnectUnix = 49,
