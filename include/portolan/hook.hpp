@@ -79,6 +79,8 @@ class SetsockoptHook;
 class GetsockoptHook;
 class SockOpsHook;
 class NetfilterHook;  // netfilter_hook.hpp
+class ProbeHook;      // this one and the next: probe_hook.hpp
+class TraceEventHook;
 // NFPROTO_*, enum nf_inet_hooks
 enum class NetfilterFamily : std::uint8_t { kIpv4 = 2, kIpv6 = 10 };
 enum class NetfilterPlace : std::uint8_t { kPreRouting, kLocalIn, kForward, kLocalOut, kPostRouting };
@@ -134,6 +136,13 @@ class Hook {
   // For fentry, fexit and fmod_ret programs of that function of the machine's kernel: whose arguments the
   // program's BTF says.
   PORTOLAN_EXPORT static Expected<FunctionHook> function(const Runtime& runtime, std::string_view name);
+  // For kprobe and kretprobe programs of that name, which need not be a function of any kernel's.
+  PORTOLAN_EXPORT static Expected<ProbeHook> probe(const Runtime& runtime, std::string_view name);
+  // For tracepoint programs: "sched", "sched_switch". `record_bytes`: of the record, from 8 to 8192; programs
+  // that look at more are not attached. EINVAL, too: another process has declared it with another number.
+  PORTOLAN_EXPORT static Expected<TraceEventHook> tracepoint(const Runtime& runtime,
+                                                             std::string_view category, std::string_view name,
+                                                             std::uint32_t record_bytes);
   // For lsm programs of a hook of the machine's kernel: "file_open".
   PORTOLAN_EXPORT static Expected<LsmHook> lsm(const Runtime& runtime, std::string_view name);
   // For XDP links to that ifindex, which need not be a device's.

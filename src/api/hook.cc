@@ -9,6 +9,7 @@
 #include "api/hook_state.h"
 #include "base/sys.h"
 #include "portolan/netfilter_hook.hpp"
+#include "portolan/probe_hook.hpp"
 
 namespace portolan {
 namespace {
@@ -33,11 +34,11 @@ Expected<std::unique_ptr<HookState>> declare(const Runtime& runtime, const Key& 
 }
 
 Expected<std::unique_ptr<HookState>> declare_named(const Runtime& runtime, Point point, A attach_type,
-                                                   std::string_view name, std::uint32_t writable_bytes = 0) {
+                                                   std::string_view name, std::uint32_t bytes = 0) {
   if (name.empty() || name.size() >= sizeof Key::name || name.find('\0') != name.npos)
     return failed(EINVAL, "a hook's name has 1 to 127 characters");
   return declare(runtime, hook::named(point, static_cast<std::uint32_t>(attach_type), name),
-                 {.writable_bytes = writable_bytes});
+                 {.bytes = bytes});
 }
 
 // The file that clients have an fd of.
@@ -109,6 +110,28 @@ Expected<WritableTracepoint> Hook::writable_raw_tracepoint(const Runtime& runtim
   auto state = declare_named(runtime, Point::kTracepoint, A{}, name, bytes);
   if (!state) return std::unexpected(state.error());
   return WritableTracepoint(std::move(*state), bytes);
+}
+
+Expected<ProbeHook> Hook::probe(const Runtime& runtime, std::string_view name) {
+  auto entry = declare_named(runtime, Point::kProbe, static_cast<A>(hook::kProbeEntry), name);
+  if (!entry) return std::unexpected(entry.error());
+  auto exit = declare_named(runtime, Point::kProbe, static_cast<A>(hook::kProbeReturn), name);
+  if (!exit) return std::unexpected(exit.error());
+  using Part = ProbeHook::Part;
+  return ProbeHook(Part(std::move(*entry)), Part(std::move(*exit)));
+}
+
+Expected<TraceEventHook> Hook::tracepoint(const Runtime& runtime, std::string_view category,
+                                          std::string_view name, std::uint32_t record_bytes) {
+  constexpr std::uint32_t kLeast = 8, kMost = 8192;  // PERF_MAX_TRACE_SIZE
+  if (category.empty() || name.empty() || category.contains('/') || name.contains('/'))
+    return failed(EINVAL, "a tracepoint has a category and a name, without slashes");
+  if (record_bytes < kLeast || record_bytes > kMost)
+    return failed(EINVAL, "a tracepoint's record has 8 to 8192 bytes");
+  const std::string path = std::string(category) + '/' + std::string(name);
+  auto state = declare_named(runtime, Point::kTraceEvent, A{}, path, record_bytes);
+  if (!state) return std::unexpected(state.error());
+  return TraceEventHook(std::move(*state), record_bytes);
 }
 
 Expected<LsmHook> Hook::lsm(const Runtime& runtime, std::string_view name) {

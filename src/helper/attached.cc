@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a program asks about the hook that runs it.
+#include "helper/function_address.h"
 #include "helper/functions.h"
 #include "helper/memory.h"
 
@@ -27,12 +28,9 @@ U64 get_func_ret(Run& run, U64, U64 to, U64, U64, U64) {
   return word_out(to, run.attachment->arguments[run.attachment->argument_count]);
 }
 
-// Whoever may not see where the kernel's functions lie sees zeros: here each has an address that nothing lies
-// at.
 U64 get_func_ip(Run& run, U64, U64, U64, U64, U64) {
-  constexpr U64 kKernelText = 0xffff'ffff'8000'0000, kBytes = 16;
   if (run.attachment == nullptr || run.attachment->function == 0) return 0;
-  return kKernelText + run.attachment->function * kBytes;
+  return function_address(run.attachment->function);
 }
 
 U64 get_func_arg_cnt(Run& run, U64, U64, U64, U64, U64) {

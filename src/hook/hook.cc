@@ -5,14 +5,15 @@
 // Source        the kernel's bpf_mprog: two arrays, of which one is in use while the other is being filled, and RCU for
 //               whoever may still be running what has left. Here one word says which array, and how long it is.
 //
-// Layout        Stored { key; writable_bytes; lock; current; effective; banks[2]; above[] } (stored.h), and the edges of
+// Layout        Stored { key; bytes; lock; current; effective; banks[2]; above[] } (stored.h), and the edges of
 //               the object.
 //               current   version << 8 | members. The bank in use is the one of the version's lowest bit.
 //               effective of a cgroup's: what its hosts look at instead, see hierarchy.cc
 //               Bank      { revision, flags, rows[64] }; a row is a place | flags << 32
-//               writable_bytes, of a tracepoint: how much programs may write of what its first argument points to
+//               bytes     of a tracepoint: how much programs may write of what its first argument points to, or
+//                         how long its record is
 //               edge[p]   of a place p: the link or the program that is attached there; what keeps it alive, too.
-//               A link's program is the link's own edge.
+//               A link's program is the link's own edge; so is that of a perf event, which takes one by ioctl(2).
 //               Of each process: a Snapshot, what it has made of one value of `current`: programs, ready to run.
 //
 // Invariants    I1 banks and edges change under `lock` only, and never the bank in use; I2 a listed place has an edge;
@@ -39,7 +40,7 @@
 //               the store of `current`          is known already
 //               the host                        a hook that nobody holds    find(), and every sweep: it goes, links come loose
 //               the holder of a link's last fd  a link that only its hook   settle of the link (by id, in a sweep, in
-//                                               refers to                   settle_links, by the host): release_uref takes it off
+//               (or a perf event's)             refers to                   settle_links, by the host): release_uref takes it off
 // A host that runs a hook looks for dead holders after each 256 runs, when 100 ms have passed since it did so last.
 // clang-format on
 #include "hook/hook.h"
@@ -52,6 +53,7 @@
 #include "base/sys.h"
 #include "hook/link.h"
 #include "hook/order.h"
+#include "hook/probe_event.h"
 #include "hook/stored.h"
 #include "sync/quiescence.h"
 
@@ -66,8 +68,9 @@ constexpr std::uint32_t members_in(std::uint64_t current) {
   return std::min(static_cast<std::uint32_t>(current & 0xff), kMostMembers);
 }
 object::Edge target_of(const Member& member) {
-  return member.link_id != 0 ? object::Edge{object::Kind::kLink, member.link_id}
-                             : object::Edge{object::Kind::kProg, member.program_id};
+  if (member.link_id != 0) return {object::Kind::kLink, member.link_id};
+  if (member.event_id != 0) return {object::Kind::kPerfEvent, member.event_id};
+  return {object::Kind::kProg, member.program_id};
 }
 
 // One process declares at a time, so that two do not make two hooks of one key.
@@ -130,8 +133,8 @@ Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key, c
   if (const auto there = find(runtime, key)) {
     auto fd = runtime.open_by_id(object::Kind::kHook, (*there)->id(), shm::Access::kReadWrite);
     if (fd) {
-      if ((*there)->writable_bytes() != details.writable_bytes) return fail(EINVAL);
-      (*there)->vouched_bytes_.store_relaxed(details.writable_bytes);
+      if ((*there)->bytes() != details.bytes) return fail(EINVAL);
+      (*there)->vouched_bytes_.store_relaxed(details.bytes);
       return Declared{*there, std::move(*fd)};
     }
     if (fd.error().value != ENOENT) return fail(fd.error());  // else its last host has just gone
@@ -139,7 +142,7 @@ Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key, c
   object::Draft draft = TRY(runtime.draft(object::Kind::kHook, sizeof(Stored), sizeof(Stored), 0, kPlaces));
   auto* stored = draft.state.at<Stored>(draft.payload_offset);
   stored->key = key;
-  stored->writable_bytes = details.writable_bytes;
+  stored->bytes = details.bytes;
   for (Bank& bank : stored->banks) bank.revision.store_relaxed(1);
   stored->levels = static_cast<std::uint32_t>(details.above.size());
   std::ranges::copy(details.above, stored->above);
@@ -147,7 +150,7 @@ Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key, c
   auto published = TRY(runtime.publish(std::move(draft), {}, shm::Access::kReadWrite));
   auto* const hook = static_cast<Hook*>(published.view);
   if (key.point == Point::kCgroup) hook->tell_hosts();
-  hook->vouched_bytes_.store_relaxed(details.writable_bytes);
+  hook->vouched_bytes_.store_relaxed(details.bytes);
   return Declared{hook, std::move(published.fd)};
 }
 
@@ -177,7 +180,7 @@ void Hook::let_go() {
   }
 }
 
-std::uint32_t Hook::writable_bytes() const { return stored_->writable_bytes; }
+std::uint32_t Hook::bytes() const { return stored_->bytes; }
 
 // The low byte of `current`, on a little-endian machine.
 const volatile std::uint8_t* Hook::attached() const {
@@ -186,9 +189,10 @@ const volatile std::uint8_t* Hook::attached() const {
 
 std::uint32_t Hook::program_of(object::Edge target) const {
   if (target.kind == object::Kind::kProg) return target.id;
-  if (target.kind != object::Kind::kLink) return 0;
-  const auto link = runtime().view_by_id(object::Kind::kLink, target.id);
-  return link ? static_cast<const Link*>(*link)->program_id() : 0;
+  const auto view = runtime().view_by_id(target.kind, target.id);
+  if (!view) return 0;
+  if (target.kind == object::Kind::kLink) return static_cast<const Link*>(*view)->program_id();
+  return target.kind == object::Kind::kPerfEvent ? ProbeEvent::program_id(**view) : 0;
 }
 
 List Hook::list() const {
@@ -205,9 +209,11 @@ List Hook::list() const {
       if (place >= places.size()) continue;
       const std::uint64_t word = places[place].load_acquire();  // pairs with Runtime::replace_edge
       const object::Edge target{static_cast<object::Kind>(word >> 32), static_cast<std::uint32_t>(word)};
-      const bool is_link = target.kind == object::Kind::kLink;
-      list.members.push_back(
-          {program_of(target), is_link ? target.id : 0, static_cast<std::uint32_t>(row >> 32), place});
+      list.members.push_back({.program_id = program_of(target),
+                              .link_id = target.kind == object::Kind::kLink ? target.id : 0,
+                              .flags = static_cast<std::uint32_t>(row >> 32),
+                              .place = place,
+                              .event_id = target.kind == object::Kind::kPerfEvent ? target.id : 0});
     }
     sync::fence_acquire();
     if (stored_->current.load_relaxed() == current) return list;
@@ -215,8 +221,10 @@ List Hook::list() const {
 }
 
 void Hook::settle_links() {
-  for (const Member& member : list().members)
-    if (member.link_id != 0) runtime().settle(object::Kind::kLink, member.link_id);
+  for (const Member& member : list().members) {
+    const object::Edge target = target_of(member);
+    if (target.kind != object::Kind::kProg) runtime().settle(target.kind, target.id);
+  }
 }
 
 // Under the lock.

@@ -23,9 +23,12 @@ inline constexpr std::uint32_t kMostLevels = 64;  // of cgroups above one
 // One attached program.
 struct Member {
   std::uint32_t program_id = 0;
-  std::uint32_t link_id = 0;       // 0: attached by itself
-  std::uint32_t flags = 0;         // of a cgroup: BPF_F_PREORDER; of netfilter: the priority's bits
+  std::uint32_t link_id = 0;  // 0: attached by itself
+  // Of a cgroup: BPF_F_PREORDER; of netfilter: the priority's bits; of a probe or tracepoint: the id of the
+  // perf event.
+  std::uint32_t flags = 0;
   std::uint32_t place = kNoPlace;  // the hook's own: which of its edges
+  std::uint32_t event_id = 0;      // 0: not by ioctl(2) of a perf event
 };
 
 // What is attached to a hook, in order.
@@ -41,15 +44,16 @@ class Hook final : public object::View {
   struct Details {
     std::span<const std::uint64_t> above =
         {};  // of a cgroup: inodes of the directories above, the nearest first
-    std::uint32_t writable_bytes =
-        0;  // of a tracepoint: of what its first argument points to, programs may write
+    // Of a raw tracepoint: what programs may write of what its first argument points to. Of a tracepoint: its
+    // record's.
+    std::uint32_t bytes = 0;
   };
   // The hook of that key, made if nobody has declared it yet; `fd` keeps it there.
   struct Declared {
     Hook* hook;
     UniqueFd fd;
   };
-  // EINVAL: it is declared with other writable bytes already, or there are more than kMostLevels above.
+  // EINVAL: it is declared with other `bytes` already, or there are more than kMostLevels above.
   static Result<Declared> declare(object::Runtime& runtime, const Key& key, const Details& details);
   static Result<Declared> declare(object::Runtime& runtime, const Key& key) {
     return declare(runtime, key, {});
@@ -70,7 +74,7 @@ class Hook final : public object::View {
   void let_go() override;
 
   const Key& key() const { return key_; }
-  std::uint32_t writable_bytes() const;  // as its hosts say; outside data
+  std::uint32_t bytes() const;  // Details::bytes, as its hosts say; outside data
   // Not 0 while anything is attached. Lies in shared memory.
   const volatile std::uint8_t* attached() const;
 

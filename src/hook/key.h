@@ -18,7 +18,11 @@ enum class Point : std::uint32_t {
   kNetns = 5,       // by the namespace's device and inode, and attach type
   kIterator = 6,    // by what it goes through; no host declares it
   kNetfilter = 7,   // by the namespace's device and inode, and by family and hook
+  kProbe = 8,       // by a function's name; attach_type is kProbeEntry or kProbeReturn
+  kTraceEvent = 9,  // by category and name: "sched/sched_switch"; tracepoint programs
 };
+
+inline constexpr std::uint32_t kProbeEntry = 0, kProbeReturn = 1;
 
 struct Key {
   Point point{};
@@ -46,6 +50,11 @@ inline Key of_netfilter(std::uint64_t device, std::uint64_t inode, std::uint32_t
 inline std::uint8_t netfilter_family(const Key& key) { return static_cast<std::uint8_t>(key.name[0]); }
 inline std::uint8_t netfilter_hook(const Key& key) { return static_cast<std::uint8_t>(key.name[1] - '0'); }
 
+// Of a kTraceEvent: without its category.
+inline const char* event_name(const Key& key) {
+  const char* const slash = std::strchr(key.name, '/');
+  return slash != nullptr ? slash + 1 : key.name;
+}
 inline Key of_device(std::uint32_t ifindex, abi::AttachType type) {
   return {Point::kDevice, static_cast<std::uint32_t>(type), 0, ifindex, {}};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bytes of a link: what it attaches, and to what; its program is its first edge, since that may change,
-// the map that an iterator goes through its second. Whether it is attached, its hook says (hook.cc).
+// the map that an iterator goes through, or the perf event, its second. Whether it is attached, its hook says
+// (hook.cc).
 #include "hook/link.h"
 
 #include <fmt/format.h>
@@ -23,8 +24,11 @@ struct Link::Stored {
 
 Result<object::Runtime::Published> Link::publish(object::Runtime& runtime, const Attributes& attributes,
                                                  std::uint32_t program_id) {
-  const object::Edge edges[] = {{object::Kind::kProg, program_id}, {object::Kind::kMap, attributes.map_id}};
-  const std::uint32_t count = attributes.map_id != 0 ? 2 : 1;
+  const object::Edge second = attributes.event_id != 0
+                                  ? object::Edge{object::Kind::kPerfEvent, attributes.event_id}
+                                  : object::Edge{object::Kind::kMap, attributes.map_id};
+  const object::Edge edges[] = {{object::Kind::kProg, program_id}, second};
+  const std::uint32_t count = second.id != 0 ? 2 : 1;
   object::Draft draft = TRY(runtime.draft(object::Kind::kLink, sizeof(Stored), sizeof(Stored), 0, count));
   auto* stored = draft.state.at<Stored>(draft.payload_offset);
   stored->attributes = attributes;
@@ -95,9 +99,25 @@ Result<void> Link::replace_iterated(std::uint32_t new_program) {
   return {};
 }
 
+namespace {
+
+// What a perf event is of.
+void show_event(const Link::Attributes& attributes, std::string& text) {
+  const Key& key = attributes.key;
+  const auto to = std::back_inserter(text);
+  if (key.point == Point::kProbe)
+    fmt::format_to(to, "name:\t{}\noffset:\t0\nmissed:\t0\naddr:\t0\nevent_type:\t{}\n", key.name,
+                   key.attach_type == kProbeReturn ? "kretprobe" : "kprobe");
+  else
+    fmt::format_to(to, "tp_name:\t{}\nevent_type:\ttracepoint\n", event_name(key));
+  fmt::format_to(to, "cookie:\t{}\n", attributes.cookie);
+}
+
+}  // namespace
+
 std::string Link::show_fdinfo() const {
   constexpr const char* kNames[] = {"unspec",       "raw_tracepoint", "tracing",   "cgroup",
-                                    "iter",         "netns",          "xdp",       "perf_event",
+                                    "iter",         "netns",          "xdp",       "perf",
                                     "kprobe_multi", "struct_ops",     "netfilter", "tcx"};
   const bool is_attached = hook().has_value();
   const std::uint64_t number = is_attached ? attributes_.key.number : 0;
@@ -144,6 +164,9 @@ std::string Link::show_fdinfo() const {
       line("attach_type", fmt::format("{} ({})", attributes_.attach_type, is_ingress ? "ingress" : "egress"));
       break;
     }
+    case abi::LinkType::kPerfEvent:
+      show_event(attributes_, text);
+      break;
     case abi::LinkType::kNetfilter:
       fmt::format_to(std::back_inserter(text), "pf:\t{}\thooknum:\t{}\tprio:\t{}\n", attributes_.netfilter.pf,
                      attributes_.netfilter.hooknum, attributes_.netfilter.priority);

@@ -17,7 +17,8 @@ class Link final : public object::View {
     std::uint32_t hook_id = 0;
     std::uint32_t target_btf_id = 0;  // of a function
     std::uint64_t cookie = 0;
-    std::uint32_t map_id = 0;  // that an iterator goes through; 0: none
+    std::uint32_t map_id = 0;    // that an iterator goes through; 0: none
+    std::uint32_t event_id = 0;  // the perf event that the program is at; 0: none
     abi::link_create::Netfilter netfilter = {};
     Key key;  // of the hook
   };

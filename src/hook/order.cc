@@ -33,6 +33,10 @@ bool fits(const Key& key, const verifier::Program& program) {
       return type == program_type_of(key.attach_type);
     case Point::kNetfilter:
       return type == P::kNetfilter;
+    case Point::kProbe:
+      return type == P::kKprobe;
+    case Point::kTraceEvent:
+      return type == P::kTracepoint;
     case Point::kIterator:
       return false;
   }

@@ -16,7 +16,7 @@ struct Bank {
 struct Hook::Stored {
   std::uint64_t magic;
   Key key;
-  std::uint32_t writable_bytes;
+  std::uint32_t bytes;
   sync::RobustLock lock;
   sync::Atomic<std::uint64_t> current;
   sync::Atomic<std::uint64_t> effective;

@@ -72,8 +72,8 @@ Result<object::Draft> PerfEvent::draft(object::Runtime& runtime, const PerfEvent
       ((spec.sample_type & PERF_SAMPLE_RAW) == 0 || (spec.sample_type & ~(kWords | PERF_SAMPLE_RAW)) != 0))
     return fail(EINVAL);
   const std::uint64_t size = ring_offset(sizeof(Header)) + PerfRing::control_size();
-  object::Draft draft =
-      TRY(runtime.draft(object::Kind::kPerfEvent, size, size, PerfRing::pages_size(), PerfRing::kPage, 0));
+  object::Draft draft = TRY(runtime.draft(object::Kind::kPerfEvent, size, size, PerfRing::pages_size(),
+                                          PerfRing::kPage, spec.hook_id != 0 ? 1 : 0));
   auto* header = draft.state.at<Header>(draft.payload_offset);
   header->spec = spec;
   header->enabled.store_relaxed(spec.is_disabled ? 0 : 1);
@@ -87,13 +87,13 @@ Result<object::Draft> PerfEvent::draft(object::Runtime& runtime, const PerfEvent
   return draft;
 }
 
-Result<std::unique_ptr<object::View>> PerfEvent::make(object::Mapped mapped) {
+Result<std::pair<PerfEvent::Header*, PerfRing>> PerfEvent::parts_of(const object::Mapped& mapped) {
   auto* header = mapped.state.at<Header>(mapped.payload_offset);
   const std::uint64_t ring_at = mapped.payload_offset + ring_offset(sizeof(Header));
   if (header == nullptr || header->magic != kMagic || ring_at > mapped.state.size()) return fail(EINVAL);
   const PerfRing ring =
       TRY(PerfRing::attach(mapped.state.bytes().subspan(ring_at), mapped.user_pages.bytes()));
-  return std::unique_ptr<object::View>(new PerfEvent(std::move(mapped), header, ring));
+  return std::pair(header, ring);
 }
 
 bool PerfEvent::counts_on(std::uint32_t cpu) const {

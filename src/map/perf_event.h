@@ -19,6 +19,7 @@ struct PerfEventSpec {
   bool is_disabled = false;
   bool takes_records = true;
   PerfCounter counter = PerfCounter::kNothing;
+  std::uint32_t hook_id = 0;  // of a host's probe or tracepoint, which takes programs; 0: of none
 
   // Of a call in the thread that it is made in. Nothing: the event is no process' business but the kernel's.
   static std::optional<PerfEventSpec> of(const perf_event_attr& attr, std::int32_t pid, std::int32_t cpu);
@@ -28,11 +29,16 @@ struct PerfEventValue {
   std::uint64_t counter, enabled_ns, running_ns;  // struct bpf_perf_event_value
 };
 
-class PerfEvent final : public object::View, public Waitable {
+class PerfEvent : public object::View, public Waitable {
  public:
   // EINVAL: a sample_type without PERF_SAMPLE_RAW, or with what is not there. ENOMEM.
   static Result<object::Draft> draft(object::Runtime& runtime, const PerfEventSpec& spec);
-  static Result<std::unique_ptr<object::View>> make(object::Mapped mapped);
+  // A view of class `Event`, which is this one or derived from it.
+  template <class Event>
+  static Result<std::unique_ptr<object::View>> make(object::Mapped mapped) {
+    const auto [header, ring] = TRY(parts_of(mapped));
+    return std::unique_ptr<object::View>(new Event(std::move(mapped), header, ring));
+  }
 
   const PerfEventSpec& spec() const { return spec_; }
   bool is_enabled() const { return header_->enabled.load_acquire() != 0; }  // pairs with enable
@@ -51,7 +57,7 @@ class PerfEvent final : public object::View, public Waitable {
   std::uint64_t lost() const { return ring_.lost(); }
   void check(shm::Findings& findings) const override;
 
- private:
+ protected:
   // What there was between enabling and disabling: while it is enabled all since `start`, else `stopped`. So
   // one store of `enabled` makes the one of the other, and a death before it changes nothing.
   struct Span {
@@ -63,12 +69,15 @@ class PerfEvent final : public object::View, public Waitable {
     sync::Atomic<std::uint32_t> enabled;
     Span counted, time;
   };
+  PerfEvent(object::Mapped mapped, Header* header, ds::PerfRing ring)
+      : View(std::move(mapped)), header_(header), spec_(header->spec), ring_(ring) {}
+
+ private:
+  static Result<std::pair<Header*, ds::PerfRing>> parts_of(const object::Mapped& mapped);
   std::optional<std::uint64_t> so_far(const Span& span) const;
   std::uint64_t value_of(const Span& span) const;
 
-  static constexpr std::uint64_t kMagic = 0x32'4652'4550'4c54'50ull;  // "PTLPERF2"
-  PerfEvent(object::Mapped mapped, Header* header, ds::PerfRing ring)
-      : View(std::move(mapped)), header_(header), spec_(header->spec), ring_(ring) {}
+  static constexpr std::uint64_t kMagic = 0x33'4652'4550'4c54'50ull;  // "PTLPERF3"
   ds::Watch& watch() override { return ring_.watch(); }
   const object::View& waited_for() const override { return *this; }
 

@@ -16,6 +16,7 @@
 #include "base/sys.h"
 #include "hook/iterator.h"
 #include "map/map.h"
+#include "shim/probe_files.h"
 #include "shim/session.h"
 #include "shim/trace_files.h"
 #include "sync/call_epoch.h"
@@ -25,13 +26,6 @@ namespace portolan::shim {
 namespace {
 
 long word(const void* pointer) { return static_cast<long>(reinterpret_cast<std::intptr_t>(pointer)); }
-
-int file_with(const std::string& text) {
-  const long fd = sys::call(SYS_memfd_create, word("portolan"), MFD_CLOEXEC);
-  if (fd < 0) return static_cast<int>(fd);
-  (void)sys::pwrite(static_cast<int>(fd), text.data(), text.size(), 0);
-  return static_cast<int>(fd);
-}
 
 std::string contents(const char* path) {
   std::string text;
@@ -109,6 +103,13 @@ constexpr const char kMountLine[] = "bpf /sys/fs/bpf bpf rw,nosuid,nodev,noexec,
 
 }  // namespace
 
+int file_with(const std::string& text) {
+  const long fd = sys::call(SYS_memfd_create, word("portolan"), MFD_CLOEXEC);
+  if (fd < 0) return static_cast<int>(fd);
+  (void)sys::pwrite(static_cast<int>(fd), text.data(), text.size(), 0);
+  return static_cast<int>(fd);
+}
+
 int open_pin(const std::string& there, int flags) {
   // Opens for writing, and then refuses each write with EINVAL; so does an epoll instance.
   if ((flags & O_ACCMODE) == O_WRONLY) {
@@ -146,7 +147,8 @@ int open_special(const char* path, int flags) {
     const int number = number_in(path, "fdinfo/");
     return number < 0 ? kNotSpecial : open_fdinfo(number, path);
   }
-  return open_trace_pipe(path, flags);
+  const int file = open_probe_file(path);
+  return file != kNotSpecial ? file : open_trace_pipe(path, flags);
 }
 
 }  // namespace portolan::shim

@@ -8,6 +8,8 @@ namespace portolan::shim {
 // and pins. An fd, -errno, or kNotSpecial.
 inline constexpr int kNotSpecial = -100000;
 int open_special(const char* path, int flags);
+// An fd of a file that has this text, or -errno.
+int file_with(const std::string& text);
 
 // What reading the pin gives, `there` below the runtime's directory: a map with BTF prints itself, others are
 // EIO.

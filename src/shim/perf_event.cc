@@ -6,13 +6,76 @@
 
 #include "base/fault_copy.h"
 #include "base/sys.h"
+#include "hook/hook.h"
 #include "shim/session.h"
 #include "sync/call_epoch.h"
+#include "syscall/perf_event_programs.h"
 
 namespace portolan::shim {
 namespace {
 
 const void* at(long address) { return reinterpret_cast<const void*>(static_cast<std::intptr_t>(address)); }
+
+Result<hook::Key> kprobe_key(const perf_event_attr& attr) {
+  constexpr std::uint64_t kReturn = 1;  // format/retprobe
+  if (attr.kprobe_func == 0 || attr.probe_offset != 0) return fail(EINVAL);
+  char name[sizeof(hook::Key::name)] = "";
+  std::size_t length = 0;
+  do {  // the string may end where its page does
+    if (length == sizeof name - 1) return fail(ENOENT);
+    const void* const from = at(static_cast<long>(attr.kprobe_func + length));
+    if (!portolan_fault_copy(name + length, from, 1)) return fail(EFAULT);
+  } while (name[length++] != '\0');
+  const std::uint32_t end = (attr.config & kReturn) != 0 ? hook::kProbeReturn : hook::kProbeEntry;
+  return hook::named(hook::Point::kProbe, end, name);
+}
+
+// The hook that the event is of; nullptr: of none of ours. ENOENT: nobody has declared it.
+Result<hook::Hook*> hook_of(object::Runtime& runtime, const perf_event_attr& attr) {
+  if (attr.type == kKprobeType) return hook::Hook::find(runtime, TRY(kprobe_key(attr)));
+  if (attr.type != PERF_TYPE_TRACEPOINT || attr.config <= kFirstTracepoint) return nullptr;
+  const auto id = static_cast<std::uint32_t>(attr.config - kFirstTracepoint);
+  auto* const hook = static_cast<hook::Hook*>(TRY(runtime.view_by_id(object::Kind::kHook, id)));
+  if (hook->key().point != hook::Point::kTraceEvent) return fail(ENOENT);
+  return hook;
+}
+
+// Whatever thread and CPU it is asked for: programs run for all, as at the kernel's probes and tracepoints.
+map::PerfEventSpec spec_of(const hook::Hook& hook, const perf_event_attr& attr) {
+  map::PerfEventSpec spec;
+  spec.read_format = attr.read_format;
+  spec.is_disabled = attr.disabled != 0;
+  spec.takes_records = false;
+  spec.hook_id = hook.id();
+  return spec;
+}
+
+long publish(object::Runtime& runtime, const map::PerfEventSpec& spec, long flags) {
+  auto draft = map::PerfEvent::draft(runtime, spec);
+  if (!draft) return -draft.error().value;
+  auto published = runtime.publish(std::move(*draft), {}, shm::Access::kReadWrite);
+  if (!published) return -published.error().value;
+  const int fd = published->fd.release();
+  if ((flags & PERF_FLAG_FD_CLOEXEC) == 0) (void)sys::call(SYS_fcntl, fd, F_SETFD, 0);
+  return fd;
+}
+
+// PERF_EVENT_IOC_QUERY_BPF, as perf_event_query_prog_array.
+long query_programs(const map::PerfEvent& event, long argument) {
+  constexpr std::uint32_t kMost = 64;  // BPF_TRACE_MAX_PROGS
+  const auto programs = syscall::programs_of_event(event);
+  if (!programs) return -programs.error().value;
+  std::uint32_t room = 0;
+  if (!portolan_fault_copy(&room, at(argument), sizeof room)) return -EFAULT;
+  if (room > kMost) return -E2BIG;
+  const auto count = static_cast<std::uint32_t>(programs->size());
+  auto* const query = static_cast<std::byte*>(const_cast<void*>(at(argument)));
+  const std::size_t shown = std::min(room, count) * sizeof(std::uint32_t);
+  if (!portolan_fault_copy(query + sizeof room, &count, sizeof count) ||
+      !portolan_fault_copy(query + sizeof room + sizeof count, programs->data(), shown))
+    return -EFAULT;
+  return room != 0 && count > room ? -ENOSPC : 0;
+}
 
 }  // namespace
 
@@ -26,21 +89,18 @@ long open_perf_event(long attr_address, long pid, long cpu, long group, long fla
   if (size == 0) size = PERF_ATTR_SIZE_VER0;
   if (!portolan_fault_copy(&attr, at(attr_address), std::min<std::size_t>(size, sizeof attr))) return -ENOSYS;
   const auto process = static_cast<std::int32_t>(pid), processor = static_cast<std::int32_t>(cpu);
-  const std::optional<map::PerfEventSpec> spec = map::PerfEventSpec::of(attr, process, processor);
-  if (!spec || (!spec->takes_records && static_cast<std::int32_t>(group) != -1)) return -ENOSYS;
   object::Runtime* const there = runtime();
   if (there == nullptr) return -ENOSYS;
+  const sync::CallEpoch epoch;
+  const Result<hook::Hook*> hook = hook_of(*there, attr);
+  if (!hook) return -hook.error().value;
+  const std::optional<map::PerfEventSpec> spec =
+      *hook != nullptr ? spec_of(**hook, attr) : map::PerfEventSpec::of(attr, process, processor);
+  if (!spec || (!spec->takes_records && static_cast<std::int32_t>(group) != -1)) return -ENOSYS;
   if ((flags & ~long{PERF_FLAG_FD_CLOEXEC | PERF_FLAG_FD_NO_GROUP}) != 0) return -EINVAL;
   if (process == -1 && processor == -1) return -EINVAL;
   if (processor < -1 || processor >= static_cast<std::int32_t>(there->possible_cpus())) return -EINVAL;
-  const sync::CallEpoch epoch;
-  auto draft = map::PerfEvent::draft(*there, *spec);
-  if (!draft) return -draft.error().value;
-  auto published = there->publish(std::move(*draft), {}, shm::Access::kReadWrite);
-  if (!published) return -published.error().value;
-  const int fd = published->fd.release();
-  if ((flags & PERF_FLAG_FD_CLOEXEC) == 0) (void)sys::call(SYS_fcntl, fd, F_SETFD, 0);
-  return fd;
+  return publish(*there, *spec, flags);
 }
 
 map::PerfEvent* perf_event_behind(int fd) {
@@ -65,6 +125,12 @@ long control_perf_event(map::PerfEvent& event, unsigned long request, long argum
       const std::uint64_t id = event.id();
       return portolan_fault_copy(const_cast<void*>(at(argument)), &id, sizeof id) ? 0 : -EFAULT;
     }
+    case PERF_EVENT_IOC_SET_BPF: {
+      const auto set = syscall::set_program_of_event(event.runtime(), event, static_cast<int>(argument));
+      return set ? 0 : -set.error().value;
+    }
+    case PERF_EVENT_IOC_QUERY_BPF:
+      return query_programs(event, argument);
     default:
       return -ENOTTY;
   }

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// perf_event_open(2) of events that BPF programs write to, and of counters of software that they read. All
-// others are the kernel's.
+// perf_event_open(2) of events that BPF programs write to, of counters of software that they read, and of the
+// probes and tracepoints of host programs. All others are the kernel's.
 #pragma once
 #include <cstddef>
 
 #include "map/perf_event.h"
 
 namespace portolan::shim {
+
+// Numbers of perf events that the kernel gives to none of its own: the type of kprobes, and tracepoints, each
+// of which has the number of its hook above the first.
+inline constexpr std::uint32_t kKprobeType = 1u << 20;
+inline constexpr std::uint64_t kFirstTracepoint = 1u << 20;
 
 // -ENOSYS: no event of ours; the kernel is to be asked.
 long open_perf_event(long attr, long pid, long cpu, long group, long flags);

@@ -14,23 +14,22 @@ namespace {
 
 constexpr std::string_view kPlaces[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
 
-// What of a path comes after such a place; nullptr: it is elsewhere.
-const char* below(const char* path) {
+}  // namespace
+
+const char* below_trace_directory(const char* path) {
   if (path == nullptr) return nullptr;
   for (const std::string_view place : kPlaces)
     if (std::string_view(path).starts_with(place)) return path + place.size();
   return nullptr;
 }
 
-}  // namespace
-
 bool is_trace_directory(const char* path) {
-  const char* const rest = below(path);
+  const char* const rest = below_trace_directory(path);
   return rest != nullptr && (*rest == '\0' || std::string_view(rest) == "/");
 }
 
 int open_trace_pipe(const char* path, int flags) {
-  const char* const rest = below(path);
+  const char* const rest = below_trace_directory(path);
   if (rest == nullptr || std::string_view(rest) != "/trace_pipe") return kNotSpecial;
   if ((flags & O_ACCMODE) != O_RDONLY) return -EACCES;
   object::Runtime* const there = runtime();

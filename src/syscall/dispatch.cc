@@ -4,9 +4,9 @@
 #include "abi/command.h"
 #include "hook/iterator.h"
 #include "hook/link.h"
+#include "hook/probe_event.h"
 #include "map/btf_object.h"
 #include "map/family.h"
-#include "map/perf_event.h"
 #include "sync/call_epoch.h"
 #include "syscall/call.h"
 #include "verifier/program.h"
@@ -84,7 +84,7 @@ void prepare(object::Runtime& runtime) {
   runtime.set_view_factory(object::Kind::kMap, map::make_map_view);
   runtime.set_view_factory(object::Kind::kBtf, map::make_btf_view);
   runtime.set_view_factory(object::Kind::kProg, verifier::make_program_view);
-  runtime.set_view_factory(object::Kind::kPerfEvent, map::PerfEvent::make);
+  runtime.set_view_factory(object::Kind::kPerfEvent, map::PerfEvent::make<hook::ProbeEvent>);
   runtime.set_view_factory(object::Kind::kLink, hook::Link::make);
   runtime.set_view_factory(object::Kind::kHook, hook::Hook::make);
   runtime.set_view_factory(object::Kind::kIterator, hook::Iterator::make);

@@ -123,14 +123,6 @@ Result<long> link_by_btf(const Call& call, verifier::Program& program) {
   }
 }
 
-// No event that can be opened here takes programs.
-Result<long> link_perf_event(const Call& call) {
-  const abi::LinkCreateAttr& attr = call.attr.link_create;
-  if (attr.flags != 0) return fail(EINVAL);
-  const Result<object::Target> event = call.target(attr.target_fd, object::Kind::kPerfEvent);
-  return fail(event ? EINVAL : EBADF);
-}
-
 }  // namespace
 
 Result<long> link_create(const Call& call) {
@@ -165,9 +157,9 @@ Result<long> link_create(const Call& call) {
       return link_netfilter(call, program);
     case P::kPerfEvent:
     case P::kTracepoint:
-      return link_perf_event(call);
+      return link_perf_event(call, program);
     case P::kKprobe:
-      return attach_type == A::kPerfEvent ? link_perf_event(call) : fail(EOPNOTSUPP);
+      return attach_type == A::kPerfEvent ? link_perf_event(call, program) : fail(EOPNOTSUPP);
     default:
       return fail(EINVAL);
   }

@@ -16,6 +16,35 @@ Result<void> name_out(const Call& call, const char* name, std::uint64_t to, std:
   return fail(ENOSPC);
 }
 
+// bpf_perf_link_fill_common, whose length counts the NUL.
+Result<void> event_name_out(const Call& call, const char* name, std::uint64_t to, std::uint32_t* length) {
+  const std::uint32_t room = *length;
+  if ((room == 0) != (to == 0)) return fail(EINVAL);
+  *length = static_cast<std::uint32_t>(std::strlen(name) + 1);
+  if (room == 0) return {};
+  return name_out(call, name, to, room);
+}
+
+Result<void> fill_event(const Call& call, const hook::Link::Attributes& attributes,
+                        abi::link_info::PerfEvent& out) {
+  using Type = abi::PerfEventType;
+  const hook::Key& key = attributes.key;
+  if (key.point == hook::Point::kTraceEvent) {
+    TRY(event_name_out(call, hook::event_name(key), out.tracepoint.tp_name, &out.tracepoint.name_len));
+    out.type = static_cast<std::uint32_t>(Type::kTracepoint);
+    out.tracepoint.cookie = attributes.cookie;
+    return {};
+  }
+  TRY(event_name_out(call, key.name, out.kprobe.func_name, &out.kprobe.name_len));
+  const bool is_return = key.attach_type == hook::kProbeReturn;
+  out.type = static_cast<std::uint32_t>(is_return ? Type::kKretprobe : Type::kKprobe);
+  out.kprobe.offset = 0;
+  out.kprobe.addr = 0;  // as for whoever may not see where the kernel's functions lie
+  out.kprobe.missed = 0;
+  out.kprobe.cookie = attributes.cookie;
+  return {};
+}
+
 }  // namespace
 
 Result<void> fill_link_info(const Call& call, const hook::Link& link, abi::LinkInfo& info) {
@@ -56,6 +85,8 @@ Result<void> fill_link_info(const Call& call, const hook::Link& link, abi::LinkI
     case abi::LinkType::kNetns:
       info.netns = {static_cast<std::uint32_t>(number), attributes.attach_type};
       return {};
+    case abi::LinkType::kPerfEvent:
+      return fill_event(call, attributes, info.perf_event);
     case abi::LinkType::kNetfilter: {
       const auto& at = attributes.netfilter;
       info.netfilter = {at.pf, at.hooknum, at.priority, at.flags};

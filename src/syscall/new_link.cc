@@ -74,7 +74,7 @@ Result<long> link_raw_tracepoint(const Call& call, verifier::Program& program, s
   }
   hook::Hook& hook = *TRY(hook_of(call, hook::named(hook::Point::kTracepoint, 0, wanted)));
   if (!hook::fits(hook.key(), program)) return fail(EINVAL);
-  if (program.attributes().buffer_bytes.tracepoint > hook.writable_bytes()) return fail(EINVAL);
+  if (program.attributes().buffer_bytes.tracepoint > hook.bytes()) return fail(EINVAL);
   return create_link(call, program, hook,
                      {.type = abi::LinkType::kRawTracepoint,
                       .attach_type = program.attributes().expected_attach_type,

@@ -15,6 +15,9 @@ Result<long> link_raw_tracepoint(const Call& call, verifier::Program& program, s
 Result<long> link_function(const Call& call, verifier::Program& program, std::uint32_t target_fd,
                            std::uint32_t target_btf_id, std::uint64_t cookie);
 
+// To a perf event, by the attr's fd.
+Result<long> link_perf_event(const Call& call, verifier::Program& program);
+
 // Of a program of type tracing that is for an iterator.
 Result<long> link_iterator(const Call& call, verifier::Program& program);
 
