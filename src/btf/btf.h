@@ -81,6 +81,10 @@ class Btf {
 
   const StructMeta* struct_meta(std::uint32_t id) const;  // nullptr: not such a struct
 
+  // All that a blob says.
+  ConstBytes type_section() const { return types_; }
+  ConstBytes string_section() const { return std::as_bytes(std::span(strings_)); }
+
   Btf(Btf&&) = default;
   Btf& operator=(Btf&&) = default;
 
