@@ -13,16 +13,25 @@ namespace detail {
 class Backend;
 }
 
+struct RuntimeOptions {
+  // A file with the BTF of a kernel: what programs find in /sys/kernel/btf/vmlinux, are relocated to and call
+  // functions of. "builtin": Portolan's own types, on every machine the same. Empty: $PORTOLAN_BTF, or else
+  // those of this machine's kernel, or else Portolan's own. What a runtime has it keeps.
+  std::string kernel_btf = {};
+};
+
 // Where maps live: a Portolan runtime (a directory in which maps are files), or the BPF subsystem of the
 // machine's own kernel. The same code runs on both. Copies are cheap and name the same runtime; maps keep it
 // alive. Thread-safe.
 class Runtime {
  public:
   // The runtime in `directory`, made if it is not there; every process that opens it shares its maps. Errors:
-  // EACCES, ENOSPC … of the directory; EINVAL when what lies there is no runtime, or one of another layout.
-  PORTOLAN_EXPORT static Expected<Runtime> open(const std::string& directory);
+  // EACCES, ENOSPC … of the directory; EINVAL when what lies there is no runtime, or one of another layout;
+  // those of kernel_btf: EINVAL when it is no BTF, EEXIST when the runtime has other types already.
+  PORTOLAN_EXPORT static Expected<Runtime> open(const std::string& directory,
+                                                const RuntimeOptions& options = {});
   // A fresh runtime in $XDG_RUNTIME_DIR, /dev/shm or /tmp, removed with the last process that has it open.
-  PORTOLAN_EXPORT static Expected<Runtime> create_private();
+  PORTOLAN_EXPORT static Expected<Runtime> create_private(const RuntimeOptions& options = {});
   // This machine's kernel, by bpf(2). Never fails itself: what the kernel does not permit fails when a map is
   // made (EPERM), with its errno.
   PORTOLAN_EXPORT static Runtime kernel();

@@ -18,8 +18,10 @@ class Backend : public loader::System {
   virtual object::Runtime* runtime() { return nullptr; }
 };
 
-// `directory` empty: a private one. On failure *why is a sentence.
-Result<std::shared_ptr<Backend>> open_portolan_backend(const std::string& directory, std::string* why);
+// `directory` empty: a private one; `kernel_btf` empty: $PORTOLAN_BTF, if it is set. On failure *why is a
+// sentence.
+Result<std::shared_ptr<Backend>> open_portolan_backend(const std::string& directory, std::string* why,
+                                                       const std::string& kernel_btf = {});
 std::shared_ptr<Backend> kernel_backend();
 
 }  // namespace portolan::detail

@@ -31,6 +31,7 @@ int NetfilterHook::run_attached(Packet& packet, std::uint32_t in, std::uint32_t 
   const std::uint8_t family = hook::netfilter_family(key);
   const helper::NetfilterDevice own{in != 0 ? in : out, ""};
   auto shown = helper::NetfilterContext::create(
+      state_->hook.runtime(),
       {.pf = family, .hook = hook::netfilter_hook(key), .in = {in, ""}, .out = {out, ""}, .device = own});
   int verdict = kAccept;
   if (!shown) return verdict;  // no program could be loaded for it

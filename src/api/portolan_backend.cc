@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
 #include "api/backend.h"
 #include "base/fault_copy.h"
 #include "base/sys.h"
+#include "helper/kernel_btf.h"
 #include "sync/call_epoch.h"
 #include "syscall/caller.h"
 #include "syscall/dispatch.h"
@@ -32,6 +35,12 @@ class PortolanBackend final : public Backend {
     if (target) runtime_->settle(target->view->kind(), target->view->id());
   }
 
+  // It is there once it has been opened.
+  std::string kernel_types_file() override {
+    (void)helper::open_kernel_btf(*runtime_);
+    return directory_ + "/" + helper::kKernelBtfFile;
+  }
+
   std::string directory() const override { return directory_; }
   std::uint32_t possible_cpus() const override { return runtime_->possible_cpus(); }
   object::Runtime* runtime() override { return runtime_.get(); }
@@ -45,13 +54,18 @@ class PortolanBackend final : public Backend {
 
 }  // namespace
 
-Result<std::shared_ptr<Backend>> open_portolan_backend(const std::string& directory, std::string* why) {
+Result<std::shared_ptr<Backend>> open_portolan_backend(const std::string& directory, std::string* why,
+                                                       const std::string& kernel_btf) {
   install_fault_handler();
   const bool is_private = directory.empty();
   const std::string place = is_private ? TRY(object::Runtime::make_private_directory(why)) : directory;
   std::unique_ptr<object::Runtime> runtime = TRY(object::Runtime::open(place, {}, why));
   syscall::prepare(*runtime);
-  return std::make_shared<PortolanBackend>(std::move(runtime), is_private);
+  auto backend = std::make_shared<PortolanBackend>(std::move(runtime), is_private);
+  const char* const named = std::getenv("PORTOLAN_BTF");
+  const std::string types = !kernel_btf.empty() || named == nullptr ? kernel_btf : named;
+  if (!types.empty()) TRY(helper::give_kernel_btf(*backend->runtime(), types, why));
+  return backend;
 }
 
 }  // namespace portolan::detail

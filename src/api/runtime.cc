@@ -6,25 +6,26 @@
 namespace portolan {
 namespace {
 
-Expected<std::shared_ptr<detail::Backend>> open_backend(const std::string& directory) {
+Expected<std::shared_ptr<detail::Backend>> open_backend(const std::string& directory,
+                                                        const RuntimeOptions& options) {
   std::string why;
-  auto backend = detail::open_portolan_backend(directory, &why);
+  auto backend = detail::open_portolan_backend(directory, &why, options.kernel_btf);
   if (!backend) return std::unexpected(Error(Operation::kOpenRuntime, backend.error().value, std::move(why)));
   return std::move(*backend);
 }
 
 }  // namespace
 
-Expected<Runtime> Runtime::open(const std::string& directory) {
+Expected<Runtime> Runtime::open(const std::string& directory, const RuntimeOptions& options) {
   if (directory.empty())
     return std::unexpected(Error(Operation::kOpenRuntime, EINVAL, "the directory's name is empty"));
-  auto backend = open_backend(directory);
+  auto backend = open_backend(directory, options);
   if (!backend) return std::unexpected(backend.error());
   return Runtime(std::move(*backend));
 }
 
-Expected<Runtime> Runtime::create_private() {
-  auto backend = open_backend("");
+Expected<Runtime> Runtime::create_private(const RuntimeOptions& options) {
+  auto backend = open_backend("", options);
   if (!backend) return std::unexpected(backend.error());
   return Runtime(std::move(*backend));
 }

@@ -309,6 +309,17 @@ TEST(PortolanRuntime, a_map_pinned_in_a_shared_directory_is_found_by_a_second_op
   EXPECT_EQ(ENOENT, (Hash<int, int>::open_pinned(*second, "/sys/fs/bpf/nothing").error().code()));
 }
 
+TEST(PortolanRuntime, kernel_types_are_those_that_are_asked_for) {
+  const auto ours = Runtime::create_private({.kernel_btf = "builtin"});
+  ASSERT_TRUE(ours);
+  const std::string file = ours->directory() + "/kernel.btf";
+  EXPECT_TRUE(Runtime::create_private({.kernel_btf = file}));
+  EXPECT_TRUE(Runtime::open(ours->directory(), {.kernel_btf = file}));
+  const auto bad = Runtime::create_private({.kernel_btf = ours->directory() + "/control"});
+  ASSERT_FALSE(bad);
+  EXPECT_NE(bad.error().message().find("/control"), std::string::npos) << bad.error().message();
+}
+
 TEST(PortolanRuntime, a_directory_that_cannot_be_is_refused_with_its_name) {
   auto runtime = Runtime::open("/proc/no/such/place");
   ASSERT_FALSE(runtime);

@@ -13,7 +13,7 @@ int run(Arguments arguments);
 int fsck(Arguments arguments);
 
 inline constexpr std::string_view kRunUsage =
-    "portolan run [--runtime DIR] [--kernel VERSION] [-v] [--] COMMAND [ARGUMENT...]";
+    "portolan run [--runtime DIR] [--kernel VERSION] [--btf FILE] [-v] [--] COMMAND [ARGUMENT...]";
 inline constexpr std::string_view kFsckUsage = "portolan fsck DIR";
 
 }  // namespace portolan::cli

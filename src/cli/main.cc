@@ -15,6 +15,8 @@ int help(Arguments) {
       "with its last\n"
       "                        process\n"
       "      --kernel VERSION  answer as this Linux version (6.18 unless the runtime says otherwise)\n"
+      "      --btf FILE        the kernel's types: those of FILE, or \"builtin\" ones; else as this machine "
+      "has them\n"
       "      -v                say where the runtime is\n"
       "  {}\n"
       "      Checks a runtime. 0: clean, 1: corrupt, 2: cannot be checked.\n"

@@ -19,8 +19,10 @@
 
 #include "cli/command.h"
 #include "cli/filter.h"
+#include "helper/kernel_btf.h"
 #include "helper/trace.h"
 #include "object/runtime.h"
+#include "syscall/dispatch.h"
 
 namespace portolan::cli {
 namespace {
@@ -30,6 +32,7 @@ constexpr int kCannotSetUp = 125, kCannotExecute = 126, kNotFound = 127;
 struct Options {
   std::string runtime;  // empty: a private one
   std::uint32_t kernel_version = 0;
+  std::string kernel_btf;  // empty: as the environment says
   bool verbose = false;
   Arguments command;
 };
@@ -69,12 +72,16 @@ int parse(Arguments arguments, Options& options, bool& done) {
     }
     if (word == "-v") {
       options.verbose = true;
-    } else if (word == "--runtime" || word == "--kernel") {
+    } else if (word == "--runtime" || word == "--kernel" || word == "--btf") {
       if (++i == arguments.size()) return complain(kCannotSetUp, fmt::format("{} wants a value", word));
       if (word == "--runtime") {
         options.runtime = arguments[i];
         if (options.runtime.empty())
           return complain(kCannotSetUp, "--runtime wants the name of a directory, not \"\"");
+      } else if (word == "--btf") {
+        options.kernel_btf = arguments[i];
+        if (options.kernel_btf.empty())
+          return complain(kCannotSetUp, "--btf wants the name of a file, not \"\"");
       } else if ((options.kernel_version = parse_version(arguments[i])) == 0) {
         return complain(kCannotSetUp,
                         fmt::format("--kernel wants a version such as 6.18, not \"{}\"", arguments[i]));
@@ -110,6 +117,17 @@ void set_environment(const std::string& preload, const std::string& directory) {
     all += std::string(":") + others;
   ::setenv("LD_PRELOAD", all.c_str(), 1);
   ::setenv("PORTOLAN_RUNTIME", directory.c_str(), 1);
+}
+
+// What the command's processes need not do again.
+Result<void> set_kernel_types(object::Runtime& runtime, std::string file, std::string& why) {
+  const char* const named = std::getenv("PORTOLAN_BTF");
+  if (file.empty() && named != nullptr) file = named;
+  if (file.empty()) return {};
+  syscall::prepare(runtime);
+  TRY(helper::give_kernel_btf(runtime, file, &why));
+  ::unsetenv("PORTOLAN_BTF");
+  return {};
 }
 
 void send_fd(int socket, int fd) {
@@ -229,6 +247,11 @@ int run(Arguments arguments) {
   }
   auto runtime = object::Runtime::open(directory, {.kernel_version = options.kernel_version}, &why);
   if (!runtime) return complain(kCannotSetUp, why);
+  if (!set_kernel_types(**runtime, options.kernel_btf, why)) {
+    runtime->reset();
+    if (is_private) (void)object::Runtime::remove_private_directory(directory);
+    return complain(kCannotSetUp, why);
+  }
   char absolute[PATH_MAX];
   if (::realpath(directory.c_str(), absolute) != nullptr) directory = absolute;
   if (options.verbose)

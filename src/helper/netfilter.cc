@@ -5,22 +5,24 @@
 
 namespace portolan::helper {
 
-Result<void> NetfilterContext::set_device(Image& image, const char* member, const NetfilterDevice& device) {
+Result<void> NetfilterContext::set_device(object::Runtime& runtime, Image& image, const char* member,
+                                          const NetfilterDevice& device) {
   if (device.ifindex == 0) return {};
-  Image& made = devices_.emplace_back(TRY(Image::create("net_device")));
+  Image& made = devices_.emplace_back(TRY(Image::create(runtime, "net_device")));
   made.set("ifindex", device.ifindex);
   made.set("name", std::as_bytes(std::span(device.name, std::strlen(device.name))));
   image.set(member, made);
   return {};
 }
 
-Result<NetfilterContext> NetfilterContext::create(const NetfilterState& state) {
-  NetfilterContext context(TRY(Image::create("sk_buff")), TRY(Image::create("nf_hook_state")));
+Result<NetfilterContext> NetfilterContext::create(object::Runtime& runtime, const NetfilterState& state) {
+  NetfilterContext context(TRY(Image::create(runtime, "sk_buff")),
+                           TRY(Image::create(runtime, "nf_hook_state")));
   context.state_.set("pf", state.pf);
   context.state_.set("hook", state.hook);
-  TRY(context.set_device(context.state_, "in", state.in));
-  TRY(context.set_device(context.state_, "out", state.out));
-  TRY(context.set_device(context.skb_, "dev", state.device));
+  TRY(context.set_device(runtime, context.state_, "in", state.in));
+  TRY(context.set_device(runtime, context.state_, "out", state.out));
+  TRY(context.set_device(runtime, context.skb_, "dev", state.device));
   context.skb_.set("users", 1);
   return context;
 }

@@ -6,7 +6,7 @@
 
 #include "abi/context.h"
 #include "helper/packet.h"
-#include "map/struct_image.h"
+#include "helper/struct_image.h"
 
 namespace portolan::helper {
 
@@ -24,21 +24,22 @@ struct NetfilterState {
 class NetfilterContext {
  public:
   // ENOENT …: there is no BTF of the machine's kernel, which says where the fields lie.
-  static Result<NetfilterContext> create(const NetfilterState& state);
+  static Result<NetfilterContext> create(object::Runtime& runtime, const NetfilterState& state);
   // The context of programs that are to see that packet. It is good until the next call.
   void* show(SkBuff& skb);
   // The packet behind a context.
   static SkBuff& packet_of(void* context) { return *static_cast<Frame*>(context)->packet; }
 
  private:
-  using Image = map::StructImage;
+  using Image = StructImage;
   struct Frame {
     abi::Netfilter fields;
     SkBuff* packet;
   };
   NetfilterContext(Image skb, Image state)
       : frame_(std::make_unique<Frame>()), skb_(std::move(skb)), state_(std::move(state)) {}
-  Result<void> set_device(Image& image, const char* member, const NetfilterDevice& device);
+  Result<void> set_device(object::Runtime& runtime, Image& image, const char* member,
+                          const NetfilterDevice& device);
 
   std::unique_ptr<Frame> frame_;
   Image skb_, state_;

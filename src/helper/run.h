@@ -32,7 +32,7 @@ struct Attachment {
   const std::uint64_t* arguments = nullptr;
   std::uint32_t argument_count = 0;
   bool has_result = false;
-  std::uint32_t function = 0;      // by the BTF of the machine's kernel
+  std::uint32_t function = 0;      // by the kernel's BTF
   std::int32_t* retval = nullptr;  // of a cgroup's hook: what its programs make of the operation's result
   SeqFile* seq_file = nullptr;     // of an iterator
 };

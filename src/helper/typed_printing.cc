@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// bpf_snprintf_btf and bpf_seq_printf_btf: memory as a type of the machine's kernel says.
+// bpf_snprintf_btf and bpf_seq_printf_btf: memory as one of the kernel's types says.
 #include <string>
 #include <vector>
 
 #include "btf/print.h"
 #include "helper/functions.h"
+#include "helper/kernel_btf.h"
 #include "helper/memory.h"
-#include "map/kernel_btf.h"
 
 namespace portolan::helper::functions {
 namespace {
@@ -23,11 +23,11 @@ struct BtfPtr {  // struct btf_ptr
 
 // As bpf_btf_printf_prepare: EINVAL, ENOENT. ERANGE, EFAULT: nothing can be read there, which would be no
 // address of the kernel's, or would.
-Result<std::string> typed_text(U64 what, U64 size, U64 flags) {
+Result<std::string> typed_text(Run& run, U64 what, U64 size, U64 flags) {
   if ((flags & ~kAllFlags) != 0 || static_cast<std::uint32_t>(size) != sizeof(BtfPtr)) return fail(EINVAL);
   BtfPtr pointed;
   if (!portolan_fault_copy(&pointed, pointer(what), sizeof pointed)) return fail(EFAULT);
-  const Result<const btf::Btf*> types = map::kernel_btf();
+  const Result<const btf::Btf*> types = kernel_btf(run.runtime);
   const std::uint32_t id = pointed.type_id;
   if (!types || id == 0) return fail(EINVAL);
   if ((*types)->type(id) == nullptr) return fail(ENOENT);
@@ -44,8 +44,8 @@ Result<std::string> typed_text(U64 what, U64 size, U64 flags) {
 }  // namespace
 
 // The length of the whole text, of which as much as fits is there, with a NUL.
-U64 snprintf_btf(Run&, U64 to, U64 size_arg, U64 what, U64 what_size, U64 flags) {
-  const auto text = typed_text(what, what_size, flags);
+U64 snprintf_btf(Run& run, U64 to, U64 size_arg, U64 what, U64 what_size, U64 flags) {
+  const auto text = typed_text(run, what, what_size, flags);
   if (!text) return negative(text.error().value);
   const std::size_t kept = std::min<std::size_t>(text->size(), static_cast<std::uint32_t>(size_arg) - 1);
   if (!portolan_fault_copy(pointer(to), text->data(), kept)) return negative(EFAULT);
@@ -55,7 +55,7 @@ U64 snprintf_btf(Run&, U64 to, U64 size_arg, U64 what, U64 what_size, U64 flags)
 
 // Where it has no room, the iterator finds that out.
 U64 seq_printf_btf(Run& run, U64, U64 what, U64 what_size, U64 flags, U64) {
-  const auto text = typed_text(what, what_size, flags);
+  const auto text = typed_text(run, what, what_size, flags);
   if (!text) return negative(text.error().value);
   if (run.attachment == nullptr || run.attachment->seq_file == nullptr) return negative(EINVAL);
   (void)run.attachment->seq_file->write(*text);

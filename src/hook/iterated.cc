@@ -3,14 +3,12 @@
 
 #include <optional>
 
+#include "helper/kernel_btf.h"
+#include "helper/struct_image.h"
 #include "hook/link.h"
-#include "map/kernel_btf.h"
-#include "map/struct_image.h"
 
 namespace portolan::hook {
 namespace {
-
-using map::StructImage;
 
 constexpr std::string_view kElements = "bpf_map_elem", kMaps = "bpf_map", kPrograms = "bpf_prog",
                            kLinks = "bpf_link";
@@ -20,8 +18,8 @@ ConstBytes bytes_of(const char (&name)[size]) {
   return std::as_bytes(std::span(name));
 }
 
-Result<StructImage> image_of_map(const map::Map& map) {
-  StructImage image = TRY(StructImage::create("bpf_map"));
+Result<helper::StructImage> image_of_map(const map::Map& map) {
+  helper::StructImage image = TRY(helper::StructImage::create(map.runtime(), "bpf_map"));
   const map::MapSpec& spec = map.spec();
   image.set("id", map.id());
   image.set("map_type", static_cast<std::uint64_t>(spec.type));
@@ -41,7 +39,9 @@ Result<StructImage> image_of_map(const map::Map& map) {
 class ProgramImage {
  public:
   static Result<ProgramImage> create(const verifier::Program& program) {
-    ProgramImage made(TRY(StructImage::create("bpf_prog")), TRY(StructImage::create("bpf_prog_aux")));
+    object::Runtime& runtime = program.runtime();
+    ProgramImage made(TRY(helper::StructImage::create(runtime, "bpf_prog")),
+                      TRY(helper::StructImage::create(runtime, "bpf_prog_aux")));
     const verifier::ProgramAttributes& attributes = program.attributes();
     made.program_.set("type", attributes.type);
     made.program_.set("expected_attach_type", attributes.expected_attach_type);
@@ -54,7 +54,7 @@ class ProgramImage {
     made.aux_.set("verified_insns", attributes.verified_insns);
     made.aux_.set("attach_btf_id", attributes.attach_btf_id);
     made.aux_.set("max_ctx_offset", attributes.max_context_offset);
-    const auto types = map::kernel_btf();
+    const auto types = helper::kernel_btf(runtime);
     const btf::Type* const type =
         types && attributes.attach_btf_id != 0 ? (*types)->type(attributes.attach_btf_id) : nullptr;
     if (type != nullptr)
@@ -62,16 +62,17 @@ class ProgramImage {
     made.aux_.set("prog", made.program_);
     return made;
   }
-  const StructImage& image() const { return program_; }
+  const helper::StructImage& image() const { return program_; }
 
  private:
-  ProgramImage(StructImage program, StructImage aux) : program_(std::move(program)), aux_(std::move(aux)) {}
-  StructImage program_, aux_;
+  ProgramImage(helper::StructImage program, helper::StructImage aux)
+      : program_(std::move(program)), aux_(std::move(aux)) {}
+  helper::StructImage program_, aux_;
 };
 
 class Elements final : public Iterated {
  public:
-  Elements(map::Map& map, StructImage image)
+  Elements(map::Map& map, helper::StructImage image)
       : map_(map),
         image_(std::move(image)),
         key_(round_up(map.key_size(), 8) / 8),
@@ -89,7 +90,7 @@ class Elements final : public Iterated {
 
  private:
   map::Map& map_;
-  const StructImage image_;
+  const helper::StructImage image_;
   std::vector<std::uint64_t> key_, values_;
   std::byte* value_ = nullptr;
 };
@@ -133,8 +134,8 @@ struct MapImage {
   static Result<MapImage> create(object::View& view) {
     return MapImage{TRY(image_of_map(static_cast<map::Map&>(view)))};
   }
-  const StructImage& image() const { return image_; }
-  StructImage image_;
+  const helper::StructImage& image() const { return image_; }
+  helper::StructImage image_;
 };
 
 struct LinkImage {
@@ -142,14 +143,15 @@ struct LinkImage {
     const auto& link = static_cast<Link&>(view);
     auto* const program = static_cast<verifier::Program*>(
         TRY(view.runtime().view_by_id(object::Kind::kProg, link.program_id())));
-    LinkImage made{TRY(StructImage::create("bpf_link")), TRY(ProgramImage::create(*program))};
+    LinkImage made{TRY(helper::StructImage::create(view.runtime(), "bpf_link")),
+                   TRY(ProgramImage::create(*program))};
     made.image_.set("id", link.id());
     made.image_.set("type", static_cast<std::uint64_t>(link.attributes().type));
     made.image_.set("prog", made.program_.image());
     return made;
   }
-  const StructImage& image() const { return image_; }
-  StructImage image_;
+  const helper::StructImage& image() const { return image_; }
+  helper::StructImage image_;
   ProgramImage program_;
 };
 
@@ -161,7 +163,7 @@ std::string_view iterated_by(const verifier::Program& program) {
   if (static_cast<abi::ProgType>(attributes.type) != abi::ProgType::kTracing ||
       static_cast<abi::AttachType>(attributes.expected_attach_type) != abi::AttachType::kTraceIter)
     return {};
-  const auto types = map::kernel_btf();
+  const auto types = helper::kernel_btf(program.runtime());
   const btf::Type* const type = types ? (*types)->type(attributes.attach_btf_id) : nullptr;
   if (type == nullptr) return {};
   const std::string_view function = (*types)->name(*type);

@@ -21,8 +21,8 @@
 #include <optional>
 
 #include "base/fault_copy.h"
+#include "helper/struct_image.h"
 #include "hook/iterated.h"
-#include "map/struct_image.h"
 #include "vm/prepare.h"
 #include "vm/runner.h"
 
@@ -89,8 +89,8 @@ class Iterator::Reading {
     Reading reading(TRY(vm::Runner::create(runtime, nullptr)), *executable, *program,
                     runtime.statistics_are_on(), position);
     reading.objects_ = TRY(make_iterated(runtime, iterated_by(*program), map));
-    reading.meta_.emplace(TRY(map::StructImage::create("bpf_iter_meta")));
-    reading.seq_.emplace(TRY(map::StructImage::create("seq_file")));
+    reading.meta_.emplace(TRY(helper::StructImage::create(runtime, "bpf_iter_meta")));
+    reading.seq_.emplace(TRY(helper::StructImage::create(runtime, "seq_file")));
     reading.meta_->set("seq", *reading.seq_);
     reading.meta_->set("session_id", iterator.id());
     return reading;
@@ -171,7 +171,7 @@ class Iterator::Reading {
   const bool counts_;
   Position& position_;
   std::unique_ptr<Iterated> objects_;
-  std::optional<map::StructImage> meta_, seq_;
+  std::optional<helper::StructImage> meta_, seq_;
   helper::SeqFile file_;
 };
 

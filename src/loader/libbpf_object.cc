@@ -12,12 +12,12 @@
 
 #include "base/sys.h"
 #include "loader/libbpf.h"
+#include "loader/libbpf_calls.h"
 
 namespace portolan::loader {
 namespace {
 
-// Whose calls libbpf makes in this thread, and what it has to say.
-thread_local System* system_now = nullptr;
+// What libbpf has to say in this thread.
 thread_local std::string* text_now = nullptr;
 
 constexpr std::size_t kMostText = 64 << 10;
@@ -108,35 +108,3 @@ Result<Loaded> load_with_libbpf(System& system, ConstBytes bytes, const LoadOpti
 }
 
 }  // namespace portolan::loader
-
-// What our copy of libbpf calls instead of libc's functions, see CMakeLists.txt.
-extern "C" {
-
-FILE* portolan_loader_stderr = nullptr;  // only its own way of printing, which is not used, would write there
-
-__attribute__((visibility("hidden"))) long portolan_loader_syscall(long number, long a, long b, long c,
-                                                                   long d, long e, long f) {
-  using portolan::loader::system_now;
-  if (number != SYS_bpf || system_now == nullptr) {
-    const long result = portolan::sys::call(number, a, b, c, d, e, f);
-    if (result >= 0 || result < -4095) return result;
-    errno = static_cast<int>(-result);
-    return -1;
-  }
-  const long result =
-      system_now->bpf(static_cast<int>(a), reinterpret_cast<void*>(b), static_cast<std::uint32_t>(c));
-  if (result >= 0) return result;
-  errno = static_cast<int>(-result);
-  return -1;
-}
-
-__attribute__((visibility("hidden"))) int portolan_loader_close(int fd) {
-  using portolan::loader::system_now;
-  if (system_now != nullptr)
-    system_now->close_fd(fd);
-  else
-    (void)portolan::sys::close(fd);
-  return 0;
-}
-
-}  // extern "C"

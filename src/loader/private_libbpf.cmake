@@ -1,5 +1,5 @@
 # A private copy of libbpf: all of it in one object file, of which only what libbpf_names.txt lists can be seen, under
-# another name, and whose bpf(2) calls and closing of descriptors come to libbpf_object.cc.
+# another name, and whose bpf(2) calls, closing of descriptors and looks at files come to libbpf_calls.cc.
 find_library(PORTOLAN_LIBBPF_ARCHIVE NAMES libbpf.a REQUIRED DOC "the static libbpf")
 find_library(PORTOLAN_LIBELF NAMES elf REQUIRED)
 find_library(PORTOLAN_LIBZ NAMES z REQUIRED)
@@ -10,7 +10,10 @@ set(list ${CMAKE_CURRENT_LIST_DIR}/libbpf_names.txt)
 file(STRINGS ${list} names)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${list})
 set(header "")
-set(renamed "syscall portolan_loader_syscall\nclose portolan_loader_close\nstderr portolan_loader_stderr\n")
+set(renamed "")
+foreach(name syscall close stderr fopen fopen64 open open64 access faccessat)
+  string(APPEND renamed "${name} portolan_loader_${name}\n")
+endforeach()
 set(kept "")
 foreach(name ${names})
   string(APPEND header "#define ${name} portolan_private_${name}\n")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <string>
 
 namespace portolan::loader {
 
@@ -10,6 +11,8 @@ class System {
   virtual ~System() = default;
   virtual long bpf(int command, void* attr, std::uint32_t size) = 0;  // errors as -errno
   virtual void close_fd(int fd) = 0;
+  // The file in which libbpf finds the kernel's types; empty: where the machine has it.
+  virtual std::string kernel_types_file() { return {}; }
 };
 
 }  // namespace portolan::loader

@@ -15,7 +15,7 @@ class Timers : public object::Extension {
   ~Timers() override;
   // nullptr: the runtime was opened by somebody who runs no programs.
   static Timers* of(const object::Runtime& runtime) {
-    return static_cast<Timers*>(runtime.extension());  // there is no other
+    return static_cast<Timers*>(runtime.extension(object::Extended::kTimers));
   }
 
   // EBUSY, EINVAL (a clock that timers have not), ENOMEM, EPERM (no user holds the map), EFAULT (its pages

@@ -111,7 +111,8 @@ void Runtime::check(shm::Findings& findings) {
       findings.corrupt(label(object.kind, object.id),
                        fmt::format("cannot be mapped: {}", std::strerror(view.error().value)));
   }
-  if (impl.extension != nullptr) impl.extension->check(findings);
+  for (const auto& extension : impl.extensions)
+    if (extension != nullptr) extension->check(findings);
 }
 
 }  // namespace portolan::object

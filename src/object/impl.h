@@ -111,7 +111,7 @@ struct Runtime::Impl {
   std::unique_ptr<sync::Participants> participants;
   std::unique_ptr<sync::VcpuTable> vcpus;
   ViewFactory factories[kKinds + 1] = {};
-  std::unique_ptr<Extension> extension;
+  std::unique_ptr<Extension> extensions[static_cast<std::size_t>(Extended::kEnd)];
 
   std::map<std::uint64_t, std::unique_ptr<View>> views;  // by serial
   std::unordered_map<std::uint64_t, View*> by_handle;    // by the handle's inode

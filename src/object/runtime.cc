@@ -219,7 +219,7 @@ Runtime::Runtime(std::unique_ptr<Impl> impl)
 }
 
 Runtime::~Runtime() {
-  impl_->extension.reset();
+  for (auto& extension : impl_->extensions) extension.reset();
   {
     ProcessLock lock;
     impl_->by_handle.clear();
@@ -239,8 +239,12 @@ std::pair<std::uint64_t, std::uint64_t> Runtime::uuid() const {
   return {impl_->control->uuid[0], impl_->control->uuid[1]};
 }
 void Runtime::set_view_factory(Kind kind, ViewFactory factory) { impl_->factories[number(kind)] = factory; }
-void Runtime::extend(std::unique_ptr<Extension> extension) { impl_->extension = std::move(extension); }
-Extension* Runtime::extension() const { return impl_->extension.get(); }
+void Runtime::extend(Extended what, std::unique_ptr<Extension> extension) {
+  impl_->extensions[static_cast<std::size_t>(what)] = std::move(extension);
+}
+Extension* Runtime::extension(Extended what) const {
+  return impl_->extensions[static_cast<std::size_t>(what)].get();
+}
 sync::VcpuTable& Runtime::vcpus() { return *impl_->vcpus; }
 bool Runtime::others_alive() const { return impl_->participants->others_alive(); }
 

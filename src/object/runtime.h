@@ -23,6 +23,7 @@
 namespace portolan::object {
 
 // What a room above keeps for as long as the runtime is open in this process.
+enum class Extended { kTimers, kKernelTypes, kEnd };
 class Extension {
  public:
   virtual ~Extension() = default;
@@ -41,7 +42,7 @@ enum class Kind : std::uint32_t {
 const char* handle_name(
     Kind kind);  // "bpf-map", "bpf-prog", "btf", "bpf-link": bpftool tells objects apart by it
 
-// The id of the BTF of the machine's kernel, which nobody else's gets.
+// The id of the kernel's BTF, which nobody else's gets.
 inline constexpr std::uint32_t kKernelBtfId = 1;
 
 // Where an object's files are, or one of them, below the runtime's directory.
@@ -182,8 +183,8 @@ class Runtime {
   std::pair<std::uint64_t, std::uint64_t> uuid() const;
   void set_view_factory(Kind kind, ViewFactory factory);
   // It goes before any view does.
-  void extend(std::unique_ptr<Extension> extension);
-  Extension* extension() const;  // nullptr: none
+  void extend(Extended what, std::unique_ptr<Extension> extension);
+  Extension* extension(Extended what) const;  // nullptr: none
 
   // --- who I am (sync::Participants); the actor to hand to ds/ and to locks
   Result<sync::Actor> actor() { return participants_->actor(); }

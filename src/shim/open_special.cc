@@ -16,6 +16,7 @@
 #include "base/sys.h"
 #include "hook/iterator.h"
 #include "map/map.h"
+#include "shim/kernel_types.h"
 #include "shim/probe_files.h"
 #include "shim/session.h"
 #include "shim/trace_files.h"
@@ -147,8 +148,9 @@ int open_special(const char* path, int flags) {
     const int number = number_in(path, "fdinfo/");
     return number < 0 ? kNotSpecial : open_fdinfo(number, path);
   }
-  const int file = open_probe_file(path);
-  return file != kNotSpecial ? file : open_trace_pipe(path, flags);
+  if (const int types = open_kernel_types(path, flags); types != kNotSpecial) return types;
+  if (const int file = open_probe_file(path); file != kNotSpecial) return file;
+  return open_trace_pipe(path, flags);
 }
 
 }  // namespace portolan::shim

@@ -5,7 +5,7 @@
 namespace portolan::shim {
 
 // Files that are not what the file system has: /proc/self/fdinfo/N of a handle, /proc/mounts, the trace pipe,
-// and pins. An fd, -errno, or kNotSpecial.
+// the kernel's types, and pins. An fd, -errno, or kNotSpecial.
 inline constexpr int kNotSpecial = -100000;
 int open_special(const char* path, int flags);
 // An fd of a file that has this text, or -errno.

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "shim/kernel_types.h"
 #include "shim/path.h"
 
 using namespace portolan;
@@ -23,13 +24,16 @@ using namespace portolan::shim;
     return int_result(call_with(there, number __VA_OPT__(, ) __VA_ARGS__)); \
   }
 #define THERE there.word()
+// One that asks what is there.
+#define LOOK_CALL(name, parameters, directory, path, number, ...) \
+  PATH_CALL(name, parameters, directory, shown_at(path), number, __VA_ARGS__)
 
-PATH_CALL(access, (const char* path, int mode), AT_FDCWD, path, SYS_access, THERE, mode)
-PATH_CALL(eaccess, (const char* path, int mode), AT_FDCWD, path, SYS_faccessat2, AT_FDCWD, THERE, mode,
+LOOK_CALL(access, (const char* path, int mode), AT_FDCWD, path, SYS_access, THERE, mode)
+LOOK_CALL(eaccess, (const char* path, int mode), AT_FDCWD, path, SYS_faccessat2, AT_FDCWD, THERE, mode,
           AT_EACCESS)
-PATH_CALL(euidaccess, (const char* path, int mode), AT_FDCWD, path, SYS_faccessat2, AT_FDCWD, THERE, mode,
+LOOK_CALL(euidaccess, (const char* path, int mode), AT_FDCWD, path, SYS_faccessat2, AT_FDCWD, THERE, mode,
           AT_EACCESS)
-PATH_CALL(faccessat, (int dir, const char* path, int mode, int flags), dir, path, SYS_faccessat2, dir, THERE,
+LOOK_CALL(faccessat, (int dir, const char* path, int mode, int flags), dir, path, SYS_faccessat2, dir, THERE,
           mode, flags)
 PATH_CALL(unlink, (const char* path), AT_FDCWD, path, SYS_unlink, THERE)
 PATH_CALL(unlinkat, (int dir, const char* path, int flags), dir, path, SYS_unlinkat, dir, THERE, flags)

@@ -7,6 +7,7 @@
 
 #include "abi/limits.h"
 #include "shim/iterator_files.h"
+#include "shim/kernel_types.h"
 #include "shim/path.h"
 #include "shim/trace_files.h"
 #include "sync/call_epoch.h"
@@ -16,7 +17,7 @@ namespace {
 
 // On this machine struct stat64 is struct stat, and struct statfs64 struct statfs.
 long stat_at(int dir_fd, const char* path, void* out, int flags) {
-  const Path there(dir_fd, path);
+  const Path there(dir_fd, shown_at(path));
   const long result = call_with(there, SYS_newfstatat, dir_fd, there.word(), word(out), flags);
   // Pins are hard links here; nothing of that is to be seen.
   auto* status = static_cast<struct ::stat*>(out);
@@ -125,7 +126,7 @@ STAT_FAMILY(64)
 
 PORTOLAN_SHIM_EXPORT int statx(int dir_fd, const char* path, int flags, unsigned mask,
                                struct statx* out) noexcept {
-  const Path there(dir_fd, path);
+  const Path there(dir_fd, shown_at(path));
   const long result = call_with(there, SYS_statx, dir_fd, there.word(), flags, mask, word(out));
   if (result == 0 && there.on_bpffs() && S_ISREG(out->stx_mode)) out->stx_nlink = 1;
   return int_result(result);

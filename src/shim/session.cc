@@ -13,6 +13,7 @@
 #include <mutex>
 
 #include "base/sys.h"
+#include "helper/kernel_btf.h"
 #include "sync/call_epoch.h"
 #include "syscall/dispatch.h"
 
@@ -24,9 +25,11 @@ sync::Atomic<object::Runtime*> opened;
 // As they were when the process began: a client may clear its environment and is still one of ours.
 const char* runtime_variable = nullptr;
 const char* preload_variable = nullptr;
+const char* types_variable = nullptr;
 [[gnu::constructor]] void keep_environment() {
   runtime_variable = std::getenv("PORTOLAN_RUNTIME");
   preload_variable = std::getenv("LD_PRELOAD");
+  types_variable = std::getenv("PORTOLAN_BTF");
 }
 thread_local bool opening = false;  // interposed calls that opening itself makes
 
@@ -51,6 +54,9 @@ object::Runtime* open_runtime() {
   if (!made) return complain(why), nullptr;
   guard_signals();
   syscall::prepare(**made);
+  if (types_variable != nullptr && *types_variable != '\0' &&
+      !helper::give_kernel_btf(**made, types_variable, &why))
+    return complain(why), nullptr;
   return made->release();  // for the life of the process
 }
 

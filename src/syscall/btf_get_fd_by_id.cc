@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "helper/kernel_btf.h"
 #include "map/btf_object.h"
-#include "map/kernel_btf.h"
 #include "syscall/call.h"
 
 namespace portolan::syscall {
@@ -12,8 +12,8 @@ Result<UniqueFd> open_kernel_btf(object::Runtime& runtime) {
   constexpr auto kAccess = shm::Access::kReadWrite;
   for (;;) {
     auto there = runtime.open_by_id(object::Kind::kBtf, object::kKernelBtfId, kAccess);
-    if (there || there.error().value != ENOENT || !map::has_kernel_btf()) return there;
-    const std::vector<std::byte> bytes = TRY(map::read_kernel_btf());
+    if (there || there.error().value != ENOENT) return there;
+    const std::vector<std::byte> bytes = TRY(helper::read_kernel_btf(runtime));
     object::Draft draft = TRY(map::draft_btf(runtime, bytes));
     auto made = runtime.publish(std::move(draft), {}, kAccess, object::kKernelBtfId);
     if (made) return std::move(made->fd);

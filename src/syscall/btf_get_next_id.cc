@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "map/kernel_btf.h"
 #include "syscall/next_id.h"
 
 namespace portolan::syscall {
 
 // The kernel's own comes first, whether or not anybody has it open.
 Result<long> btf_get_next_id(const Call& call) {
-  if (call.attr.id.start_id >= object::kKernelBtfId || !map::has_kernel_btf())
-    return next_id(call, object::Kind::kBtf);
+  if (call.attr.id.start_id >= object::kKernelBtfId) return next_id(call, object::Kind::kBtf);
   TRY(call.put(offsetof(abi::IdAttr, next_id), object::kKernelBtfId));
   return 0;
 }

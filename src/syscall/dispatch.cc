@@ -2,6 +2,7 @@
 #include "syscall/dispatch.h"
 
 #include "abi/command.h"
+#include "helper/kernel_btf.h"
 #include "hook/iterator.h"
 #include "hook/link.h"
 #include "hook/probe_event.h"
@@ -88,7 +89,8 @@ void prepare(object::Runtime& runtime) {
   runtime.set_view_factory(object::Kind::kLink, hook::Link::make);
   runtime.set_view_factory(object::Kind::kHook, hook::Hook::make);
   runtime.set_view_factory(object::Kind::kIterator, hook::Iterator::make);
-  runtime.extend(std::make_unique<vm::TimerThread>(runtime));
+  runtime.extend(object::Extended::kTimers, std::make_unique<vm::TimerThread>(runtime));
+  runtime.extend(object::Extended::kKernelTypes, helper::kernel_types_of(runtime));
 }
 
 long bpf(object::Runtime& runtime, Caller& caller, int command, std::uint64_t attr, std::uint32_t size) {

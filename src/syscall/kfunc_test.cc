@@ -149,7 +149,7 @@ TEST_F(DynptrKfuncs, strings_end_or_say_why_not) {
 }
 
 TEST_F(DynptrKfuncs, casts_are_to_structs_or_bytes_of_the_kernel) {
-  const auto types = map::kernel_btf();
+  const auto types = helper::kernel_btf(*runtime_);
   ASSERT_TRUE(types);
   const auto id = [&](const char* name, btf::Kind kind) {
     return static_cast<std::int32_t>((*types)->find_by_name(name, kind).value_or(0));

@@ -9,8 +9,8 @@ inline constexpr std::uint32_t kSyscall = 31;
 
 class Kfuncs : public ByKernelBtf {
  protected:
-  static abi::Insn kfunc(const char* name) {
-    const auto types = map::kernel_btf();
+  abi::Insn kfunc(const char* name) const {
+    const auto types = helper::kernel_btf(*runtime_);
     const auto id = types ? (*types)->find_by_name(name, btf::Kind::kFunc) : fail(ENOENT);
     EXPECT_TRUE(id) << name;
     return {0x85, 0x20, 0, id ? static_cast<std::int32_t>(*id) : 0};

@@ -5,7 +5,6 @@
 
 #include "abi/prog_type.h"
 #include "hook/iterator.h"
-#include "map/kernel_btf.h"
 #include "sync/call_epoch.h"
 #include "syscall/by_kernel_btf_for_test.h"
 #include "vm/prepare.h"
@@ -30,7 +29,7 @@ class MapIterators : public ByKernelBtf {
   long load_program(const Code& code, std::string* log = nullptr,
                     const char* target = "bpf_iter_bpf_map_elem") {
     std::string text(1 << 16, '\0');
-    const auto id = (*map::kernel_btf())->find_by_name(target, btf::Kind::kFunc);
+    const auto id = (*helper::kernel_btf(*runtime_))->find_by_name(target, btf::Kind::kFunc);
     EXPECT_TRUE(id);
     abi::Attr attr{};
     attr.prog_load.prog_type = static_cast<std::uint32_t>(abi::ProgType::kTracing);

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "map/kernel_btf.h"
+#include "helper/kernel_btf.h"
 
 namespace portolan::syscall {
 namespace {
@@ -15,7 +15,7 @@ constexpr std::string_view kTracepointPrefix = "btf_trace_";
 constexpr std::size_t kMostFunctionMembers = 38;  // BPF_MAX_TRAMP_LINKS
 
 Result<std::string_view> target_name(const verifier::Program& program) {
-  const btf::Btf& types = *TRY(map::kernel_btf());
+  const btf::Btf& types = *TRY(helper::kernel_btf(program.runtime()));
   const btf::Type* const type = types.type(program.attributes().attach_btf_id);
   if (type == nullptr) return fail(EINVAL);
   return std::string_view(types.name(*type));

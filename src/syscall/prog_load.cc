@@ -2,7 +2,6 @@
 #include "abi/prog_flags.h"
 #include "abi/prog_type.h"
 #include "base/clock.h"
-#include "map/kernel_btf.h"
 #include "syscall/program_source.h"
 #include "syscall/user_log.h"
 #include "verifier/program.h"
@@ -86,7 +85,7 @@ Result<void> check_attach_target(const Call& call) {
     if (attr.attach_btf_id == 0) return fail(EINVAL);
   }
   if (attr.attach_btf_id == 0) return {};
-  if (attr.attach_btf_id > abi::btf::kMaxType || !map::has_kernel_btf()) return fail(EINVAL);
+  if (attr.attach_btf_id > abi::btf::kMaxType) return fail(EINVAL);
   if (!attaches_by_btf(static_cast<abi::ProgType>(attr.prog_type))) return fail(EINVAL);
   return {};
 }
@@ -156,6 +155,7 @@ Result<long> prog_load(const Call& call) {
   TRY(check_attach_target(call));
   if (!may_attach(static_cast<abi::ProgType>(attr.prog_type), attr.expected_attach_type)) return fail(EINVAL);
   verifier::UnverifiedProgram program;
+  program.runtime = &call.runtime;
   program.insns = TRY(copy_insns(call));
   const std::string license = TRY(copy_license(call));
   if (attr.signature != 0) return fail(EINVAL);     // there are no keyrings

@@ -81,7 +81,7 @@ Result<long> test_run_netfilter(const TestRun& test) {
   } else {
     packet.skb.protocol = state.pf == kIpv4 ? kIpv4Type : kIpv6Type;
   }
-  helper::NetfilterContext context = TRY(helper::NetfilterContext::create(state));
+  helper::NetfilterContext context = TRY(helper::NetfilterContext::create(test.call.runtime, state));
   const TestRun::Outcome outcome = TRY(test.run(context.show(packet.skb)));
   TRY(test.finish(nullptr, 0, outcome));
   return 0;

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "abi/prog_flags.h"
-#include "map/kernel_btf.h"
+#include "verifier/kernel_types.h"
 #include "verifier/refuse.h"
 
 namespace portolan::verifier {
@@ -143,7 +143,7 @@ Result<AttachTarget> find_attach_target(const UnverifiedProgram& program, btf::L
   if (program.type == abi::ProgType::kLsm && !is_for_lsm) return fail(EINVAL);
 
   AttachTarget target;
-  target.types = TRY(map::kernel_btf());
+  target.types = TRY(kernel_types(program));
   const btf::Btf& types = *target.types;
   const btf::Type* const type = types.type(program.attach_btf_id);
   if (type == nullptr) return refuse(log, EINVAL, "attach_btf_id {} is invalid", program.attach_btf_id);

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "map/kernel_btf.h"
+#include "verifier/kernel_types.h"
 #include "verifier/refuse.h"
 
 namespace portolan::verifier {
@@ -179,13 +179,15 @@ std::string_view essential(std::string_view name) {
 
 // The one type of the kernel that has the name and kind of what the pointer points to: as
 // btf_get_ptr_to_btf_id.
-Result<std::uint32_t> kernel_type_of(const Btf& btf, const Type& pointer, std::size_t index, btf::Log* log) {
+Result<std::uint32_t> kernel_type_of(const UnverifiedProgram& program, const Type& pointer, std::size_t index,
+                                     btf::Log* log) {
+  const Btf& btf = *program.btf;
   const Type& local = *btf.type(btf.resolve(pointer.type));
   const std::string_view name = btf.name(local), wanted = essential(name);
   if (wanted.empty())
     return refuse(log, EINVAL, "arg#{} reference type('{} (anon)') candidate matching error: {}", index,
                   kind_name(local), -EINVAL);
-  const Btf& types = *TRY(map::kernel_btf());
+  const Btf& types = *TRY(kernel_types(program));
   std::uint32_t found = 0, count = 0;
   for (std::uint32_t id = 1; id < types.type_count(); ++id) {
     const Type& type = *types.type(id);
@@ -204,14 +206,15 @@ bool is_number(const Type& type) {
   return btf::is(type, Kind::kInt) || btf::is(type, Kind::kEnum) || btf::is(type, Kind::kEnum64);
 }
 
-Result<void> read_untrusted(const Btf& btf, const Type& pointer, std::size_t index, btf::Log* log,
-                            GlobalArgument& argument) {
+Result<void> read_untrusted(const UnverifiedProgram& program, const Type& pointer, std::size_t index,
+                            btf::Log* log, GlobalArgument& argument) {
   argument.kind = GlobalArg::kUntrusted;
+  const Btf& btf = *program.btf;
   const Type& target = *btf.type(btf.resolve(pointer.type));
   const bool is_primitive = is_number(target) && (!btf::is(target, Kind::kInt) || btf.is_plain_int(target));
   if (btf.is_void(target) || is_primitive) return {};
-  argument.type = TRY(kernel_type_of(btf, pointer, index, log));
-  const Btf& types = *TRY(map::kernel_btf());
+  argument.type = TRY(kernel_type_of(program, pointer, index, log));
+  const Btf& types = *TRY(kernel_types(program));
   const Type& type = *types.type(argument.type);
   if (btf::is_aggregate(type)) return {};
   return refuse(log, EINVAL, "arg#{} has type {} '{}', but only struct or primitive types are allowed", index,
@@ -241,13 +244,13 @@ Result<void> read_pointer(const UnverifiedProgram& program, const Type& pointer,
     TRY(only(~kNonnull));
     argument.kind = GlobalArg::kTrusted;
     argument.may_be_null = (tags & kNullable) != 0;
-    argument.type = TRY(kernel_type_of(btf, pointer, index, log));
+    argument.type = TRY(kernel_type_of(program, pointer, index, log));
     return {};
   }
   if ((tags & kUntrusted) != 0) {
     if ((tags & ~kUntrusted) != 0)
       return refuse(log, EINVAL, "arg#{} untrusted cannot be combined with any other tags", index);
-    return read_untrusted(btf, pointer, index, log, argument);
+    return read_untrusted(program, pointer, index, log, argument);
   }
   TRY(only(~kNullable));
   const Result<std::uint32_t> size = btf.size_of(target);

@@ -5,15 +5,15 @@
 #include <algorithm>
 
 #include "abi/context.h"
-#include "map/kernel_btf.h"
 #include "verifier/kernel_struct.h"
+#include "verifier/kernel_types.h"
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
 
 // A pointer to a struct of the kernel that a type of program is given by name. ENOENT …: there is no BTF.
 Result<RegState> Walk::kernel_object(const char* struct_name) {
-  const btf::Btf* const types = TRY(map::kernel_btf());
+  const btf::Btf* const types = TRY(kernel_types(program_));
   RegState object = RegState::pointer(RegType::kKernelObject);
   object.trust = Trust::kTrusted;
   for (const auto& [name, id] : kernel_structs_)
@@ -28,7 +28,7 @@ Result<RegState> Walk::kernel_object(const char* struct_name) {
 // That the object is a struct of this name, or begins with one.
 Result<void> Walk::check_kernel_type(unsigned number, const char* struct_name) {
   const RegState& reg = state_.reg(number);
-  const btf::Btf& types = *TRY(map::kernel_btf());
+  const btf::Btf& types = *TRY(kernel_types(program_));
   const std::uint32_t wanted = TRY(kernel_object(struct_name)).mem_size;
   const bool is_fixed = reg.off >= 0 && reg.bounds.is_constant() && reg.bounds.value() == 0;
   if (is_fixed && has_struct_at(types, reg.mem_size, static_cast<std::uint32_t>(reg.off), wanted)) return {};
@@ -64,7 +64,7 @@ Result<RegState> Walk::load_kernel_object(const RegState& reg, unsigned number, 
     if (kind == Access::kWrite) return refuse(EACCES, "R{} cannot write into rdonly_untrusted_mem", number);
     return number_of(size, false);
   }
-  const btf::Btf& types = *TRY(map::kernel_btf());
+  const btf::Btf& types = *TRY(kernel_types(program_));
   const char* const name = types.name(*types.type(reg.mem_size));
   if (!program_.gpl_compatible)
     return refuse(EINVAL, "Cannot access kernel 'struct {}' from non-GPL compatible program", name);
@@ -94,7 +94,7 @@ Result<void> Walk::check_struct(unsigned number, const char* name) {
   if (reg.trust != Trust::kNone && reg.trust != Trust::kTrusted)
     return refuse(EACCES, "R{} type={} expected=ptr_, trusted_ptr_, rcu_ptr_", number, type_text(reg));
   if (reg.mem_size != wanted || reg.off != 0 || !reg.bounds.is_constant() || reg.bounds.value() != 0) {
-    const btf::Btf& types = *TRY(map::kernel_btf());
+    const btf::Btf& types = *TRY(kernel_types(program_));
     const char* const given = reg.mem_size != 0 ? types.name(*types.type(reg.mem_size)) : "void";
     return refuse(EACCES, "R{} is of type {} but {} is expected", number, given, name);
   }
@@ -107,7 +107,7 @@ Result<void> Walk::check_trusted(unsigned number, std::uint32_t wanted, bool may
   if (reg.type != RegType::kKernelObject || (reg.trust != Trust::kNone && reg.trust != Trust::kTrusted) ||
       (reg.maybe_null && !may_be_null))
     return refuse(EACCES, "R{} type={} expected=ptr_, trusted_ptr_, rcu_ptr_", number, type_text(reg));
-  const btf::Btf& types = *TRY(map::kernel_btf());
+  const btf::Btf& types = *TRY(kernel_types(program_));
   if (reg.off < 0)
     return refuse(EACCES, "negative offset {} ptr R{} off={} disallowed", type_text(reg), number, reg.off);
   if (!has_struct_at(types, reg.mem_size, static_cast<std::uint32_t>(reg.off), wanted))

@@ -2,7 +2,7 @@
 #include "verifier/kernel_symbols.h"
 
 #include "isa/insn.h"
-#include "map/kernel_btf.h"
+#include "verifier/kernel_types.h"
 #include "verifier/refuse.h"
 
 namespace portolan::verifier {
@@ -14,7 +14,7 @@ Result<void> resolve_kernel_symbols(UnverifiedProgram& program, btf::Log* log) {
     const abi::Insn& high = program.insns[++at];
     if (static_cast<abi::PseudoLoad>(insn.src()) != abi::PseudoLoad::kBtfId) continue;
     if (high.imm != 0) return refuse(log, EINVAL, "invalid module BTF object FD specified.");
-    const auto types = map::kernel_btf();
+    const auto types = kernel_types(program);
     if (!types)
       return refuse(log, EINVAL,
                     "kernel is missing BTF, make sure CONFIG_DEBUG_INFO_BTF=y is specified in Kconfig.");
@@ -42,7 +42,7 @@ Result<void> resolve_kfuncs(const UnverifiedProgram& program, Facts& facts, btf:
     if (insn.off < 0)
       return refuse(log, EINVAL, "negative offset disallowed for kernel module function call");
     if (insn.off > 0) return refuse(log, EPROTO, "kfunc offset > 0 without fd_array is invalid");
-    const auto types = map::kernel_btf();
+    const auto types = kernel_types(program);
     if (!types)
       return refuse(log, kEnotsupp, "calling kernel function is not supported without CONFIG_DEBUG_INFO_BTF");
     const btf::Type* const type = (*types)->type(static_cast<std::uint32_t>(insn.imm));
@@ -53,8 +53,8 @@ Result<void> resolve_kfuncs(const UnverifiedProgram& program, Facts& facts, btf:
   return {};
 }
 
-std::string kernel_function_name(const abi::Insn& call) {
-  const auto types = map::kernel_btf();
+std::string kernel_function_name(const UnverifiedProgram& program, const abi::Insn& call) {
+  const auto types = kernel_types(program);
   const btf::Type* const type =
       types && call.off == 0 ? (*types)->type(static_cast<std::uint32_t>(call.imm)) : nullptr;
   if (type == nullptr || !btf::is(*type, btf::Kind::kFunc)) return fmt::format("#{}", call.imm);

@@ -16,6 +16,6 @@ Result<void> resolve_kernel_symbols(UnverifiedProgram& program, btf::Log* log);
 Result<void> resolve_kfuncs(const UnverifiedProgram& program, Facts& facts, btf::Log* log);
 
 // What a call names, for the log.
-std::string kernel_function_name(const abi::Insn& call);
+std::string kernel_function_name(const UnverifiedProgram& program, const abi::Insn& call);
 
 }  // namespace portolan::verifier

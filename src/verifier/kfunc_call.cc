@@ -3,8 +3,8 @@
 // says.
 #include "helper/kfunc.h"
 
-#include "map/kernel_btf.h"
 #include "verifier/kernel_symbols.h"
+#include "verifier/kernel_types.h"
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
@@ -19,7 +19,7 @@ Result<Walk::Next> Walk::call_kfunc(const abi::Insn& insn) {
   if (kfunc != nullptr && kfunc->function == nullptr)
     (void)refuse(0, "kernel function {} is not here: {}", kfunc->name, kfunc->note);
   if (kfunc == nullptr || kfunc->function == nullptr || !helper::is_available(*kfunc, program_.type))
-    return refuse(EACCES, "calling kernel function {} is not allowed", kernel_function_name(insn));
+    return refuse(EACCES, "calling kernel function {} is not allowed", kernel_function_name(program_, insn));
   if (kfunc->might_sleep && !is_sleepable())
     return refuse(EACCES, "program must be sleepable to call sleepable kfunc {}", kfunc->name);
   CallMeta meta;
@@ -105,7 +105,7 @@ Result<void> Walk::check_kfunc_packet(unsigned number) {
     return refuse(EINVAL, "arg#{} pointer type STRUCT __sk_buff must point to scalar, or struct with scalar",
                   number - 1);
   if (reg.trust != Trust::kTrusted) return refuse(EINVAL, "R{} must be referenced or trusted", number);
-  const btf::Btf& types = *TRY(map::kernel_btf());
+  const btf::Btf& types = *TRY(kernel_types(program_));
   const char* const given = types.name(*types.type(reg.mem_size));
   if (std::string_view(given) != "sk_buff")
     return refuse(EINVAL,
@@ -151,7 +151,7 @@ Result<void> Walk::check_kfunc_memory(unsigned number, const Kfunc& kfunc, CallM
 // To a struct of the kernel's, or to bytes.
 Result<void> Walk::check_cast(std::uint64_t id) {
   if (id == 0) return {};
-  const btf::Btf& types = *TRY(map::kernel_btf());
+  const btf::Btf& types = *TRY(kernel_types(program_));
   const btf::Type* const type =
       id > abi::btf::kMaxType ? nullptr : types.type(static_cast<std::uint32_t>(id));
   if (type == nullptr) return refuse(EINVAL, "Unknown type ID {} passed to kfunc bpf_rdonly_cast", id);

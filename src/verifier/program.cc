@@ -162,6 +162,7 @@ Result<const Prepared*> Program::adopt(std::unique_ptr<const Prepared> prepared,
 
 Result<VerifiedProgram> Program::verify_again() {
   UnverifiedProgram source;
+  source.runtime = &runtime();
   source.type = static_cast<abi::ProgType>(attributes_.type);
   source.expected_attach_type = attributes_.expected_attach_type;
   source.attach_btf_id = attributes_.attach_btf_id;

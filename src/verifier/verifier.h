@@ -19,6 +19,7 @@ namespace portolan::verifier {
 
 // A program as PROG_LOAD takes it.
 struct UnverifiedProgram {
+  object::Runtime* runtime = nullptr;  // whose kernel types the program names; null: it can name none
   abi::ProgType type{};
   std::uint32_t expected_attach_type = 0;
   std::uint32_t attach_btf_id = 0;  // a type of the kernel's; 0: none

@@ -10,11 +10,11 @@ namespace {
 // Helpers by name, maps and functions as addresses that mean nothing.
 class LogNames final : public isa::Names {
  public:
-  explicit LogNames(const Facts& facts) : facts_(facts) {}
+  LogNames(const UnverifiedProgram& program, const Facts& facts) : program_(program), facts_(facts) {}
   std::string call(const abi::Insn& insn) const override {
     const auto kind = static_cast<abi::PseudoCall>(insn.src());
     if (kind == abi::PseudoCall::kSubprogram) return fmt::format("{:+d}", insn.imm);
-    if (kind == abi::PseudoCall::kKfunc) return insn.imm == 0 ? "" : kernel_function_name(insn);
+    if (kind == abi::PseudoCall::kKfunc) return insn.imm == 0 ? "" : kernel_function_name(program_, insn);
     const helper::Prototype* prototype = helper::find(static_cast<std::uint32_t>(insn.imm));
     return prototype == nullptr ? "unknown" : prototype->name;
   }
@@ -26,6 +26,7 @@ class LogNames final : public isa::Names {
   }
 
  private:
+  const UnverifiedProgram& program_;
   const Facts& facts_;
 };
 
@@ -95,7 +96,7 @@ std::string Walk::text_of(const State& state, const Dependencies& precise) const
 
 void Walk::log_insn() {
   if ((log_level_ & 3) == 0) return;
-  const LogNames names(facts_);
+  const LogNames names(program_, facts_);
   log_->print("{}: {}\n", at_, isa::disassemble(program_.insns, at_, &names));
 }
 

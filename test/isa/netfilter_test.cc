@@ -4,7 +4,7 @@
 
 #include "abi/context.h"
 #include "both.h"
-#include "map/kernel_btf.h"
+#include "btf/machine_for_test.h"
 
 namespace portolan::isa {
 namespace {
@@ -156,7 +156,7 @@ std::optional<Place> member(const btf::Btf& types, std::uint32_t id, std::string
 // Accepts the packet if the field is that number. `path`: members of the context's, from pointer to pointer.
 std::vector<Insn> accepts_if(std::initializer_list<std::pair<const char*, const char*>> path,
                              std::int32_t value, std::int32_t mask = -1) {
-  const btf::Btf& types = **map::kernel_btf();
+  const btf::Btf& types = *btf::machine_btf();
   std::vector<Insn> insns = {{0xbf, regs(6, 1), 0, 0}};
   for (const auto& [owner, name] : path) {
     const auto place = member(types, *types.find_by_name(owner, btf::Kind::kStruct), name);
@@ -227,7 +227,7 @@ TEST_F(NetfilterOnBoth, programs_find_the_packet_and_its_devices) {
 class NetfilterDynptr : public NetfilterOnBoth {
  protected:
   static Insn kfunc(const char* name) {
-    const btf::Btf& types = **map::kernel_btf();
+    const btf::Btf& types = *btf::machine_btf();
     return {0x85, regs(0, 2), 0, static_cast<std::int32_t>(*types.find_by_name(name, btf::Kind::kFunc))};
   }
   // `first`, which leaves what is asked for a dynptr in R1, then `then`; accepts.
@@ -264,7 +264,7 @@ TEST_F(NetfilterDynptr, a_packet_is_read) {
 TEST_F(NetfilterDynptr, is_made_of_the_packet_only) {
   if (IsSkipped()) return;
   const std::vector<Insn> accept = {set(0, 1), kExit};
-  const btf::Btf& types = **map::kernel_btf();
+  const btf::Btf& types = *btf::machine_btf();
   const auto next = member(types, *types.find_by_name("sk_buff", btf::Kind::kStruct), "next");
   const std::vector<Insn> write = {{0xbf, regs(1, 10), 0, 0},
                                    {0x07, regs(1), 0, -24},

@@ -196,6 +196,16 @@ TEST_P(Objects, what_is_not_there_is_said) {
   EXPECT_THAT(nonsense.error().message(), ::testing::HasSubstr("/etc/passwd"));
 }
 
+TEST(PortolanObjects, functions_are_those_of_the_runtimes_kernel_types) {
+  const auto runtime = Runtime::create_private({.kernel_btf = "builtin"});
+  ASSERT_TRUE(runtime) << runtime.error().message();
+  const auto object = Object::load(*runtime, path_of("kernel_functions"));
+  ASSERT_TRUE(object) << object.error().message();
+  const auto result = object->program("sum_up")->test_run({.data = std::vector<std::byte>(64)});
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(result->retval, 12u);
+}
+
 TEST_P(Objects, what_the_verifier_refuses_comes_with_its_log) {
   const auto refused = Object::load(runtime(), path_of("refused"));
   ASSERT_FALSE(refused);

@@ -225,8 +225,8 @@ void print_kfuncs() {
   Counts counts;
   fmt::print(
       "\n## Functions of the kernel (kfuncs)\n\n"
-      "Programs call them by their ids in the BTF of the machine's kernel (`/sys/kernel/btf/vmlinux`). What "
-      "is not "
+      "Programs call them by their ids in the kernel's BTF (`/sys/kernel/btf/vmlinux`), which a runtime has "
+      "on every machine. What is not "
       "here, or not in\nthis list, is refused as a function that the kernel does not allow.\n\n"
       "| name | Linux since | here | note |\n"
       "|---|---|---|---|\n");

@@ -1,33 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "map/struct_image.h"
+#include "helper/struct_image.h"
 
 #include <cstring>
 #include <optional>
 
-#include "map/kernel_btf.h"
-#include "sync/atomic.h"
+#include "helper/kernel_btf.h"
 
-namespace portolan::map {
+namespace portolan::helper {
 namespace {
-
-// There are a hundred thousand types to look through: each struct is looked for once in a process.
-Result<std::uint32_t> id_of(const char* name) {
-  struct Known {
-    std::string_view name;
-    sync::Atomic<std::uint32_t> id;
-  };
-  static Known known[] = {{"bpf_iter_meta", {}}, {"seq_file", {}},     {"bpf_map", {}},
-                          {"bpf_prog", {}},      {"bpf_prog_aux", {}}, {"bpf_link", {}},
-                          {"sk_buff", {}},       {"net_device", {}},   {"nf_hook_state", {}}};
-  Known* found = nullptr;
-  for (Known& one : known)
-    if (one.name == name) found = &one;
-  if (found != nullptr && found->id.load_relaxed() != 0) return found->id.load_relaxed();
-  const btf::Btf& types = *TRY(kernel_btf());
-  const std::uint32_t id = TRY(types.find_by_name(name, btf::Kind::kStruct));
-  if (found != nullptr) found->id.store_relaxed(id);
-  return id;
-}
 
 struct Place {
   std::uint32_t first_bit, bits;
@@ -51,9 +31,9 @@ std::optional<Place> find_member(const btf::Btf& types, std::uint32_t id, std::s
 
 }  // namespace
 
-Result<StructImage> StructImage::create(const char* name) {
-  const btf::Btf& types = *TRY(kernel_btf());
-  const std::uint32_t id = TRY(id_of(name));
+Result<StructImage> StructImage::create(object::Runtime& runtime, const char* name) {
+  const btf::Btf& types = *TRY(kernel_btf(runtime));
+  const std::uint32_t id = TRY(kernel_struct(runtime, name));
   return StructImage(types, id, types.type(id)->size);
 }
 
@@ -75,4 +55,4 @@ void StructImage::set(std::string_view member, std::uint64_t value) {
   word = (word & ~mask) | (value << shift & mask);
 }
 
-}  // namespace portolan::map
+}  // namespace portolan::helper

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A struct of the kernel's for programs to read that are given one: its bytes lie where the BTF of the
-// machine's kernel has them, for that is what the program was compiled, or relocated, for. What nobody sets
+// A struct of the kernel's for programs to read that are given one: its bytes lie where the runtime's
+// kernel types have them, for that is what the program was compiled, or relocated, for. What nobody sets
 // is zero.
 #pragma once
 #include <cstdint>
@@ -9,13 +9,14 @@
 
 #include "base/result.h"
 #include "btf/btf.h"
+#include "object/runtime.h"
 
-namespace portolan::map {
+namespace portolan::helper {
 
 class StructImage {
  public:
-  // ENOENT: this machine's kernel has none of that name, or no BTF.
-  static Result<StructImage> create(const char* name);
+  // ENOENT …: the runtime's kernel types have none of that name.
+  static Result<StructImage> create(object::Runtime& runtime, const char* name);
 
   // As many of the member's bytes as there are of `from`, the lowest first; of a number, as many of its bits
   // as the member has. Members that this kernel has not are passed over.
@@ -33,4 +34,4 @@ class StructImage {
   std::vector<std::uint64_t> bytes_;
 };
 
-}  // namespace portolan::map
+}  // namespace portolan::helper
