@@ -122,6 +122,32 @@ TEST_F(DynptrKfuncs, parts_are_counted_from_the_part_before) {
             12u);
 }
 
+TEST_F(DynptrKfuncs, memory_is_read_to_where_dynptrs_say) {
+  static const char text[] = "abcdefgh";
+  const auto result = [&](const char* name, const void* from, std::int32_t size) {
+    const std::uint64_t at = address(from);
+    return run(Code{mov(r0, 0), map_of(r1), kRest} + stack_at(r2, -8) + Code{put(r10, -8, 0)} +
+               stack_at(r3, -64) + Code{mov(r4, 0), ask(2)} + local() + stack_at(r1, -24) +
+               Code{mov(r2, 40),
+                    mov(r3, size),
+                    {0x18, r4, 0, static_cast<std::int32_t>(at)},
+                    {0, 0, 0, static_cast<std::int32_t>(at >> 32)},
+                    kfunc(name),
+                    kExit});
+  };
+  const auto* const nowhere = reinterpret_cast<const void*>(8);
+  const Cliff cliff;
+  std::memcpy(cliff.last(4), "wxyz", 4);
+  EXPECT_EQ(result("bpf_copy_from_user_dynptr", text, 8), 0u);
+  EXPECT_EQ(result("bpf_copy_from_user_dynptr", text, 9), static_cast<std::uint32_t>(-E2BIG));
+  EXPECT_EQ(result("bpf_copy_from_user_dynptr", nowhere, 8), static_cast<std::uint32_t>(-EFAULT));
+  EXPECT_EQ(result("bpf_copy_from_user_dynptr", cliff.last(4), 8), static_cast<std::uint32_t>(-EFAULT));
+  EXPECT_EQ(result("bpf_copy_from_user_str_dynptr", text, 8), 8u);
+  EXPECT_EQ(result("bpf_copy_from_user_str_dynptr", text + 3, 8), 6u);
+  EXPECT_EQ(result("bpf_copy_from_user_str_dynptr", nowhere, 8), static_cast<std::uint32_t>(-EFAULT));
+  EXPECT_EQ(result("bpf_copy_from_user_str_dynptr", text, 0), 0u);
+}
+
 TEST_F(DynptrKfuncs, maps_tell_how_many_elements_they_have) {
   EXPECT_EQ(run(Code{map_of(r1), kRest} + stack_at(r2, -8) + Code{put(r10, -8, 0)} + stack_at(r3, -64) +
                 Code{mov(r4, 0), ask(2), map_of(r1), kRest, kfunc("bpf_map_sum_elem_count"), kExit}),

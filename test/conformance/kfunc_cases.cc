@@ -168,6 +168,58 @@ TEST_P(Kfunc, dynptrs_of_packets) {
   }
 }
 
+TEST_P(Kfunc, memory_is_read_to_dynptrs) {
+  static const char text[] = "abcdefghijkl";
+  const auto user = reinterpret_cast<std::uintptr_t>(text);
+  // Into the packet's bytes from 16 on; then the byte at 20, or what the call returned.
+  const auto asked = [&](const char* name, std::uint64_t from, std::int32_t size, bool byte,
+                         std::int32_t offset = 16) {
+    Bytecode code;
+    const int none = code.new_label();
+    call(stack(code.set(2, 0), 3, -16), "bpf_dynptr_from_skb");
+    call(stack(code, 1, -16).set(2, offset).set(3, size).set64(4, from), name);
+    if (byte) {
+      call(stack(code, 1, -16).set(2, 20).set(3, 0).set(4, 1), "bpf_dynptr_slice");
+      code.jump(kIfEqual, 0, 0, none).load(Bytecode::kByte, 0, 0, 0).here(none);
+    }
+    return result(code);
+  };
+  EXPECT_ANSWER(0, asked("bpf_probe_read_user_dynptr", user, 8, false));
+  EXPECT_ANSWER('e', asked("bpf_probe_read_user_dynptr", user, 8, true));
+  EXPECT_ANSWER(0, asked("bpf_probe_read_user_dynptr", user, 4, true));
+  EXPECT_ANSWER(13, asked("bpf_probe_read_user_str_dynptr", user, 32, false));
+  EXPECT_ANSWER(5, asked("bpf_probe_read_user_str_dynptr", user, 5, false));
+  EXPECT_ANSWER(0, asked("bpf_probe_read_user_str_dynptr", user, 5, true));
+  EXPECT_ANSWER('e', asked("bpf_probe_read_user_str_dynptr", user, 6, true));
+  for (const char* name : {"bpf_probe_read_user_dynptr", "bpf_probe_read_user_str_dynptr"}) {
+    SCOPED_TRACE(name);
+    EXPECT_ANSWER(-EFAULT, asked(name, 8, 8, false));
+    EXPECT_ANSWER(0, asked(name, 8, 0, false));
+    EXPECT_ANSWER(-E2BIG, asked(name, user, 49, false));
+    EXPECT_ANSWER(-E2BIG, asked(name, user, 0, false, 65));
+  }
+  EXPECT_ANSWER(-EACCES, verdict([](Bytecode& c) {
+    call(stack(c.set(2, 0), 3, -16), "bpf_dynptr_from_skb");
+    call(stack(c, 1, -16).set(2, 0).set(3, 4).set(4, 0), "bpf_copy_from_user_dynptr");
+  }));
+}
+
+TEST_P(Kfunc, memory_is_read_from_the_programs_own) {
+  const auto asked = [&](const char* name, std::int32_t size) {
+    Bytecode code;
+    code.move(6, 1)
+        .set64(2, 0x0000'0062'6160'6162)
+        .store(Bytecode::kDouble, 10, -24, 2)
+        .move(1, 6);  // "ba`ab"
+    call(stack(code.set(2, 0), 3, -16), "bpf_dynptr_from_skb");
+    stack(stack(code, 1, -16).set(2, 8).set(3, size), 4, -24);
+    return result(call(code, name));
+  };
+  EXPECT_ANSWER(0, asked("bpf_probe_read_kernel_dynptr", 8));
+  EXPECT_ANSWER(6, asked("bpf_probe_read_kernel_str_dynptr", 8));
+  EXPECT_ANSWER(3, asked("bpf_probe_read_kernel_str_dynptr", 3));
+}
+
 TEST_P(Kfunc, a_program_ends_with_what_it_throws) {
   Bytecode code;
   EXPECT_ANSWER(42, result(call(code.set(1, 42), "bpf_throw").set(0, 0)));
