@@ -64,6 +64,12 @@ std::string RingEnd::produce(std::uint32_t word, std::span<const std::byte> byte
   const std::uint64_t position = *position_of(Role::kProducer);
   const std::uint64_t needed = round_up(bytes.size() + 8, 8);
   if (position + needed - load_acquire(position_of(Role::kConsumer)) > size_) return "full";
+  // A header that promises more than there is, beyond the end, is told the truth: what a program would find
+  // there is a difference of our rings, whose halves are two memories.
+  constexpr std::uint32_t kFlags = 3u << 30;
+  const std::uint64_t promised = round_up((word & ~kFlags) + std::uint64_t{8}, 8);
+  if (promised > needed && promised <= size_ && position % size_ + promised > size_)
+    word = (word & kFlags) | static_cast<std::uint32_t>(bytes.size());
   std::memcpy(at(position), &word, sizeof word);
   std::memset(at(position) + 4, 0, 4);
   // As libbpf does it: behind a header that is the last before the end, they are at the beginning.
