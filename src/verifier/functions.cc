@@ -88,7 +88,7 @@ RegState Walk::given(const GlobalArgument& argument) {
       break;
   }
   reg.maybe_null = argument.may_be_null;
-  reg.id = new_id();
+  if (reg.maybe_null || reg.type != RegType::kMem) reg.id = new_id();
   return reg;
 }
 

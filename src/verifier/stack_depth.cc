@@ -149,7 +149,7 @@ class Chains {
   std::vector<Active> chain_;
   std::uint32_t depth_ = 0;
   bool reaches_tail_call_ = false;
-  // Functions, and where they were entered: how deep, in how manieth a frame, and whether called back.
+  // Functions, and where they were entered: how deep, below how many others, and whether called back.
   std::set<std::tuple<std::size_t, std::uint32_t, std::size_t, bool>> visited_;
 };
 
