@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <thread>
+
 #include "api/backend.h"
 #include "api/hook_world_for_test.h"
 #include "hook/hook.h"
@@ -228,6 +231,34 @@ TEST_F(Probes, a_link_keeps_its_event) {
   EXPECT_EQ(info.perf_event.tracepoint.name_len, sizeof "work");
   close_event(static_cast<int>(made));
   EXPECT_FALSE(hook->is_attached());
+}
+
+// Who is attached runs, who has left does not, whatever comes between.
+TEST_F(Probes, run_while_others_come_and_go) {
+  auto probe = Hook::probe(*runtime_, "work");
+  ASSERT_TRUE(probe);
+  const long program = load_adder(ProgType::kKprobe, 1);
+  std::atomic<bool> ends = false;
+  std::vector<std::thread> hosts;
+  for (int i = 0; i < 2; ++i)
+    hosts.emplace_back([&] {
+      while (!ends) probe->enter(Registers::of_call(1));
+    });
+  for (int i = 0; i < 100; ++i) {
+    const int by_ioctl = open_probe(), by_link = open_probe();
+    EXPECT_EQ(set_program(by_ioctl, program), 0);
+    const long made = link(program, by_link);
+    EXPECT_GE(made, 0);
+    close_event(by_ioctl);
+    close_event(by_link);
+    close_event(static_cast<int>(made));
+  }
+  EXPECT_FALSE(probe->is_attached());
+  const std::uint64_t before = sum();
+  probe->enter({});
+  EXPECT_EQ(sum(), before);
+  ends = true;
+  for (std::thread& host : hosts) host.join();
 }
 
 TEST_F(Probes, links_of_a_host_that_has_gone_come_loose) {
