@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // clang-format off
-// References from a map to programs or other maps.
+// References from a map to programs or other maps, from a program's functions to what is attached to them.
 //
-// Layout        The edges of the map's own object are the places: kind << 32 | id, or 0. So a reference and what keeps
+// Layout        Edges of the owner are the places: kind << 32 | id, or 0. So a reference and what keeps
 //               its target alive are one word. Beside them, in this process only, a pointer for each place to what
 //               was found there last: the word, and the view that it led to.
 //
@@ -39,12 +39,14 @@ using object::Edge;
 
 void References::Free::operator()(Slot* slots) const { std::free(slots); }
 
-References::References(object::View& owner, object::Kind kind, std::uint32_t count, Accepts accepts)
-    : owner_(owner), kind_(kind), count_(count), accepts_(accepts) {
+References::References(object::View& owner, object::Kind kind, std::uint32_t count, Accepts accepts,
+                       std::uint32_t first)
+    : owner_(owner), kind_(kind), count_(count), first_(first), accepts_(accepts) {
   const auto places = object::Runtime::edge_places(owner);
   // Zero pages, which cost nothing until they are used.
   known_.reset(static_cast<Slot*>(std::calloc(count, sizeof(Slot))));
-  if (known_ != nullptr && places.size() >= edges(count)) words_ = places.subspan(1, count);
+  if (known_ != nullptr && places.size() >= std::uint64_t{first} + count)
+    words_ = places.subspan(first, count);
 }
 
 References::~References() { forget(); }
@@ -133,7 +135,7 @@ void References::wait_for_programs() const {
 }
 
 Result<std::uint32_t> References::exchange(std::uint32_t place, std::uint32_t id) {
-  return owner_.runtime().replace_edge(owner_, 1 + place, Edge{kind_, id});
+  return owner_.runtime().replace_edge(owner_, first_ + place, Edge{kind_, id});
 }
 
 void References::release(std::uint32_t id) {

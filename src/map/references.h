@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A row of places in a map, each of which may refer to one object: a program, or another map. See
+// A row of places in an object, each of which may refer to another one: to a program, a map, or a hook. See
 // references.cc for the essay.
 #pragma once
 #include <memory>
@@ -16,8 +16,9 @@ class References {
  public:
   // Whether what a place leads to is such as the map may hold: the region is outside data.
   using Accepts = bool (*)(const object::View& owner, const object::View& found);
-  // Place 0 of a map's edges is its BTF's; `count` places follow.
-  References(object::View& owner, object::Kind kind, std::uint32_t count, Accepts accepts);
+  // Of the owner's edges, `count` from `first` on. Place 0 of a map's is its BTF's.
+  References(object::View& owner, object::Kind kind, std::uint32_t count, Accepts accepts,
+             std::uint32_t first = 1);
   References(const References&) = delete;
   References& operator=(const References&) = delete;
   ~References();
@@ -93,7 +94,7 @@ class References {
 
   object::View& owner_;
   object::Kind kind_;
-  std::uint32_t count_;
+  std::uint32_t count_, first_;
   Accepts accepts_;
   std::span<const Word> words_;
   std::unique_ptr<Slot[], Free> known_;

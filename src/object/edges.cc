@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What lies in the head of a state and changes during an object's life: its edges, and who maps its pages
 // writable.
+#include <algorithm>
+
 #include "object/impl.h"
 
 namespace portolan::object {
@@ -25,13 +27,13 @@ sync::Owner process_of(sync::Owner owner) { return {owner.slot(), owner.incarnat
 
 }  // namespace
 
-Result<void> Runtime::add_edge(View& from, Edge to) {
+Result<void> Runtime::add_edge(View& from, Edge to, std::uint32_t places) {
   if (!is_kind(number(to.kind))) return fail(EINVAL);
   const sync::Actor self = TRY(actor());
   return impl_->locked(self, [&]() -> Result<void> {
     if (!impl_->still_lives(from) || !impl_->find(to.kind, to.id)) return fail(ENOENT);
     const Edges edges = edges_in(from.state());
-    for (std::uint32_t at = 0; at < edges.count; ++at) {
+    for (std::uint32_t at = 0; at < std::min(edges.count, places); ++at) {
       if (edges.words[at].load_relaxed() != 0) continue;
       impl_->count_referrer(to, +1);
       edges.words[at].store_release(edge_word(to));  // the commit; read by others through the file
@@ -77,6 +79,11 @@ Result<std::uint32_t> Runtime::replace_edge(View& from, std::uint32_t place, Edg
 
 std::span<const sync::Atomic<std::uint64_t>> Runtime::edge_places(const View& view) {
   const Edges edges = edges_in(view.state());
+  return {edges.words, edges.count};
+}
+
+std::span<const sync::Atomic<std::uint64_t>> Runtime::edge_places(const Draft& draft) {
+  const Edges edges = edges_in(draft.state);
   return {edges.words, edges.count};
 }
 

@@ -230,7 +230,8 @@ class Runtime {
 
   // --- references between objects, under the object lock. add: ENOENT if either is gone, ENOSPC if all of
   // `from`'s max_edges are taken. remove: ENOENT if there is no such edge; settles the target.
-  Result<void> add_edge(View& from, Edge to);
+  // `places`: only the first so many are looked at.
+  Result<void> add_edge(View& from, Edge to, std::uint32_t places = UINT32_MAX);
   Result<void> remove_edge(View& from, Edge to);
   // Puts an edge into one of `from`'s max_edges places, or takes it away (id 0); the id that was there
   // before, 0 for none, which the caller settles when nobody can be using it any more. ENOENT if either is
@@ -239,6 +240,7 @@ class Runtime {
   Result<std::vector<Edge>> edges_of(const View& view);
   // The places themselves, to be read without a lock: kind << 32 | id, 0 for none. Outside data.
   static std::span<const sync::Atomic<std::uint64_t>> edge_places(const View& view);
+  static std::span<const sync::Atomic<std::uint64_t>> edge_places(const Draft& draft);  // as long as mapped
 
   // --- liveness
   void forget_fd(int fd);  // the fd was or will be closed or replaced: drops it from the cache
