@@ -29,8 +29,8 @@ U64 get_func_ret(Run& run, U64, U64 to, U64, U64, U64) {
 }
 
 U64 get_func_ip(Run& run, U64, U64, U64, U64, U64) {
-  if (run.attachment == nullptr || run.attachment->function == 0) return 0;
-  return function_address(run.attachment->function);
+  if (run.attachment == nullptr) return 0;
+  return run.attachment->function != 0 ? function_address(run.attachment->function) : run.attachment->address;
 }
 
 U64 get_func_arg_cnt(Run& run, U64, U64, U64, U64, U64) {

@@ -33,6 +33,7 @@ struct Attachment {
   std::uint32_t argument_count = 0;
   bool has_result = false;
   std::uint32_t function = 0;      // by the kernel's BTF
+  std::uint64_t address = 0;       // of a program's function
   std::int32_t* retval = nullptr;  // of a cgroup's hook: what its programs make of the operation's result
   SeqFile* seq_file = nullptr;     // of an iterator
 };

@@ -161,7 +161,7 @@ Result<std::unique_ptr<object::View>> Hook::make(object::Mapped mapped) {
 }
 
 Hook::Hook(object::Mapped mapped, Stored* stored)
-    : View(std::move(mapped)),
+    : Attachments(std::move(mapped)),
       stored_(stored),
       current_(stored->key.point == Point::kCgroup ? &stored->effective : &stored->current),
       key_(stored->key),
@@ -282,7 +282,9 @@ Result<void> Hook::edit(const std::function<Result<void>(List&)>& change) {
     TRY(change(edited));
     if (edited.members.size() > kMostMembers) return fail(E2BIG);
     TRY(give_places(edited));
+    if (!edited.members.empty()) TRY(set_gate(true));
     commit(edited);
+    if (edited.members.empty()) (void)set_gate(false);
     return {};
   };
   const Result<void> done = locked(self, [&] {
@@ -296,6 +298,7 @@ Result<void> Hook::edit(const std::function<Result<void>(List&)>& change) {
     locked(self, [&] { reap(list(), dropped); });
   }
   for (const object::Edge& edge : dropped) runtime().settle(edge.kind, edge.id);
+  if (key_.point == Point::kProgram) runtime().settle(object::Kind::kHook, id());  // its gate may be closed
   return done;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A place of a host program where other processes attach programs, as an object of the runtime. See hook.cc
-// for the essay.
+// A place of a host program, or a function of a program, where other processes attach programs, as an object
+// of the runtime. See hook.cc for the essay.
 #pragma once
 #include <functional>
 #include <memory>
@@ -38,7 +38,7 @@ struct List {
   std::uint64_t revision = 1;
 };
 
-class Hook final : public object::View {
+class Hook final : public verifier::Attachments {
  public:
   struct Stored;  // its bytes in the region
   struct Details {
@@ -102,6 +102,13 @@ class Hook final : public object::View {
   }
   void check(shm::Findings& findings) const override;
 
+  // --- function_hook.cc: of programs' functions
+  bool is_of(const object::View& program) const override;
+  bool has_extension() override;
+  verifier::FunctionCall::Outcome run_function(helper::Run& run, const verifier::FunctionCall& call) override;
+  // What the dead have left at the program's functions is put right.
+  static void look_after_functions(verifier::Program& program);
+
  private:
   template <class Wanted>
   static Result<Hook*> find_if(object::Runtime& runtime, Wanted wanted);
@@ -110,8 +117,14 @@ class Hook final : public object::View {
                               const std::function<void(Hook&)>& body);
   // The lists that an effective one was made of: hook and its `current`.
   using Sources = std::vector<std::pair<std::uint32_t, std::uint64_t>>;
+  // Of a program's function: how many words it takes, and what the program's context is.
+  struct Arguments {
+    std::uint32_t count = 0;
+    abi::ProgType type{};
+  };
   struct Snapshot {
     std::uint64_t current;  // the word that it was made of
+    Arguments arguments;
     std::vector<Attached> programs;
     std::vector<object::ViewRef> views;
     Sources sources;
@@ -148,6 +161,13 @@ class Hook final : public object::View {
   bool has_unlisted(const List& list) const;
   void reap(const List& list, std::vector<object::Edge>& dropped);
   std::uint32_t program_of(object::Edge target) const;
+
+  // function_hook.cc
+  Result<void> set_gate(bool is_open);
+  Result<Arguments> arguments_of_function() const;
+  const Snapshot* current_snapshot();
+  void run_tracing(helper::Run& run, const Snapshot& snapshot, abi::AttachType type,
+                   const verifier::FunctionCall& call, const std::uint64_t* result);
 
   // hierarchy.cc
   std::vector<Hook*> chain();  // this one, then those above that are declared, the nearest first

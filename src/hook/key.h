@@ -20,6 +20,7 @@ enum class Point : std::uint32_t {
   kNetfilter = 7,   // by the namespace's device and inode, and by family and hook
   kProbe = 8,       // by a function's name; attach_type is kProbeEntry or kProbeReturn
   kTraceEvent = 9,  // by category and name: "sched/sched_switch"; tracepoint programs
+  kProgram = 10,    // by program, and function of it; there while something is attached
 };
 
 inline constexpr std::uint32_t kProbeEntry = 0, kProbeReturn = 1;
@@ -55,6 +56,12 @@ inline const char* event_name(const Key& key) {
   const char* const slash = std::strchr(key.name, '/');
   return slash != nullptr ? slash + 1 : key.name;
 }
+// `type_id`: of the function's FUNC in the program's BTF.
+inline Key of_function(std::uint32_t program_id, std::uint32_t function, std::uint32_t type_id) {
+  return {Point::kProgram, 0, program_id, std::uint64_t{function} << 32 | type_id, {}};
+}
+inline std::uint32_t function_of(const Key& key) { return static_cast<std::uint32_t>(key.number >> 32); }
+inline std::uint32_t type_id_of(const Key& key) { return static_cast<std::uint32_t>(key.number); }
 inline Key of_device(std::uint32_t ifindex, abi::AttachType type) {
   return {Point::kDevice, static_cast<std::uint32_t>(type), 0, ifindex, {}};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bytes of a link: what it attaches, and to what; its program is its first edge, since that may change,
-// the map that an iterator goes through, or the perf event, its second. Whether it is attached, its hook says
-// (hook.cc).
+// the map that an iterator goes through, the perf event, or the program whose function it is attached to, its
+// second. Whether it is attached, its hook says (hook.cc).
 #include "hook/link.h"
 
 #include <fmt/format.h>
@@ -24,9 +24,9 @@ struct Link::Stored {
 
 Result<object::Runtime::Published> Link::publish(object::Runtime& runtime, const Attributes& attributes,
                                                  std::uint32_t program_id) {
-  const object::Edge second = attributes.event_id != 0
-                                  ? object::Edge{object::Kind::kPerfEvent, attributes.event_id}
-                                  : object::Edge{object::Kind::kMap, attributes.map_id};
+  object::Edge second{object::Kind::kMap, attributes.map_id};
+  if (attributes.event_id != 0) second = {object::Kind::kPerfEvent, attributes.event_id};
+  if (attributes.target_id != 0) second = {object::Kind::kProg, attributes.target_id};
   const object::Edge edges[] = {{object::Kind::kProg, program_id}, second};
   const std::uint32_t count = second.id != 0 ? 2 : 1;
   object::Draft draft = TRY(runtime.draft(object::Kind::kLink, sizeof(Stored), sizeof(Stored), 0, count));
@@ -142,7 +142,7 @@ std::string Link::show_fdinfo() const {
       break;
     case abi::LinkType::kTracing:
       line("attach_type", attributes_.attach_type);
-      line("target_obj_id", object::kKernelBtfId);
+      line("target_obj_id", attributes_.target_object());
       line("target_btf_id", attributes_.target_btf_id);
       line("cookie", attributes_.cookie);
       break;

@@ -17,9 +17,12 @@ class Link final : public object::View {
     std::uint32_t hook_id = 0;
     std::uint32_t target_btf_id = 0;  // of a function
     std::uint64_t cookie = 0;
-    std::uint32_t map_id = 0;    // that an iterator goes through; 0: none
-    std::uint32_t event_id = 0;  // the perf event that the program is at; 0: none
+    std::uint32_t map_id = 0;     // that an iterator goes through; 0: none
+    std::uint32_t event_id = 0;   // the perf event that the program is at; 0: none
+    std::uint32_t target_id = 0;  // of the program whose function it is; 0: of no program's
     abi::link_create::Netfilter netfilter = {};
+    // What info calls target_obj_id.
+    std::uint32_t target_object() const { return target_id != 0 ? target_id : object::kKernelBtfId; }
     Key key;  // of the hook
   };
   struct Stored;

@@ -37,6 +37,9 @@ bool fits(const Key& key, const verifier::Program& program) {
       return type == P::kKprobe;
     case Point::kTraceEvent:
       return type == P::kTracepoint;
+    case Point::kProgram:
+      return type == P::kExt ||
+             (type == P::kTracing && (is(attach_type, A::kTraceFentry) || is(attach_type, A::kTraceFexit)));
     case Point::kIterator:
       return false;
   }

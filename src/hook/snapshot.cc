@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a process has made of a hook's list: programs, ready to run. hook.cc has the essay.
 #include "base/clock.h"
+#include "hook/function_rules.h"
 #include "hook/link.h"
 #include "hook/order.h"
 #include "hook/stored.h"
@@ -18,6 +19,7 @@ Result<Hook::Attached> Hook::prepare(const Member& member, std::vector<object::V
   auto* const program =
       static_cast<verifier::Program*>(TRY(runtime().view_by_id(object::Kind::kProg, member.program_id)));
   if (!fits(key_, *program)) return fail(EINVAL);
+  if (key_.point == Point::kProgram) TRY(check_function(key_, *program));
   const vm::Executable* const executable = TRY(vm::executable_of(*program));
   if (executable->buffer_bytes().tracepoint > vouched_bytes_.load_relaxed()) return fail(EINVAL);
   std::uint64_t cookie = 0;
@@ -35,6 +37,7 @@ Result<void> Hook::refresh() {
     *made = {};
     made->current = current_->load_acquire();  // pairs with commit
     made->sources = sources();
+    if (key_.point == Point::kProgram) made->arguments = TRY(arguments_of_function());
     const std::vector<Member> members = members_that_run();
     if (key_.point == Point::kCgroup && counted(members) != (made->current & 0xff)) update_effective();
     for (const Member& member : members)
@@ -72,6 +75,9 @@ void Hook::look_after_one() {
   const sync::Owner holder = stored_->lock.owner();
   const auto self = runtime().actor();
   if (self && !holder.is_nobody() && !self->liveness->alive(holder)) locked(*self, [] {});
+  if (key_.point == Point::kProgram) return;
+  if (const Snapshot* const known = snapshot_.load_acquire(); known != nullptr)  // pairs with refresh
+    for (const Attached& one : known->programs) look_after_functions(*one.program);
 }
 
 void Hook::look_after_the_dead() {

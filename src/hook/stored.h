@@ -27,7 +27,11 @@ struct Hook::Stored {
 
 template <class Body>
 auto Hook::locked(const sync::Actor& actor, Body&& body) {
-  sync::RobustGuard guard(stored_->lock, actor, [&] { commit(list()); });
+  sync::RobustGuard guard(stored_->lock, actor, [&] {
+    const List known = list();
+    commit(known);
+    (void)set_gate(!known.members.empty());
+  });
   return body();
 }
 

@@ -47,6 +47,10 @@ std::uint64_t NativeRun::call_back(std::uint64_t function, std::uint64_t a, std:
   return portolan_jit_enter(&run_, reinterpret_cast<const void*>(function), a, b, c, d, e);
 }
 
+std::uint64_t enter(helper::Run& run, const void* code, const std::uint64_t* arguments) {
+  return portolan_jit_enter(&run, code, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4]);
+}
+
 TailTarget returning(std::uint64_t result) { return {portolan_jit_return_context, result}; }
 
 }  // namespace portolan::jit

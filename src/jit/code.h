@@ -42,6 +42,9 @@ class NativeRun final : public map::ProgramInvoker {
   helper::Run& run_;
 };
 
+// Code of a program that belongs to the run, with these five arguments.
+std::uint64_t enter(helper::Run& run, const void* code, const std::uint64_t* arguments);
+
 // A tail call that has been carried out, with this result.
 TailTarget returning(std::uint64_t result);
 

@@ -116,6 +116,31 @@ void Emitter::land_thrown() {
 
 void Emitter::call_function() { call(function_at(static_cast<std::int64_t>(at_) + 1 + insn_.imm)); }
 
+void Emitter::look_at_gate(std::size_t function) {
+  if (function >= source_.gates.size()) return;
+  body_.emplace();
+  gate_.emplace();
+  mov(r11, reinterpret_cast<std::uintptr_t>(&source_.gates[function]));
+  cmp(qword[r11], 0);
+  jne(*gate_);
+  L(*body_);
+}
+
+// R1 to R5 are what `gate` is given the address of: with them the stack is aligned as calls want it.
+void Emitter::pass_gate(std::size_t function) {
+  if (function >= source_.gates.size()) return;
+  L(*gate_);
+  for (unsigned number = 5; number >= 1; --number) push(native(number));
+  mov(rdi, r12);
+  mov(rsi, reinterpret_cast<std::uintptr_t>(source_.owner));
+  mov(edx, static_cast<std::uint32_t>(function));
+  mov(rcx, rsp);
+  lea(r8, ptr[rip + *body_]);
+  call_native(reinterpret_cast<const void*>(source_.gate));
+  add(rsp, 5 * 8);
+  ret();
+}
+
 void Emitter::enter_frame() {
   push(rbp);
   mov(rbp, rsp);

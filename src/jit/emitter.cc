@@ -64,6 +64,7 @@ void Emitter::function(std::size_t index) {
   align(16);
   starts_.push_back(static_cast<std::uint32_t>(getSize()));
   L(functions_[index]);
+  look_at_gate(index);
   stack_bytes_ = source_.subprograms[index].stack_bytes;
   clears_stack_ = source_.subprograms[index].reads_unwritten_stack;
   kept_.clear();
@@ -96,6 +97,7 @@ void Emitter::function(std::size_t index) {
     return_from();
   }
   if (is_main_of_throwing_) land_thrown();
+  pass_gate(index);
   landings();
 }
 

@@ -150,6 +150,8 @@ class Emitter : private Xbyak::CodeGenerator {
   void throw_out();
   void land_thrown();
   void call_function();
+  void look_at_gate(std::size_t function);
+  void pass_gate(std::size_t function);
   void enter_frame();
   void clear_stack();
   void leave_frame();
@@ -174,6 +176,8 @@ class Emitter : private Xbyak::CodeGenerator {
   std::uint64_t random_;  // of constant blinding; 0: there is none
 
   // The function and the instruction that are being written.
+  // Of the function: what follows the look at its gate, and where it goes if that is open.
+  std::optional<Label> body_, gate_;
   std::uint32_t stack_bytes_ = 0;
   bool clears_stack_ = true;
   std::uint32_t frame_bytes_ = 0;  // with what of it is the function's own

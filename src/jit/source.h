@@ -19,6 +19,11 @@ struct TailTarget {
 using TailCall = TailTarget (*)(helper::Run& run, std::uint64_t context, std::uint64_t map,
                                 std::uint64_t index);
 
+// A function of that number is called with these five arguments; `body` is the function without the look at
+// its gate.
+using Gate = std::uint64_t (*)(helper::Run& run, const void* owner, std::uint64_t function,
+                               const std::uint64_t* arguments, const void* body);
+
 // One number for each instruction: what a 64-bit load loads (but for the functions of the program).
 struct Source {
   abi::ProgType type;
@@ -28,6 +33,11 @@ struct Source {
   std::span<const std::uint64_t> wide;
   std::span<map::Map* const> maps;  // as the notes number them
   TailCall tail_call;
+  // Of each function that others may be attached to: while one is not 0, its function is not run, but `gate`
+  // called, which is given `owner`.
+  std::span<const sync::Atomic<std::uint64_t>> gates;
+  Gate gate;
+  const void* owner;
   // Not 0: immediate operands and constants do not stand in the code as they are, but combined with random
   // numbers that grow from this one (constant blinding).
   std::uint64_t blinding = 0;

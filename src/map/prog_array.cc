@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include "abi/prog_type.h"
-
 namespace portolan::map {
 namespace {
 
@@ -36,9 +34,10 @@ bool ProgArrayMap::is_like_the_others(const object::View& owner, const object::V
 
 Result<std::uint32_t> ProgArrayMap::fd_get_ptr(int fd) {
   const object::Target target = TRY(runtime().target_of_fd(fd, object::Kind::kProg));
-  const ProgramTraits traits = static_cast<const ProgramView*>(target.view)->traits();
-  if (traits.type == static_cast<std::uint32_t>(abi::ProgType::kExt) || !takes_program(traits))
-    return fail(EINVAL);
+  auto& program = static_cast<ProgramView&>(*target.view);
+  const ProgramTraits traits = program.traits();
+  if (program.is_extension() || !takes_program(traits)) return fail(EINVAL);
+  if (program.is_extended()) return fail(EBUSY);
   return target.view->id();
 }
 

@@ -20,6 +20,9 @@ class ProgramView : public object::View {
  public:
   using View::View;
   virtual ProgramTraits traits() const = 0;
+  virtual bool is_extension() const = 0;
+  // Whether an extension runs in the place of one of its functions.
+  virtual bool is_extended() = 0;
 };
 
 }  // namespace portolan::map

@@ -119,7 +119,8 @@ Result<long> link_by_btf(const Call& call, verifier::Program& program) {
     case A::kLsmCgroup:
       return link_cgroup(call, program);
     default:
-      return link_function(call, program, attr.target_fd, attr.tracing.target_btf_id, attr.tracing.cookie);
+      return link_function(call, program, attr.attach_type, attr.target_fd, attr.tracing.target_btf_id,
+                           attr.tracing.cookie);
   }
 }
 
@@ -143,6 +144,9 @@ Result<long> link_create(const Call& call) {
     case P::kCgroupSysctl:
     case P::kCgroupSockopt:
       return link_cgroup(call, program);
+    case P::kExt:
+      return link_function(call, program, attr.attach_type, attr.target_fd, attr.tracing.target_btf_id,
+                           attr.tracing.cookie);
     case P::kLsm:
     case P::kTracing:
       return link_by_btf(call, program);

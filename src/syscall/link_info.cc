@@ -75,7 +75,7 @@ Result<void> fill_link_info(const Call& call, const hook::Link& link, abi::LinkI
     }
     case abi::LinkType::kTracing:
       info.tracing.attach_type = attributes.attach_type;
-      info.tracing.target_obj_id = object::kKernelBtfId;
+      info.tracing.target_obj_id = attributes.target_object();
       info.tracing.target_btf_id = attributes.target_btf_id;
       info.tracing.cookie = attributes.cookie;
       return {};

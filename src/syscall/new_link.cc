@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "helper/kernel_btf.h"
+#include "hook/function_rules.h"
 
 namespace portolan::syscall {
 namespace {
@@ -85,19 +86,68 @@ Result<long> link_raw_tracepoint(const Call& call, verifier::Program& program, s
                      add_last);
 }
 
-Result<long> link_function(const Call& call, verifier::Program& program, std::uint32_t target_fd,
-                           std::uint32_t target_btf_id, std::uint64_t cookie) {
-  const std::uint32_t attach_type = program.attributes().expected_attach_type;
-  switch (static_cast<A>(attach_type)) {
+namespace {
+
+// The target, and its function by BTF: those that the caller names, or those that the program was loaded for,
+// until it has been attached once.
+struct Wanted {
+  verifier::Program* target;
+  std::uint32_t type_id;
+};
+Result<Wanted> wanted_function(const Call& call, const verifier::Program& program, std::uint32_t target_fd,
+                               std::uint32_t target_btf_id) {
+  if (target_fd != 0) return Wanted{TRY(program_of(call, target_fd)), target_btf_id};
+  if (program.was_attached()) return fail(EINVAL);
+  return Wanted{TRY(program.target()), program.attributes().attach_btf_id};
+}
+
+Result<long> link_to_program(const Call& call, verifier::Program& program, const Wanted& wanted,
+                             std::uint32_t attach_type, std::uint64_t cookie) {
+  const hook::Key key = TRY(hook::key_of_function(*wanted.target, wanted.type_id));
+  TRY(hook::check_function(key, program));
+  auto declared = TRY(hook::Hook::declare(call.runtime, key));
+  declared.hook->settle_links();
+  const Result<long> fd = create_link(call, program, *declared.hook,
+                                      {.type = abi::LinkType::kTracing,
+                                       .attach_type = attach_type,
+                                       .hook_id = 0,
+                                       .target_btf_id = wanted.type_id,
+                                       .cookie = cookie,
+                                       .target_id = wanted.target->id(),
+                                       .key = {}},
+                                      [&](hook::List& list, hook::Pair added) {
+                                        return hook::add_to_program(list, added, program, *wanted.target);
+                                      });
+  // From here on the target keeps the hook, while anything is attached.
+  const std::uint32_t hook_id = declared.hook->id();
+  call.runtime.forget_fd(declared.fd.get());
+  declared.fd.reset();
+  if (fd)
+    program.note_attached();
+  else
+    call.runtime.settle(object::Kind::kHook, hook_id);
+  return fd;
+}
+
+}  // namespace
+
+Result<long> link_function(const Call& call, verifier::Program& program, std::uint32_t attach_type,
+                           std::uint32_t target_fd, std::uint32_t target_btf_id, std::uint64_t cookie) {
+  switch (static_cast<A>(program.attributes().expected_attach_type)) {
     case A::kTraceFentry:
     case A::kTraceFexit:
     case A::kModifyReturn:
     case A::kLsmMac:
       break;
     default:
-      return fail(EINVAL);
+      if (!program.is_extension()) return fail(EINVAL);
   }
-  if (target_fd != 0 || target_btf_id != 0) return fail(EINVAL);  // those are for programs of type ext
+  if ((target_fd != 0) != (target_btf_id != 0)) return fail(EINVAL);
+  if (target_fd != 0 && !program.is_extension()) return fail(EINVAL);
+  if (program.is_extension() || program.attributes().target_id != 0) {
+    const Wanted wanted = TRY(wanted_function(call, program, target_fd, target_btf_id));
+    return link_to_program(call, program, wanted, attach_type, cookie);
+  }
   const std::string_view name = TRY(target_name(program));
   hook::Hook& hook = *TRY(hook_of(call, hook::named(hook::Point::kFunction, attach_type, name)));
   return create_link(call, program, hook,

@@ -12,8 +12,9 @@ Result<long> create_link(const Call& call, verifier::Program& program, hook::Hoo
 // Links of programs that name themselves where they belong. `tracepoint` 0: the program's own, by BTF.
 Result<long> link_raw_tracepoint(const Call& call, verifier::Program& program, std::uint64_t tracepoint,
                                  std::uint64_t cookie);
-Result<long> link_function(const Call& call, verifier::Program& program, std::uint32_t target_fd,
-                           std::uint32_t target_btf_id, std::uint64_t cookie);
+// Of a function: of the kernel that the host declares, or of a program.
+Result<long> link_function(const Call& call, verifier::Program& program, std::uint32_t attach_type,
+                           std::uint32_t target_fd, std::uint32_t target_btf_id, std::uint64_t cookie);
 
 // To a perf event, by the attr's fd.
 Result<long> link_perf_event(const Call& call, verifier::Program& program);

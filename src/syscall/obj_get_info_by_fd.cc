@@ -127,6 +127,14 @@ Result<void> code_info(const Call& call, verifier::Program& program, abi::ProgIn
   return row_out(call, std::span<const std::uint64_t>(lines), info.jited_line_info, &info.nr_jited_line_info);
 }
 
+// Of a program's that it is for: only until it is attached.
+std::uint32_t attach_btf_of(const verifier::Program& program) {
+  if (program.attributes().attach_btf_id == 0) return 0;
+  if (program.attributes().target_id == 0) return object::kKernelBtfId;
+  const Result<verifier::Program*> target = program.target();
+  return target && !program.was_attached() ? (*target)->attributes().btf_id : 0;
+}
+
 Result<long> prog_info(const Call& call, verifier::Program& program) {
   auto info = TRY(info_in<abi::ProgInfo>(call));
   const verifier::ProgramAttributes& attributes = program.attributes();
@@ -151,7 +159,7 @@ Result<long> prog_info(const Call& call, verifier::Program& program) {
   TRY(code_info(call, program, info));
   info.btf_id = attributes.btf_id;
   info.attach_btf_id = attributes.attach_btf_id;
-  info.attach_btf_obj_id = attributes.attach_btf_id == 0 ? 0 : object::kKernelBtfId;
+  info.attach_btf_obj_id = attach_btf_of(program);
   info.func_info_rec_size = sizeof(abi::FuncInfo);
   TRY(row_out(call, program.func_info(), info.func_info, &info.nr_func_info));
   info.line_info_rec_size = sizeof(abi::LineInfo);

@@ -12,7 +12,8 @@ Result<long> prog_bind_map(const Call& call) {
   const object::Target map = TRY(call.target(attr.map_fd, object::Kind::kMap));
   for (const std::uint32_t id : TRY(static_cast<verifier::Program*>(program.view)->map_ids()))
     if (id == map.view->id()) return 0;
-  const Result<void> bound = call.runtime.add_edge(*program.view, {object::Kind::kMap, map.view->id()});
+  const Result<void> bound =
+      call.runtime.add_edge(*program.view, {object::Kind::kMap, map.view->id()}, verifier::kMostProgramEdges);
   if (!bound) return fail(bound.error().value == ENOSPC ? ENOMEM : bound.error().value);
   return 0;
 }

@@ -74,20 +74,36 @@ bool is_known_type(std::uint32_t type) {
          type != static_cast<std::uint32_t>(abi::ProgType::kLircMode2);
 }
 
-// EINVAL, EBADF; kEnotsupp: a BTF that is not the kernel's. To programs nothing is attached yet.
-Result<void> check_attach_target(const Call& call) {
+// The program that attach_prog_fd names; nullptr: none, or the kernel's BTF. EINVAL, EBADF; kEnotsupp: a BTF
+// that is not the kernel's.
+Result<verifier::Program*> find_attach_target(const Call& call) {
   const abi::ProgLoadAttr& attr = call.attr.prog_load;
+  const auto type = static_cast<abi::ProgType>(attr.prog_type);
+  verifier::Program* program = nullptr;
   if (attr.attach_prog_fd != 0) {
     const int fd = TRY(call.caller.resolve_fd(static_cast<int>(attr.attach_prog_fd)));
     const auto target = call.runtime.target_of_any_fd(fd);
-    if (!target || target->view->kind() != object::Kind::kBtf) return fail(EINVAL);
-    if (target->view->id() != object::kKernelBtfId) return fail(kEnotsupp);
-    if (attr.attach_btf_id == 0) return fail(EINVAL);
+    if (!target) return fail(EINVAL);
+    if (target->view->kind() == object::Kind::kProg) {
+      program = static_cast<verifier::Program*>(target->view);
+    } else {
+      if (target->view->kind() != object::Kind::kBtf) return fail(EINVAL);
+      if (target->view->id() != object::kKernelBtfId) return fail(kEnotsupp);
+      if (attr.attach_btf_id == 0) return fail(EINVAL);
+    }
   }
-  if (attr.attach_btf_id == 0) return {};
+  if (program != nullptr && type != abi::ProgType::kTracing && type != abi::ProgType::kExt)
+    return fail(EINVAL);
+  if (attr.attach_btf_id == 0) return program;
   if (attr.attach_btf_id > abi::btf::kMaxType) return fail(EINVAL);
-  if (!attaches_by_btf(static_cast<abi::ProgType>(attr.prog_type))) return fail(EINVAL);
-  return {};
+  if (!attaches_by_btf(type)) return fail(EINVAL);
+  return program;
+}
+
+// What its checks have found of the target, for those of the program.
+Result<verifier::TargetProgram> describe(verifier::Program& target) {
+  TRY(vm::executable_of(target));
+  return target.as_target();
 }
 
 bool is_gpl_compatible(std::string_view license) {
@@ -119,8 +135,9 @@ Result<Checked> check(const Call& call, verifier::UnverifiedProgram program, btf
     log->print("CO-RE relocations are not applied here: have them applied by the loader\n");
     return fail(EINVAL);
   }
-  const map::ProgramTraits traits = verifier::traits_of(static_cast<std::uint32_t>(program.type),
-                                                        program.expected_attach_type, program.flags);
+  const map::ProgramTraits traits =
+      verifier::traits_of(static_cast<std::uint32_t>(program.type),
+                          program.is_extension ? 0 : program.expected_attach_type, program.flags);
   Checked checked{TRY(verifier::verify(std::move(program), maps, log)), btf_id, std::move(listed)};
   // Of the arrays that it makes tail calls through, it must be such as their programs are.
   for (map::Map* map : checked.program.maps())
@@ -152,7 +169,7 @@ Result<long> prog_load(const Call& call) {
     return fail(EINVAL);  // nothing is a token
   }
   if (attr.insn_cnt == 0 || attr.insn_cnt > abi::kMaxInsns) return fail(E2BIG);
-  TRY(check_attach_target(call));
+  verifier::Program* const target = TRY(find_attach_target(call));
   if (!may_attach(static_cast<abi::ProgType>(attr.prog_type), attr.expected_attach_type)) return fail(EINVAL);
   verifier::UnverifiedProgram program;
   program.runtime = &call.runtime;
@@ -162,6 +179,7 @@ Result<long> prog_load(const Call& call) {
   if (attr.prog_ifindex != 0) return fail(EINVAL);  // there is no device to offload to
   if (!is_known_type(attr.prog_type)) return fail(EINVAL);
   program.type = static_cast<abi::ProgType>(attr.prog_type);
+  program.is_extension = program.type == abi::ProgType::kExt;
   program.expected_attach_type = fixed_attach_type(program.type, attr.expected_attach_type);
   program.attach_btf_id = attr.attach_btf_id;
   program.flags = attr.prog_flags;
@@ -169,6 +187,18 @@ Result<long> prog_load(const Call& call) {
   program.possible_cpus = call.runtime.possible_cpus();
 
   verifier::ProgramAttributes attributes;
+  verifier::TargetProgram target_program;
+  if (target != nullptr) {
+    target_program = TRY(describe(*target));
+    program.target = &target_program;
+    attributes.target_id = target->id();
+    attributes.target_type = static_cast<std::uint32_t>(target_program.type);
+    attributes.target_attach_type = target_program.expected_attach_type;
+    if (program.is_extension) {
+      program.type = target_program.type;
+      program.expected_attach_type = target_program.expected_attach_type;
+    }
+  }
   attributes.load_time_ns = boottime_ns();
   attributes.created_by_uid = static_cast<std::uint32_t>(sys::call(SYS_getuid));
   attributes.tag = verifier::tag_of(program.insns);
@@ -186,7 +216,7 @@ Result<long> prog_load(const Call& call) {
   attributes.btf_id = checked->btf_id;
   object::Draft draft = TRY(verifier::draft_program(call.runtime, checked->program, attributes));
   const std::vector<object::Edge> edges = edges_of(*checked, attributes);
-  auto executable = TRY(vm::make_ready(checked->program));
+  auto executable = TRY(vm::make_ready(checked->program, verifier::Program::gates(draft, checked->program)));
   auto published = TRY(call.runtime.publish(std::move(draft), edges, shm::Access::kReadWrite));
   // Where it cannot be kept, the first run verifies again.
   (void)static_cast<verifier::Program*>(published.view)

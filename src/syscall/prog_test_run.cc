@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/clock.h"
+#include "hook/hook.h"
 #include "sync/call_epoch.h"
 #include "syscall/program_system.h"
 #include "syscall/test_run.h"
@@ -21,6 +22,7 @@ Result<long> prog_test_run(const Call& call) {
   if ((attr.ctx_size_out == 0) != (attr.ctx_out == 0)) return fail(EINVAL);
   const object::Target target = TRY(call.target(attr.prog_fd, object::Kind::kProg));
   auto& program = static_cast<verifier::Program&>(*target.view);
+  hook::Hook::look_after_functions(program);
   const TestRun test(call, program);
   switch (static_cast<abi::ProgType>(program.attributes().type)) {
 #define PROG_TYPE(name, type, major, minor, test_run, note) \

@@ -97,7 +97,6 @@ TEST_F(ProgTypes, a_helper_that_wants_another_context_is_refused_by_name) {
 TEST_F(ProgTypes, types_that_are_not_here_do_not_load) {
   const std::vector<Insn> nothing{set(0, 0), kExit};
   EXPECT_EQ(load(ProgType::kLircMode2, nothing), -EINVAL);
-  EXPECT_EQ(load(ProgType::kExt, nothing), -EINVAL);
   EXPECT_EQ(load(ProgType::kStructOps, nothing), -kEnotsupp);
 }
 

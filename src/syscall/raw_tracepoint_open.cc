@@ -14,7 +14,7 @@ Result<long> raw_tracepoint_open(const Call& call) {
       if (attr.name != 0) return fail(EINVAL);  // the program says it by its BTF
       if (attach_type == abi::AttachType::kTraceRawTp)
         return link_raw_tracepoint(call, program, 0, attr.cookie);
-      return link_function(call, program, 0, 0, attr.cookie);
+      return link_function(call, program, program.attributes().expected_attach_type, 0, 0, attr.cookie);
     case abi::ProgType::kRawTracepoint:
     case abi::ProgType::kRawTracepointWritable:
       if (attr.name == 0) return fail(EFAULT);

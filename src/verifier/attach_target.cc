@@ -5,7 +5,9 @@
 #include <string_view>
 
 #include "abi/prog_flags.h"
+#include "verifier/context_types.h"
 #include "verifier/kernel_types.h"
+#include "verifier/program_target.h"
 #include "verifier/refuse.h"
 
 namespace portolan::verifier {
@@ -14,7 +16,7 @@ namespace {
 using btf::Kind;
 using A = abi::AttachType;
 
-constexpr std::uint32_t kMostArguments = 12;
+constexpr std::uint32_t kMostArguments = 12, kArgumentsOfProgram = 5;
 constexpr std::string_view kTracepointPrefix = "btf_trace_", kIteratorPrefix = "bpf_iter_",
                            kLsmPrefix = "bpf_lsm_";
 
@@ -59,7 +61,8 @@ std::int64_t argument_bytes(const btf::Btf& types, std::uint32_t id) {
   return -1;
 }
 
-// As btf_distill_func_proto.
+}  // namespace
+
 Result<void> check_prototype(const btf::Btf& types, const btf::Type& prototype, const char* name,
                              btf::Log* log) {
   const auto parameters = types.params(prototype);
@@ -82,6 +85,8 @@ Result<void> check_prototype(const btf::Btf& types, const btf::Type& prototype, 
   }
   return {};
 }
+
+namespace {
 
 Result<void> check_lsm(const UnverifiedProgram& program, std::string_view name, btf::Log* log) {
   if (!program.gpl_compatible) return refuse(log, EINVAL, "LSM programs must have a GPL compatible license");
@@ -118,13 +123,14 @@ bool may_be_sleepable(const UnverifiedProgram& program) {
 
 }  // namespace
 
-Result<AttachTarget> find_attach_target(const UnverifiedProgram& program, btf::Log* log) {
+Result<AttachTarget> find_attach_target(const UnverifiedProgram& program, const Function& main,
+                                        btf::Log* log) {
   const bool is_sleepable = (program.flags & abi::prog_flag::kSleepable) != 0;
-  if (program.type == abi::ProgType::kSyscall) {
+  if (program.type == abi::ProgType::kSyscall && !program.is_extension) {
     if (!is_sleepable) return refuse(log, EINVAL, "Syscall programs can only be sleepable");
     return AttachTarget{};
   }
-  if (is_sleepable && !may_be_sleepable(program))
+  if (is_sleepable && (program.is_extension || !may_be_sleepable(program)))
     return refuse(log, EINVAL,
                   "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable");
   if (program.type == abi::ProgType::kStructOps) {
@@ -133,8 +139,7 @@ Result<AttachTarget> find_attach_target(const UnverifiedProgram& program, btf::L
     if (program.attach_btf_id == 0) return fail(kEnotsupp);
     return refuse(log, kEnotsupp, "attach_btf_id {} is not a supported struct", program.attach_btf_id);
   }
-  if (program.type != abi::ProgType::kTracing && program.type != abi::ProgType::kLsm &&
-      program.type != abi::ProgType::kExt)
+  if (program.type != abi::ProgType::kTracing && program.type != abi::ProgType::kLsm && !program.is_extension)
     return AttachTarget{};
   if (program.attach_btf_id == 0) return refuse(log, EINVAL, "Tracing programs must provide btf_id");
 
@@ -142,6 +147,16 @@ Result<AttachTarget> find_attach_target(const UnverifiedProgram& program, btf::L
   if (program.type == abi::ProgType::kTracing && is_for_lsm) return fail(kEnotsupp);
   if (program.type == abi::ProgType::kLsm && !is_for_lsm) return fail(EINVAL);
 
+  if (program.target != nullptr) {
+    const Attacher attacher{program.is_extension,
+                            is_sleepable,
+                            program.expected_attach_type,
+                            program.btf,
+                            program.func_info.empty() ? 0 : program.func_info[0].type_id,
+                            main.changes_packet,
+                            main.might_sleep};
+    return find_program_target(attacher, *program.target, program.attach_btf_id, log);
+  }
   AttachTarget target;
   target.types = TRY(kernel_types(program));
   const btf::Btf& types = *target.types;
@@ -150,7 +165,7 @@ Result<AttachTarget> find_attach_target(const UnverifiedProgram& program, btf::L
   target.name = types.name(*type);
   if (target.name.empty())
     return refuse(log, EINVAL, "attach_btf_id {} doesn't have a name", program.attach_btf_id);
-  if (program.type == abi::ProgType::kExt) return refuse(log, EINVAL, "Cannot replace kernel functions");
+  if (program.is_extension) return refuse(log, EINVAL, "Cannot replace kernel functions");
 
   if (attaches(program, A::kTraceRawTp)) {
     if (!btf::is(*type, Kind::kTypedef))
@@ -190,6 +205,7 @@ namespace {
 
 // Which argument lies at an offset; the result follows the last one.
 std::size_t argument_at(const AttachTarget& target, std::uint32_t offset) {
+  if (target.prototype == nullptr) return offset / 8;
   const btf::Btf& types = *target.types;
   const auto parameters = types.params(*target.prototype);
   std::uint64_t end = 0;
@@ -265,6 +281,18 @@ Trust tagged(const btf::Btf& types, std::uint32_t id, Trust otherwise) {
   return tag == "user" ? Trust::kUser : tag == "percpu" ? Trust::kPercpu : otherwise;
 }
 
+// A program's context, which whoever traces the program sees as the kernel's own (btf_translate_to_vmlinux).
+AttachedAccess check_context_argument(const UnverifiedProgram& tracing, const btf::Btf& types,
+                                      const btf::Type& type, abi::ProgType program) {
+  const char* const name = kernel_context(types, type, program);
+  if (name == nullptr || *name == '\0') return {};
+  const Result<const btf::Btf*> kernels = kernel_types(tracing);
+  if (!kernels) return {};
+  const Result<std::uint32_t> id = (*kernels)->find_by_name(name, Kind::kStruct);
+  if (!id) return {};
+  return {true, *id};
+}
+
 }  // namespace
 
 AttachedAccess check_attached_access(const UnverifiedProgram& program, const AttachTarget& target,
@@ -277,21 +305,25 @@ AttachedAccess check_attached_access(const UnverifiedProgram& program, const Att
     (void)refuse(log, 0, "func '{}' offset {} is not multiple of 8", name, offset);
     return {};
   }
-  auto parameters = types.params(*target.prototype);
   const std::size_t argument = argument_at(target, static_cast<std::uint32_t>(offset));
+  std::span<const abi::btf::Param> parameters;
+  if (target.prototype != nullptr) parameters = types.params(*target.prototype);
   if (target.skips_first_argument) parameters = parameters.subspan(1);
+  const std::size_t count = target.prototype != nullptr ? parameters.size() : kArgumentsOfProgram;
   const auto is_missing = [&]() -> AttachedAccess {
     (void)refuse(log, 0, "func '{}' doesn't have {}-th argument", name, argument + 1);
     return {};
   };
-  if (argument > parameters.size()) return is_missing();
-  std::uint32_t id;
-  if (argument < parameters.size()) {
+  if (argument > count) return is_missing();
+  std::uint32_t id = 0;
+  if (argument < count) {
+    if (target.prototype == nullptr) return {true};
     id = parameters[argument].type;
   } else {  // the result
     const bool has_result = attaches(program, A::kLsmMac) || attaches(program, A::kLsmCgroup) ||
                             attaches(program, A::kTraceFexit) || attaches(program, A::kModifyReturn);
     if (!has_result) return is_missing();
+    if (target.prototype == nullptr) return {true};
     id = target.prototype->type;
     if (attaches(program, A::kModifyReturn) && !is_small_int(types, *types.type(types.resolve(id)))) {
       (void)refuse(log, 0, "ret type {} not allowed for fmod_ret",
@@ -321,6 +353,7 @@ AttachedAccess check_attached_access(const UnverifiedProgram& program, const Att
                  btf::kKinds[abi::btf::info_kind(there.info)].name);
     return {};
   }
+  if (target.of_program) return check_context_argument(program, types, there, *target.of_program);
   AttachedAccess access{true, pointed};
   access.trust =
       tagged(types, type.type, arguments_are_trusted(program, target) ? Trust::kTrusted : Trust::kNone);
@@ -337,7 +370,7 @@ AttachedAccess check_attached_access(const UnverifiedProgram& program, const Att
 }
 
 std::optional<ReturnRange> lsm_return_range(const UnverifiedProgram& program, const AttachTarget& target) {
-  const bool returns_nothing = target.prototype->type == 0;
+  const bool returns_nothing = !program.is_extension && target.prototype->type == 0;
   if (attaches(program, A::kLsmCgroup)) return ReturnRange{returns_nothing ? 1 : 0, 1, false};
   if (returns_nothing) return std::nullopt;
   if (is_one_of(target.name, kBoolHooks)) return ReturnRange{0, 1, false};

@@ -7,20 +7,24 @@
 
 #include "verifier/context.h"
 #include "verifier/state.h"
+#include "verifier/structure.h"
 #include "verifier/verifier.h"
 
 namespace portolan::verifier {
 
 struct AttachTarget {
-  const btf::Btf* types = nullptr;  // the kernel's; as long as the process lives. nullptr: there is no target
+  // The kernel's, as long as the process lives, or a program's. nullptr: the context is that of the type.
+  const btf::Btf* types = nullptr;
   std::string name;
-  const btf::Type* prototype = nullptr;  // FUNC_PROTO
-  bool skips_first_argument = false;     // a tracepoint's, which no program sees
+  const btf::Type* prototype = nullptr;     // FUNC_PROTO; nullptr: five words, of which nothing is known
+  bool skips_first_argument = false;        // a tracepoint's, which no program sees
+  std::optional<abi::ProgType> of_program;  // whose function it is
 };
 
 // As check_attach_btf_id. EINVAL, kEnotsupp, ENOENT (no BTF of a kernel); a target without types for programs
-// that need none.
-Result<AttachTarget> find_attach_target(const UnverifiedProgram& program, btf::Log* log);
+// that need none. `main`: of the program.
+Result<AttachTarget> find_attach_target(const UnverifiedProgram& program, const Function& main,
+                                        btf::Log* log);
 
 // What a load from such a context gives (btf_ctx_access). Says why, where it is not allowed.
 struct AttachedAccess {

@@ -28,6 +28,7 @@ struct SourceSubprogram {
   std::vector<TimersOf> timers = {};
   bool is_exception_callback = false;
   bool reads_unwritten_stack = true;
+  bool has_other_arguments = false, changes_packet = false, might_sleep = false;
 };
 
 // A function that timers in values of such maps call.

@@ -103,6 +103,12 @@ Result<void> expand(Draft& draft, abi::ProgType type) {
   });
 }
 
+std::uint32_t type_at(std::span<const abi::FuncInfo> func_info, std::uint32_t insn) {
+  for (const abi::FuncInfo& info : func_info)
+    if (info.insn_off == insn) return info.type_id;
+  return 0;
+}
+
 }  // namespace
 
 class ProgramBuilder {
@@ -119,7 +125,9 @@ class ProgramBuilder {
     for (const InsnFacts& one : draft.facts) program.notes_.push_back({one.may_fault, one.map, one.kfunc});
     for (SourceSubprogram& one : draft.subprograms)
       program.subprograms_.push_back({one.start, one.stack_bytes, std::move(one.name), std::move(one.timers),
-                                      one.is_exception_callback, one.reads_unwritten_stack});
+                                      one.is_exception_callback, one.reads_unwritten_stack,
+                                      type_at(draft.func_info, one.start), one.has_other_arguments,
+                                      one.changes_packet, one.might_sleep});
     program.maps_ = std::move(facts.maps);
     program.read_only_copies_ = std::move(facts.read_only_copies);
     program.func_info_ = std::move(draft.func_info);

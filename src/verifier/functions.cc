@@ -92,10 +92,37 @@ RegState Walk::given(const GlobalArgument& argument) {
   return reg;
 }
 
+// By its type, the main program takes the context and nothing else, and returns a number. Nobody is told
+// where it does not: it only cannot be replaced then.
+bool Walk::is_main_by_type() const {
+  const std::uint32_t id = type_of_function_at(program_, 0);
+  if (id == 0) return false;
+  const auto arguments = arguments_of_global(program_, id, {}, nullptr);
+  return arguments && arguments->size() == 1 && (*arguments)[0].kind == GlobalArg::kContext;
+}
+
+// Whether this call gives a static function what its type says (btf_check_func_arg_match). Compilers leave
+// arguments out where they see all calls.
+bool Walk::fits_type(const Function& callee) const {
+  const std::uint32_t id = type_of_function_at(program_, callee.start);
+  if (id == 0) return false;
+  const auto arguments = arguments_of_global(program_, id, {}, nullptr);
+  if (!arguments) return false;
+  for (std::size_t i = 0; i < arguments->size(); ++i) {
+    const RegState& reg = state_.frame().regs[i + 1];
+    const GlobalArg kind = (*arguments)[i].kind;
+    const bool is_context =
+        reg.type == RegType::kCtx && reg.off == 0 && reg.bounds.is_constant() && reg.bounds.value() == 0;
+    if (!(kind == GlobalArg::kNumber && reg.is_scalar()) && !(kind == GlobalArg::kContext && is_context))
+      return false;
+  }
+  return true;
+}
+
 Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
   const auto target = static_cast<std::uint32_t>(target_of(insn, at_));
   const std::uint32_t number = structure_.function_at(target);
-  const Function& callee = structure_.functions[number];
+  Function& callee = structure_.functions[number];
   if (callee.is_global) {
     if (state_.lock.map != nullptr)
       return refuse(
@@ -110,6 +137,7 @@ Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
   }
   if (state_.frames.size() >= isa::kMaxFrames)
     return refuse(E2BIG, "the call stack of {} frames is too deep", state_.frames.size() + 1);
+  if (!callee.has_other_arguments) callee.has_other_arguments = !fits_type(callee);
   enter(state_, number, false);
   const Frame& caller = state_.frames[state_.frames.size() - 2];
   for (unsigned i = 1; i <= 5; ++i) state_.reg(i) = caller.regs[i];

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "verifier/context_types.h"
 #include "verifier/kernel_types.h"
 #include "verifier/refuse.h"
 
@@ -51,55 +52,6 @@ unsigned tags_of(const Btf& btf, std::uint32_t function, std::size_t index) {
     tags |= row != std::end(kRows) ? row->tag : kUnknownTag;
   }
   return tags;
-}
-
-// The struct that the context of such programs is, by name; nullptr: it has none.
-const char* context_struct(abi::ProgType type) {
-  switch (type) {
-    using enum abi::ProgType;
-    case kSocketFilter:
-    case kSchedCls:
-    case kSchedAct:
-    case kCgroupSkb:
-    case kLwtIn:
-    case kLwtOut:
-    case kLwtXmit:
-    case kLwtSeg6local:
-    case kSkSkb:
-    case kFlowDissector:
-      return "__sk_buff";
-    case kXdp:
-      return "xdp_md";
-    case kKprobe:
-      return "pt_regs";
-    case kPerfEvent:
-      return "bpf_perf_event_data";
-    case kCgroupSock:
-      return "bpf_sock";
-    case kSockOps:
-      return "bpf_sock_ops";
-    case kCgroupDevice:
-      return "bpf_cgroup_dev_ctx";
-    case kSkMsg:
-      return "sk_msg_md";
-    case kRawTracepoint:
-    case kRawTracepointWritable:
-      return "bpf_raw_tracepoint_args";
-    case kCgroupSockAddr:
-      return "bpf_sock_addr";
-    case kSkReuseport:
-      return "sk_reuseport_md";
-    case kCgroupSysctl:
-      return "bpf_sysctl";
-    case kCgroupSockopt:
-      return "bpf_sockopt";
-    case kSkLookup:
-      return "bpf_sk_lookup";
-    case kNetfilter:
-      return "bpf_nf_ctx";
-    default:
-      return nullptr;
-  }
 }
 
 // What `id` names once qualifiers are off, typedefs being names of their own.

@@ -7,12 +7,16 @@
 //   tags               of its functions
 //   map ids            of the maps that the instructions name, by index
 //
-// All but the run counts is written before the program is published and never again. What this process runs
-// is not read from here: it is kept from the check, or checked anew.
+// Of its edges, those behind the first kMostProgramEdges are the gates: what is attached to each function
+// (hook/function_hook.cc).
+//
+// All but the run counts, and whether it was ever attached, is written before the program is published and
+// never again. What this process runs is not read from here: it is kept from the check, or checked anew.
 #include "verifier/program.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
 
 #include "abi/prog_flags.h"
@@ -25,13 +29,14 @@ struct Program::Stored {
   std::uint64_t magic;
   ProgramAttributes attributes;
   std::uint32_t source_insns, insns, source_func_info, func_info, source_line_info, line_info, tags, maps;
+  std::uint32_t gates;
+  sync::Atomic<std::uint32_t> was_attached;
   sync::Atomic<std::uint64_t> runs, run_ns;
 };
 
 namespace {
 
-constexpr std::uint64_t kProgramMagic = 0x34'4752'504c'5450ull;  // "PTLPRG4"
-constexpr std::uint32_t kMaxEdges = 1024;                        // maps, bound ones included, and BTF
+constexpr std::uint64_t kProgramMagic = 0x35'4752'504c'5450ull;  // "PTLPRG5"
 
 // Hands out the rows one after the other.
 class Rows {
@@ -113,6 +118,14 @@ std::vector<Tag> tags_of(const VerifiedProgram& program, std::span<const abi::In
   return tags;
 }
 
+constexpr std::uint32_t kMostFunctions = 256;
+std::uint32_t gate_count(const VerifiedProgram& program) {
+  return program.func_info().empty() ? 0 : static_cast<std::uint32_t>(program.subprograms().size());
+}
+bool is_attached_here(const object::View& program, const object::View& found) {
+  return static_cast<const Attachments&>(found).is_of(program);
+}
+
 // A program's own maps, by the order that its source names them in.
 class OwnMaps final : public MapSource {
  public:
@@ -131,13 +144,20 @@ class OwnMaps final : public MapSource {
 }  // namespace
 
 Program::Program(object::Mapped mapped, Stored* stored)
-    : ProgramView(std::move(mapped)), stored_(stored), attributes_(stored->attributes) {}
+    : ProgramView(std::move(mapped)),
+      stored_(stored),
+      attributes_(stored->attributes),
+      gates_(*this, object::Kind::kHook, std::min(stored->gates, kMostFunctions), is_attached_here,
+             kMostProgramEdges) {}
 map::ProgramTraits traits_of(std::uint32_t type, std::uint32_t expected_attach_type, std::uint32_t flags) {
   return {type, expected_attach_type, (flags & abi::prog_flag::kSleepable) != 0,
           (flags & abi::prog_flag::kXdpHasFrags) != 0};
 }
 
-void Program::let_go() { delete adopted_.exchange_acq_rel(nullptr); }
+void Program::let_go() {
+  gates_.forget();
+  delete adopted_.exchange_acq_rel(nullptr);
+}
 Program::~Program() { delete adopted_.load_relaxed(); }
 
 Result<std::vector<std::uint32_t>> Program::map_ids() {
@@ -149,7 +169,7 @@ Result<std::vector<std::uint32_t>> Program::map_ids() {
 
 Result<const Prepared*> Program::adopt(std::unique_ptr<const Prepared> prepared,
                                        std::span<map::Map* const> maps) {
-  prepared->belongs_to(id());
+  prepared->belongs_to(*this);
   auto mine = std::make_unique<Adopted>();
   mine->prepared = std::move(prepared);
   for (map::Map* map : maps) mine->objects.emplace_back(*map);
@@ -160,11 +180,94 @@ Result<const Prepared*> Program::adopt(std::unique_ptr<const Prepared> prepared,
   return mine.release()->prepared.get();
 }
 
+Result<Program*> Program::target() const {
+  // Older than this one, so that no chain of targets has an end that is its beginning.
+  if (attributes_.target_id == 0 || attributes_.target_id >= id()) return fail(EINVAL);
+  return static_cast<Program*>(TRY(runtime().view_by_id(object::Kind::kProg, attributes_.target_id)));
+}
+
+Result<TargetProgram> Program::as_target() {
+  const Prepared* const known = prepared();
+  if (known == nullptr) return fail(EINVAL);
+  TargetProgram target;
+  const bool is_tracing = attributes_.type == static_cast<std::uint32_t>(abi::ProgType::kTracing);
+  target.type = static_cast<abi::ProgType>(is_extension() ? attributes_.target_type : attributes_.type);
+  target.expected_attach_type = attributes_.expected_attach_type;
+  target.is_extension = is_extension();
+  target.traces_tracing =
+      is_tracing && attributes_.target_id != 0 && attributes_.target_type == attributes_.type;
+  if (attributes_.btf_id != 0) {
+    object::View* const btf = TRY(runtime().view_by_id(object::Kind::kBtf, attributes_.btf_id));
+    target.btf = TRY(static_cast<map::BtfObject*>(btf)->parsed());
+  }
+  target.functions = known->functions();
+  return target;
+}
+
+Result<Attacher> Program::as_attacher() {
+  const TargetProgram self = TRY(as_target());
+  if (self.functions.empty()) return fail(EINVAL);
+  const Subprogram& main = self.functions.front();
+  return Attacher{is_extension(),
+                  (attributes_.flags & abi::prog_flag::kSleepable) != 0,
+                  attributes_.expected_attach_type,
+                  self.btf,
+                  main.type_id,
+                  main.changes_packet,
+                  main.might_sleep};
+}
+
+bool Program::was_attached() const { return stored_->was_attached.load_relaxed() != 0; }
+void Program::note_attached() { stored_->was_attached.store_relaxed(1); }
+
+Program::Gates Program::gates() const {
+  const auto places = object::Runtime::edge_places(*this);
+  const std::uint64_t end = std::uint64_t{kMostProgramEdges} + gates_.count();
+  return places.size() < end ? Gates{} : places.subspan(kMostProgramEdges, gates_.count());
+}
+Program::Gates Program::gates(const object::Draft& draft, const VerifiedProgram& program) {
+  return object::Runtime::edge_places(draft).subspan(kMostProgramEdges, gate_count(program));
+}
+
+Attachments* Program::attachments(std::uint32_t function) {
+  return static_cast<Attachments*>(gates_.find(function));
+}
+
+Result<void> Program::set_gate(std::uint32_t function, std::uint32_t hook_id) {
+  if (function >= gates_.count()) return fail(ENOENT);
+  TRY(gates_.exchange(function, hook_id));
+  return {};
+}
+
+bool Program::is_extended() {
+  const Gates all = gates();
+  for (std::uint32_t function = 0; function < all.size(); ++function) {
+    if (all[function].load_acquire() == 0) continue;  // pairs with Runtime::replace_edge
+    Attachments* const attached = attachments(function);
+    if (attached != nullptr && attached->has_extension()) return true;
+  }
+  return false;
+}
+
 Result<VerifiedProgram> Program::verify_again() {
   UnverifiedProgram source;
   source.runtime = &runtime();
   source.type = static_cast<abi::ProgType>(attributes_.type);
   source.expected_attach_type = attributes_.expected_attach_type;
+  source.is_extension = is_extension();
+  TargetProgram target;
+  if (attributes_.target_id != 0) {
+    Program* const its_target = TRY(this->target());
+    target = TRY(its_target->as_target());
+    source.target = &target;
+  }
+  if (is_extension()) {
+    source.type = target.type;
+    source.expected_attach_type = target.expected_attach_type;
+    // What maps and hooks go by, who cannot ask the target.
+    if (source.target == nullptr || attributes_.target_type != static_cast<std::uint32_t>(target.type))
+      return fail(EINVAL);
+  }
   source.attach_btf_id = attributes_.attach_btf_id;
   source.flags = attributes_.flags;
   source.gpl_compatible = attributes_.gpl_compatible != 0;
@@ -205,9 +308,9 @@ std::string Program::show_fdinfo() const {
 Result<object::Draft> draft_program(object::Runtime& runtime, const VerifiedProgram& program,
                                     ProgramAttributes attributes) {
   const UnverifiedProgram& source = program.source();
-  attributes.type = static_cast<std::uint32_t>(source.type);
+  attributes.type = static_cast<std::uint32_t>(source.is_extension ? abi::ProgType::kExt : source.type);
   attributes.flags = source.flags;
-  attributes.expected_attach_type = source.expected_attach_type;
+  attributes.expected_attach_type = source.is_extension ? 0 : source.expected_attach_type;
   attributes.attach_btf_id = source.attach_btf_id;
   attributes.gpl_compatible = source.gpl_compatible ? 1 : 0;
   attributes.keeps_attach_type = program.keeps_attach_type() ? 1 : 0;
@@ -223,7 +326,8 @@ Result<object::Draft> draft_program(object::Runtime& runtime, const VerifiedProg
       bytes_of(std::span(source.func_info)) + bytes_of(std::span(program.func_info())) +
       bytes_of(std::span(source.line_info)) + bytes_of(std::span(program.line_info())) +
       bytes_of(std::span(tags)) + bytes_of(std::span(ids));
-  object::Draft draft = TRY(runtime.draft(object::Kind::kProg, size, size, 0, kMaxEdges));
+  object::Draft draft =
+      TRY(runtime.draft(object::Kind::kProg, size, size, 0, kMostProgramEdges + gate_count(program)));
   Rows rows(draft.state, draft.payload_offset);
   Program::Stored& stored = *rows.next<Program::Stored>(1);
   stored.magic = kProgramMagic;
@@ -236,6 +340,7 @@ Result<object::Draft> draft_program(object::Runtime& runtime, const VerifiedProg
   stored.line_info = length(program.line_info());
   stored.tags = length(tags);
   stored.maps = length(ids);
+  stored.gates = gate_count(program);
   fill(rows, source.insns);
   fill(rows, insns);
   fill(rows, source.func_info);
@@ -251,6 +356,7 @@ std::vector<object::Edge> edges_of(const VerifiedProgram& program, const Program
   std::vector<object::Edge> edges;
   for (const map::Map* map : program.maps()) edges.push_back({object::Kind::kMap, map->id()});
   if (attributes.btf_id != 0) edges.push_back({object::Kind::kBtf, attributes.btf_id});
+  if (attributes.target_id != 0) edges.push_back({object::Kind::kProg, attributes.target_id});
   return edges;
 }
 

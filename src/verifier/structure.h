@@ -11,9 +11,10 @@ namespace portolan::verifier {
 struct Function {
   std::uint32_t start = 0, end = 0;
   bool has_ld_abs = false, has_tail_call = false;
-  bool changes_packet = false;  // it, or what it calls, moves the packet
-  bool might_sleep = false;     // likewise
-  bool might_throw = false;     // likewise
+  bool changes_packet = false;       // it, or what it calls, moves the packet
+  bool might_sleep = false;          // likewise
+  bool might_throw = false;          // likewise
+  bool has_other_arguments = false;  // than its type says
   bool is_exception_callback = false;
   bool is_global = false;              // by BTF: verified by itself, for any arguments of its types
   bool is_callback = false;            // some instruction takes its address

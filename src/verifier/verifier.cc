@@ -24,7 +24,7 @@ std::vector<SubprogramShape> shapes_of(const Structure& structure) {
 }
 
 // The main program first; then global functions, once something calls them.
-Result<void> walk_all(const Structure& structure, Walk& walk, btf::Log* log) {
+Result<void> walk_all(const Structure& structure, bool is_extension, Walk& walk, btf::Log* log) {
   std::vector<bool> done(structure.functions.size());
   for (bool found = true; found;) {
     found = false;
@@ -32,7 +32,7 @@ Result<void> walk_all(const Structure& structure, Walk& walk, btf::Log* log) {
       if (done[i] || (i != 0 && !walk.is_called(i) && !structure.functions[i].is_exception_callback))
         continue;
       done[i] = found = true;
-      if (i != 0 && log != nullptr)
+      if ((i != 0 || is_extension) && log != nullptr)
         log->print("Validating {}() func#{}...\n", structure.functions[i].name, i);
       TRY(walk.run(i));
       if (i != 0 && log != nullptr)
@@ -79,11 +79,12 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
   TRY(resolve_kernel_symbols(program, log));
   program.sha256 = nullptr;  // it was for the maps, and may not live as long as the program
   TRY(check_flow(program, facts, structure, log));
-  const AttachTarget target = TRY(find_attach_target(program, log));
+  const AttachTarget target = TRY(find_attach_target(program, structure.functions[0], log));
+  program.target = nullptr;  // likewise
   find_live_registers(program, facts, structure);
 
   Walk walk(program, target, structure, facts, log);
-  Result<void> walked = walk_all(structure, walk, log);
+  Result<void> walked = walk_all(structure, program.is_extension, walk, log);
   if (walked) walked = check_stack_depth(program, facts, structure, log);
   if (walked) walked = walk.check_frames();
   if (walked) walked = check_no_weak_kfuncs(program, facts, log);
@@ -106,7 +107,10 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
                                  one.name,
                                  {},
                                  one.is_exception_callback,
-                                 one.reads_unwritten_stack});
+                                 one.reads_unwritten_stack,
+                                 one.has_other_arguments,
+                                 one.changes_packet,
+                                 one.might_sleep});
   for (const AsyncCallback& one : facts.async_callbacks)
     facts.subprograms[one.function].timers = timers_of(one, facts);
   return build_program(std::move(program), std::move(facts));

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,13 +18,18 @@
 
 namespace portolan::verifier {
 
+struct TargetProgram;
+
 // A program as PROG_LOAD takes it.
 struct UnverifiedProgram {
   object::Runtime* runtime = nullptr;  // whose kernel types the program names; null: it can name none
-  abi::ProgType type{};
+  abi::ProgType type{};  // whose rules hold: of an extension, those of what it extends, as its attach type
   std::uint32_t expected_attach_type = 0;
-  std::uint32_t attach_btf_id = 0;  // a type of the kernel's; 0: none
-  std::uint32_t flags = 0;          // abi::prog_flag
+  std::uint32_t attach_btf_id = 0;  // a type of the target's, or of the kernel's; 0: none
+  bool is_extension = false;        // of type ext: it takes the place of a function of `target`
+  // The program that it is to be attached to, for verify(), which does not keep it; null: none.
+  const TargetProgram* target = nullptr;
+  std::uint32_t flags = 0;  // abi::prog_flag
   bool gpl_compatible = false;
   std::string name;
   std::vector<abi::Insn> insns;
@@ -73,6 +79,20 @@ struct Subprogram {
   bool is_exception_callback = false;  // what the program returns when it has thrown
   // Some path may read a byte of its stack that the function has not written: then it must find zeros.
   bool reads_unwritten_stack = true;
+  std::uint32_t type_id = 0;         // its FUNC in the program's BTF; 0: there is none
+  bool has_other_arguments = false;  // than its type says: some call gives it what that does not allow
+  bool changes_packet = false;       // it, or what it calls
+  bool might_sleep = false;          // likewise
+};
+
+// A program that another one is to be attached to, as its own checks left it.
+struct TargetProgram {
+  abi::ProgType type{};  // as UnverifiedProgram has it
+  std::uint32_t expected_attach_type = 0;
+  bool is_extension = false;
+  bool traces_tracing = false;    // a tracing program that is attached to one
+  const btf::Btf* btf = nullptr;  // nullptr: it has none
+  std::span<const Subprogram> functions;
 };
 
 // What the checks found out about one instruction of insns() that its bytes do not say.

@@ -55,11 +55,11 @@ Result<void> Walk::start(std::uint32_t function) {
   state_ = State{};
   enter(state_, function, false);
   at_ = structure_.functions[function].start;
-  if (function == 0) {
-    state_.reg(1) = RegState::pointer(RegType::kCtx);
-    return {};
-  }
-  return set_global_arguments(state_, function);
+  // An extension is given what the function is that it takes the place of.
+  if (function != 0 || program_.is_extension) return set_global_arguments(state_, function);
+  structure_.functions[0].has_other_arguments = !is_main_by_type();
+  state_.reg(1) = RegState::pointer(RegType::kCtx);
+  return {};
 }
 
 Result<void> Walk::follow_path() {

@@ -258,6 +258,8 @@ class Walk {
   Result<Next> call_function(const abi::Insn& insn);
   Result<void> call_global(const Function& callee, std::uint32_t number);
   Result<void> check_global_argument(unsigned number, const GlobalArgument& argument);
+  bool is_main_by_type() const;
+  bool fits_type(const Function& callee) const;
   Result<void> enter_callback(const CallMeta& meta);
   Result<Next> leave_function();
   Result<void> leave_early(const RegState& result, bool forgets_packet);

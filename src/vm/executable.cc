@@ -7,6 +7,7 @@
 #include <new>
 
 #include "base/assert.h"
+#include "vm/gate.h"
 #include "vm/interpreter.h"
 #include "vm/tail_call.h"
 
@@ -53,7 +54,7 @@ Result<void> Executable::compile(std::uint64_t blinding) {
   for (std::size_t at = 0; at < wide.size(); ++at)
     if (isa::is_wide(parts_.insns[at])) wide[at] = code_[at].wide;
   native_ = TRY(jit::Code::create({parts_.type, parts_.insns, parts_.notes, parts_.subprograms, wide,
-                                   parts_.maps, native_tail_call, blinding}));
+                                   parts_.maps, native_tail_call, gates_, native_gate, this, blinding}));
   return {};
 }
 
@@ -72,13 +73,13 @@ std::vector<jit::Symbol> Executable::symbols(std::string_view program) const {
 Executable::Function Executable::function(std::uint64_t number) const {
   const Result<const verifier::Subprogram*> found = subprogram_at(static_cast<std::int64_t>(number) - 1);
   PORTOLAN_ASSERT(found);  // the verifier lets a program make no other
-  return {code_.data() + (*found)->start, (*found)->stack_bytes};
+  return function_at(static_cast<std::uint32_t>(*found - parts_.subprograms.data()));
 }
 
 Executable::Function Executable::exception_callback() const {
-  for (const verifier::Subprogram& one : parts_.subprograms)
-    if (one.is_exception_callback) return {code_.data() + one.start, one.stack_bytes};
-  return {nullptr, 0};
+  for (std::uint32_t index = 0; index < parts_.subprograms.size(); ++index)
+    if (parts_.subprograms[index].is_exception_callback) return function_at(index);
+  return {nullptr, 0, 0};
 }
 
 // A function's address, or, interpreted, the number that the program has for it: a program may be run by
@@ -88,7 +89,7 @@ std::optional<ds::TimerCallback> Executable::name_of(std::uint64_t function) con
     const bool is_number = function == std::uint64_t{parts_.subprograms[index].start} + 1;
     const bool is_address =
         native_ != nullptr && function == reinterpret_cast<std::uintptr_t>(native_->function(index));
-    if ((is_number || is_address) && program_id() != 0) return ds::TimerCallback{program_id(), index};
+    if ((is_number || is_address) && program() != nullptr) return ds::TimerCallback{program()->id(), index};
   }
   return {};
 }
@@ -174,6 +175,7 @@ Result<void> Executable::resolve_call(std::size_t at, Code& code) const {
     const verifier::Subprogram* callee = TRY(subprogram_at(static_cast<std::int64_t>(at) + 1 + insn.imm));
     code.target = code_.data() + callee->start;
     code.off = static_cast<std::int16_t>(callee->stack_bytes);
+    code.imm = static_cast<std::int32_t>(callee - parts_.subprograms.data());
     return {};
   }
   if (insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kKfunc)) {

@@ -22,7 +22,7 @@ struct Code {
     const Code* target;  // of a jump or a call of a function
     helper::Function function;
   };
-  std::int32_t imm;
+  std::int32_t imm;  // of a call of a function: its number
   std::int16_t off;  // of a call of a function: bytes of stack that the function needs
   std::uint8_t to, from;
 };
@@ -46,6 +46,12 @@ class Executable final : public verifier::Prepared, public map::FunctionOwner {
   // `handlers`: of the interpreter that is to run it (interpreter.h).
   static Result<std::unique_ptr<Executable>> for_test(Parts parts, const void* const* handlers);
 
+  // Of each function that others may be attached to: looked at whenever it is entered (gate.h). They stay as
+  // long as the program. Before compile().
+  void keep_gates(verifier::Program::Gates gates) { gates_ = gates; }
+  bool has_attached(std::uint32_t function) const {
+    return function < gates_.size() && gates_[function].load_acquire() != 0;  // pairs with replace_edge
+  }
   // Makes machine code of it: what jit::Code::create() says. `blinding`: as jit::Source has it.
   Result<void> compile(std::uint64_t blinding = 0);
   const jit::Code* native() const { return native_.get(); }  // nullptr: it is interpreted
@@ -57,11 +63,13 @@ class Executable final : public verifier::Prepared, public map::FunctionOwner {
   const std::vector<map::Map*>& maps() const { return parts_.maps; }
   const verifier::BufferBytes& buffer_bytes() const { return parts_.buffer_bytes; }
 
+  std::span<const verifier::Subprogram> functions() const override { return parts_.subprograms; }
   struct Function {
     const Code* code;
     std::uint32_t stack_bytes;
+    std::uint32_t index;
   };
-  Function main() const { return {code_.data(), parts_.subprograms.front().stack_bytes}; }
+  Function main() const { return function_at(0); }
   // What runs when the program has thrown; code nullptr: there is none.
   Function exception_callback() const;
   std::optional<ds::TimerCallback> name_of(std::uint64_t function) const override;
@@ -69,7 +77,7 @@ class Executable final : public verifier::Prepared, public map::FunctionOwner {
   // map.
   bool may_be_called_for(std::uint32_t function, const map::Map& map) const;
   Function function_at(std::uint32_t index) const {
-    return {code_.data() + parts_.subprograms[index].start, parts_.subprograms[index].stack_bytes};
+    return {code_.data() + parts_.subprograms[index].start, parts_.subprograms[index].stack_bytes, index};
   }
   // By the number that the program has for it: its first instruction's index, plus 1.
   Function function(std::uint64_t number) const;
@@ -84,6 +92,7 @@ class Executable final : public verifier::Prepared, public map::FunctionOwner {
   Result<const verifier::Subprogram*> subprogram_at(std::int64_t start) const;
 
   Parts parts_;
+  verifier::Program::Gates gates_;
   std::vector<Code> code_;
   std::unique_ptr<const jit::Code> native_;
   std::unique_ptr<const jit::DebuggerSymbols> debugger_symbols_;

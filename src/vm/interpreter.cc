@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vm/interpreter.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/assert.h"
 #include "base/fault_copy.h"
 #include "helper/packet_load.h"
 #include "sync/program_atomics.h"
+#include "vm/gate.h"
 #include "vm/tail_call.h"
 
 // Labels are values here: each handler ends with a jump of its own to the next, which the CPU predicts by
@@ -54,7 +56,42 @@ u64 Execution<Memory>::call_back(u64 function, u64 a, u64 b, u64 c, u64 d, u64 e
 }
 
 template <class Memory>
+u64 Execution<Memory>::call_main(const u64* arguments) {
+  Registers registers{};
+  std::copy_n(arguments, verifier::kFunctionArguments, &registers[1]);
+  return start(executable_->main(), registers);
+}
+
+template <class Memory>
 u64 Execution<Memory>::start(Executable::Function function, Registers& registers) {
+  if (executable_->has_attached(function.index)) [[unlikely]]
+    return pass_gate(function, registers);
+  return start_body(function, registers);
+}
+
+// What is attached to the function runs with it. What that throws is thrown once more by who called this.
+template <class Memory>
+[[gnu::noinline]] u64 Execution<Memory>::pass_gate(Executable::Function function,
+                                                   const Registers& registers) {
+  struct Interpreted {
+    Execution& self;
+    Executable::Function function;
+  } interpreted{*this, function};
+  verifier::FunctionCall call;
+  call.arguments = &registers[1];
+  call.runner = &interpreted;
+  call.run = [](const verifier::FunctionCall& it) -> verifier::FunctionCall::Outcome {
+    auto& [self, body] = *static_cast<Interpreted*>(it.runner);
+    Registers own{};
+    std::copy_n(it.arguments, verifier::kFunctionArguments, &own[1]);
+    const u64 result = self.start_body(body, own);
+    return {result, self.is_thrown_};
+  };
+  return vm::pass_gate(run_, *executable_, function.index, call).result;
+}
+
+template <class Memory>
+u64 Execution<Memory>::start_body(Executable::Function function, Registers& registers) {
   registers[isa::kFramePointer] = push_frame(function.stack_bytes);
   frames_[depth_ - 1].resume = nullptr;
   return interpret(this, function.code, registers, nullptr);
@@ -317,7 +354,7 @@ call_helper: {
 tail_call: {
   const Executable* const next = tail_target(self->run_, r[2], static_cast<u32>(r[3])).executable;
   if (next == nullptr) NEXT;
-  if (self->depth_ == 1) {
+  if (self->depth_ == 1 && !next->has_attached(0)) {
     // Nothing is to come back to: the program is left for the other one.
     self->executable_ = next;
     self->depth_ = 0;
@@ -332,6 +369,14 @@ tail_call: {
 }
 
 call_function: {
+  if (self->executable_->has_attached(static_cast<u32>(at->imm))) [[unlikely]] {
+    r[0] = self->pass_gate(self->executable_->function_at(static_cast<u32>(at->imm)), r);
+    if (self->is_thrown_) {
+      r[1] = r[0];
+      goto throw_;
+    }
+    NEXT;
+  }
   const u64 frame_pointer = self->push_frame(static_cast<u32>(at->off));
   Frame& frame = self->frames_[self->depth_ - 1];
   frame.resume = at + 1;
@@ -342,7 +387,13 @@ call_function: {
 }
 
 throw_: {
-  // Whatever functions are active are left; none of them was called by a helper.
+  // Whatever functions are active are left; none of them was called by a helper. Below a gate, whoever passed
+  // it goes on with this.
+  self->is_thrown_ = outermost != 1;
+  if (self->is_thrown_) {
+    self->depth_ = outermost - 1;
+    return r[1];
+  }
   const Executable::Function callback = self->executable_->exception_callback();
   self->depth_ = 0;
   if (callback.code == nullptr) return r[1];

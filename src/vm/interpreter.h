@@ -58,6 +58,7 @@ class Execution final : public map::ProgramInvoker {
   // The main program on run.context; R0.
   std::uint64_t run() { return run_on(reinterpret_cast<std::uintptr_t>(run_.context)); }
   std::uint64_t run_on(std::uint64_t context);
+  std::uint64_t call_main(const std::uint64_t* arguments);  // five
   // The same of one of the executable's functions.
   std::uint64_t call(Executable::Function function, std::uint64_t a, std::uint64_t b, std::uint64_t c);
   std::uint64_t call_back(std::uint64_t function, std::uint64_t a, std::uint64_t b, std::uint64_t c,
@@ -77,6 +78,8 @@ class Execution final : public map::ProgramInvoker {
 
   static std::uint64_t interpret(Execution* self, const Code* at, Registers& r, const void* const** handlers);
   std::uint64_t start(Executable::Function function, Registers& registers);
+  std::uint64_t start_body(Executable::Function function, Registers& registers);
+  std::uint64_t pass_gate(Executable::Function function, const Registers& registers);
   std::uint64_t push_frame(std::uint32_t stack_bytes);
   std::uint64_t run_nested(const Executable& executable, std::uint64_t context);
   template <class T>
@@ -95,6 +98,7 @@ class Execution final : public map::ProgramInvoker {
   helper::Run& run_;
   [[no_unique_address]] Memory memory_;
   std::uint32_t depth_ = 0;  // frames in use
+  bool is_thrown_ = false;   // a function behind a gate was left: those that called it are left, too
   std::array<Frame, isa::kMaxFrames> frames_;
   alignas(16) std::byte stacks_[isa::kMaxFrames][kFrameBytes];
 };

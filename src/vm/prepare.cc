@@ -43,13 +43,20 @@ Result<const Executable*> executable_of(verifier::Program& program) {
   // Nothing is adopted but what make_ready() made.
   if (const verifier::Prepared* prepared = program.prepared(); prepared != nullptr)
     return static_cast<const Executable*>(prepared);
+  // Its own checks ask what those of its target have found.
+  if (program.attributes().target_id != 0) {
+    verifier::Program* const target = TRY(program.target());
+    TRY(executable_of(*target));
+  }
   const verifier::VerifiedProgram verified = TRY(program.verify_again());
-  auto executable = TRY(make_ready(verified));
+  auto executable = TRY(make_ready(verified, program.gates()));
   return static_cast<const Executable*>(TRY(program.adopt(std::move(executable), verified.maps())));
 }
 
-Result<std::unique_ptr<const Executable>> make_ready(const verifier::VerifiedProgram& program) {
+Result<std::unique_ptr<const Executable>> make_ready(const verifier::VerifiedProgram& program,
+                                                     verifier::Program::Gates gates) {
   auto executable = TRY(Executable::create(program));
+  executable->keep_gates(gates);
   // What cannot be compiled is interpreted.
   if (jit_is_on() && executable->compile(new_blinding())) tell_names(*executable, program.source().name);
   return executable;

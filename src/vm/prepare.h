@@ -12,7 +12,9 @@ Result<const Executable*> executable_of(verifier::Program& program);
 // its names; PORTOLAN_GDB_SYMBOLS=1: gdb(1).
 bool jit_is_on();
 void set_jit_for_test(bool on);
-// For the one that has just verified it, to be adopted. What Executable::create() says.
-Result<std::unique_ptr<const Executable>> make_ready(const verifier::VerifiedProgram& program);
+// For the one that has just verified it, to be adopted by the program that has the gates. What
+// Executable::create() says.
+Result<std::unique_ptr<const Executable>> make_ready(const verifier::VerifiedProgram& program,
+                                                     verifier::Program::Gates gates);
 
 }  // namespace portolan::vm

@@ -64,6 +64,17 @@ std::uint64_t Runner::run_counted(const Executable& executable, verifier::Progra
   return result;
 }
 
+std::uint64_t run_beside(helper::Run& outer, const Executable& executable, std::uint32_t program_id,
+                         void* context, const helper::Attachment& attachment) {
+  helper::Run run(outer.runtime, outer.actor, outer.cpu, context,
+                  static_cast<std::uint32_t>(executable.type()), program_id);
+  run.system = outer.system;
+  run.attachment = &attachment;
+  run.frame = outer.frame;
+  return executable.native() != nullptr ? jit::NativeRun(run).run(*executable.native())
+                                        : interpret(executable, run);
+}
+
 void Runner::call_back(const Executable& executable, const ds::TimerTable::Due& timer, map::Map& map,
                        const std::byte* key, std::byte* value) {
   helper::Run run = new_run(executable, timer.callback.program, nullptr, nullptr);

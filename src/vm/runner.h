@@ -59,6 +59,10 @@ class Runner {
   sync::VcpuSlot* slot_;
 };
 
+// One run of a program on what `outer`, which is going on, comes by; R0.
+std::uint64_t run_beside(helper::Run& outer, const Executable& executable, std::uint32_t program_id,
+                         void* context, const helper::Attachment& attachment);
+
 // While one lives, this thread keeps its Runner, and with it the vCPU, for all runs that ask find() for it.
 class Burst {
  public:
