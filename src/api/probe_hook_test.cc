@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <atomic>
 #include <thread>
 
 #include "api/backend.h"
 #include "api/hook_world_for_test.h"
 #include "hook/hook.h"
 #include "map/perf_event.h"
+#include "sync/atomic.h"
 #include "sync/call_epoch.h"
 #include "syscall/perf_event_programs.h"
 
@@ -238,11 +238,11 @@ TEST_F(Probes, run_while_others_come_and_go) {
   auto probe = Hook::probe(*runtime_, "work");
   ASSERT_TRUE(probe);
   const long program = load_adder(ProgType::kKprobe, 1);
-  std::atomic<bool> ends = false;
+  sync::Atomic<std::uint32_t> ends;
   std::vector<std::thread> hosts;
   for (int i = 0; i < 2; ++i)
     hosts.emplace_back([&] {
-      while (!ends) probe->enter(Registers::of_call(1));
+      while (ends.load_relaxed() == 0) probe->enter(Registers::of_call(1));
     });
   for (int i = 0; i < 100; ++i) {
     const int by_ioctl = open_probe(), by_link = open_probe();
@@ -257,7 +257,7 @@ TEST_F(Probes, run_while_others_come_and_go) {
   const std::uint64_t before = sum();
   probe->enter({});
   EXPECT_EQ(sum(), before);
-  ends = true;
+  ends.store_relaxed(1);
   for (std::thread& host : hosts) host.join();
 }
 
