@@ -143,6 +143,22 @@ TEST_F(Lifetime, a_pin_keeps_it_and_plain_rm_lets_it_go) {
   expect_clean();
 }
 
+TEST_F(Lifetime, that_its_users_went_is_told_by_the_first_process_that_can) {
+  auto map = make(Kind::kMap);
+  ASSERT_TRUE(map);
+  auto prog = make(Kind::kProg, {{Kind::kMap, map->id}});
+  ASSERT_TRUE(prog);
+  map->fd.reset();  // unseen
+  {
+    auto without_factories = Runtime::open(directory_, {}, nullptr);
+    ASSERT_TRUE(without_factories);
+    (*without_factories)->sweep();
+  }
+  EXPECT_EQ(view_log.urefs_released, 0);
+  runtime_->settle(Kind::kMap, 1);
+  EXPECT_EQ(view_log.urefs_released, 1);
+}
+
 TEST_F(Lifetime, a_referrer_keeps_it_and_its_users_going_is_told_once) {
   auto map = make(Kind::kMap);
   ASSERT_TRUE(map);

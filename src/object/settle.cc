@@ -86,10 +86,9 @@ void Runtime::Impl::release_uref(const Found& found) {
     ProcessLock lock;
     if (auto made = view_of(found)) view = *made;
   }
-  if (view != nullptr) {
-    if (view->releasing_.exchange_acq_rel(1) != 0) return;  // this process is at it
-    view->release_uref();
-  }
+  if (view == nullptr) return;                            // whoever can make one will call it
+  if (view->releasing_.exchange_acq_rel(1) != 0) return;  // this process is at it
+  view->release_uref();
   if (const auto self = participants->actor()) {
     locked(*self, [&] {
       const auto now = read_entry(found.index);
@@ -98,7 +97,7 @@ void Runtime::Impl::release_uref(const Found& found) {
         control->entries[found.index].flags.store_relaxed(kUrefGone);
     });
   }
-  if (view != nullptr) view->releasing_.store_release(0);
+  view->releasing_.store_release(0);
 }
 
 // Under the object lock, whose owner died in it. Finishes burials, removes what was renamed but never made
