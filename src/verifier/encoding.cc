@@ -42,7 +42,8 @@ class Encoding {
   Result<void> check_unused_fields() const {
     switch (isa::class_of(insn_)) {
       case Class::kLd:
-        return isa::is_wide(insn_) ? Result<void>{} : load_packet();
+        if (!isa::is_wide(insn_)) return load_packet();
+        return insn_.off != 0 ? reserved("BPF_LD_IMM64") : Result<void>{};
       case Class::kLdx:
         return load();
       case Class::kSt:
@@ -67,7 +68,6 @@ class Encoding {
   Result<void> load_immediate(const abi::Insn* next) const {
     if (next == nullptr || next->code != 0 || next->registers != 0 || next->off != 0)
       return refuse(log_, EINVAL, "invalid bpf_ld_imm64 insn");
-    if (insn_.off != 0) return reserved("BPF_LD_IMM64");
     const auto pseudo = static_cast<abi::PseudoLoad>(insn_.src());
     const bool has_no_offset = pseudo == abi::PseudoLoad::kMapFd || pseudo == abi::PseudoLoad::kMapIdx;
     if (pseudo > abi::PseudoLoad::kMapIdxValue || (has_no_offset && next->imm != 0))
