@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <thread>
 
 #include "api/backend.h"
@@ -231,6 +232,49 @@ TEST_F(Probes, a_link_keeps_its_event) {
   EXPECT_EQ(info.perf_event.tracepoint.name_len, sizeof "work");
   close_event(static_cast<int>(made));
   EXPECT_FALSE(hook->is_attached());
+}
+
+TEST_F(Probes, an_fd_tells_what_it_attaches) {
+  auto probe = Hook::probe(*runtime_, "work");
+  auto raw = Hook::raw_tracepoint(*runtime_, "request");
+  ASSERT_TRUE(probe && raw);
+  char name[16];
+  const auto ask = [&](long fd, std::uint32_t room, abi::TaskFdQueryAttr* answer) {
+    std::ranges::fill(name, 'x');
+    abi::Attr attr{};
+    attr.task_fd_query = {.pid = static_cast<std::uint32_t>(::getpid()),
+                          .fd = static_cast<std::uint32_t>(fd),
+                          .flags = 0,
+                          .buf_len = room,
+                          .buf = reinterpret_cast<std::uintptr_t>(name),
+                          .prog_id = 0,
+                          .fd_type = 0,
+                          .probe_offset = 1,
+                          .probe_addr = 1};
+    const long result = runtime_->bpf(static_cast<int>(Command::kTaskFdQuery), &attr, sizeof attr);
+    *answer = attr.task_fd_query;
+    return result;
+  };
+  abi::TaskFdQueryAttr answer;
+  const int event = open_probe(hook::kProbeReturn);
+  EXPECT_EQ(ask(event, 16, &answer), -ENOENT);
+  const long program = load_adder(ProgType::kKprobe, 1);
+  const long made = link(program, event);
+  ASSERT_GE(made, 0);
+  EXPECT_EQ(ask(event, 16, &answer), 0);
+  EXPECT_STREQ(name, "work");
+  EXPECT_EQ(answer.buf_len, 4u);
+  EXPECT_EQ(answer.prog_id, client_->program_info(program).id);
+  EXPECT_EQ(answer.fd_type, 3u);  // BPF_FD_TYPE_KRETPROBE
+  EXPECT_EQ(answer.probe_offset, 0u);
+  EXPECT_EQ(ask(event, 4, &answer), -ENOSPC);
+  EXPECT_STREQ(name, "wor");
+  EXPECT_EQ(ask(made, 16, &answer), -524);
+  EXPECT_EQ(ask(sum_->fd(), 16, &answer), -524);
+  const long tracepoint = client_->open_tracepoint(load_adder(ProgType::kRawTracepoint, 1), "request");
+  EXPECT_EQ(ask(tracepoint, 16, &answer), 0);
+  EXPECT_STREQ(name, "request");
+  EXPECT_EQ(answer.fd_type, 0u);
 }
 
 // Who is attached runs, who has left does not, whatever comes between.

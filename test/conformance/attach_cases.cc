@@ -442,5 +442,26 @@ TEST_P(Attach, a_netfilter_link_from_its_creation_to_its_end) {
   EXPECT_ANSWER(-EINVAL, attach(kProgAttach, program, 0, kNetfilter));
 }
 
+TEST_P(Attach, task_fd_query_arguments) {
+  const auto query = [&](std::uint64_t pid, std::uint64_t fd, std::uint32_t flags = 0) {
+    return call(kTaskFdQuery,
+                Attr().set(task_fd::kPid, pid).set(task_fd::kFd, fd).set(task_fd::kFlags, flags), 48);
+  };
+  const auto self = static_cast<std::uint64_t>(::getpid());
+  const auto file = static_cast<std::uint64_t>(open("/dev/null"));
+  const auto regular = static_cast<std::uint64_t>(open("/proc/self/exe"));
+  EXPECT_ANSWER(-EINVAL, query(self, file, 1));
+  EXPECT_ANSWER(-ENOENT, query(0, file));
+  EXPECT_ANSWER(-ENOENT, query(0x7fffffff, file));
+  EXPECT_ANSWER(-EBADF, query(self, 19000));
+  EXPECT_ANSWER(-kEnotsupp, query(self, file));
+  EXPECT_ANSWER(-kEnotsupp, query(self, regular));
+  EXPECT_ANSWER(-kEnotsupp, query(self, static_cast<std::uint64_t>(map({}))));
+  EXPECT_ANSWER(-kEnotsupp, query(self, static_cast<std::uint64_t>(returning(kXdpProgram, 2))));
+  Attr behind;
+  behind.bytes[48] = std::byte{1};
+  EXPECT_ANSWER(-EINVAL, call(kTaskFdQuery, behind));
+}
+
 }  // namespace
 }  // namespace portolan::conformance

@@ -30,6 +30,7 @@ enum Command : unsigned {
   kRawTracepointOpen = 17,
   kBtfLoad = 18,
   kBtfGetFdById = 19,
+  kTaskFdQuery = 20,
   kLookupAndDelete = 21,
   kFreeze = 22,
   kBtfGetNextId = 23,
@@ -196,6 +197,9 @@ inline constexpr Field kTarget{0, 4, "target_fd"}, kType{4, 4, "attach_type"},
 namespace tracepoint {
 inline constexpr Field kName{0, 8, "name"}, kProgFd{8, 4, "prog_fd"}, kCookie{16, 8, "cookie"};
 }  // namespace tracepoint
+namespace task_fd {
+inline constexpr Field kPid{0, 4, "pid"}, kFd{4, 4, "fd"}, kFlags{8, 4, "flags"};
+}  // namespace task_fd
 namespace link {
 inline constexpr Field kProgFd{0, 4, "prog_fd"}, kTarget{4, 4, "target_fd"}, kType{8, 4, "attach_type"},
     kFlags{12, 4, "flags"}, kRelative{16, 4, "relative_fd"}, kRevision{24, 8, "expected_revision"};
