@@ -50,9 +50,18 @@ struct Types {
     takes_short = function("takes_short", true, prototype(number, {a, small}));
     gives_choice = function("gives_choice", true, prototype(enumeration, {a, number}));
     is_static = function("is_static", false, prototype(number, {a, number}));
+    const auto takes_pair_of = [&](const char* name, std::uint32_t size) {
+      const std::uint32_t pair = blob.structure("pair", size, {});
+      return function(name, true, prototype(number, {a, blob.type(Kind::kPtr, "", 0, pair)}));
+    };
+    takes_pair = takes_pair_of("takes_pair", 8);
+    takes_some_pair = takes_pair_of("takes_some_pair", 8);
+    blob.decl_tag("arg:nonnull", takes_some_pair, 0);
+    takes_long_pair = takes_pair_of("takes_long_pair", 16);
   }
   btf::Blob blob;
-  std::uint32_t main, takes_nothing, takes_number, takes_short, gives_choice, is_static;
+  std::uint32_t main, takes_nothing, takes_number, takes_short, gives_choice, is_static, takes_pair,
+      takes_some_pair, takes_long_pair;
 };
 
 struct Program {
@@ -300,6 +309,40 @@ TEST_P(ProgramTargets, stay_while_something_is_attached_and_are_made_ready_by_wh
   EXPECT_EQ(test.test.retval, 26u);
   (*other)->forget_fd(static_cast<int>(fd));
   ::close(static_cast<int>(fd));
+}
+
+TEST_P(ProgramTargets, are_extended_by_what_takes_all_that_they_may_be_given) {
+  // main(ctx) { struct pair p = {}; return f(&p) }, f(pair) { return 1 }
+  const auto target_of = [this](std::uint32_t function) {
+    return load({.code = {{0x7a, regs(10), -8, 0},
+                          move(1, 10),
+                          {0x07, regs(1), 0, -8},
+                          call_function(1),
+                          kExit,
+                          set(0, 1),
+                          kExit},
+                 .functions = {{0, types_.main}, {5, function}}});
+  };
+  const long target = target_of(types_.takes_pair), other = target_of(types_.takes_some_pair);
+  ASSERT_GE(target, 0) << log_;
+  ASSERT_GE(other, 0) << log_;
+  refused(extension(types_.takes_long_pair, target, types_.takes_pair),
+          "arg0 cannot be all that takes_pair() may be given");
+  refused(extension(types_.takes_some_pair, target, types_.takes_pair),
+          "arg0 cannot be all that takes_pair() may be given");
+  Program same = extension(types_.takes_pair, target, types_.takes_pair);
+  same.code = {set(0, 2), kExit};
+  const long extension = load(same);
+  ASSERT_GE(extension, 0) << log_;
+  const long attached = open(extension);
+  ASSERT_GE(attached, 0);
+  EXPECT_EQ(run(target), 2u);
+  // What was loaded for one is attached to no other that may be given more.
+  Program some = this->extension(types_.takes_some_pair, other, types_.takes_some_pair);
+  const long narrow = load(some);
+  ASSERT_GE(narrow, 0) << log_;
+  close(attached);
+  EXPECT_EQ(link(narrow, target, types_.takes_pair), -EINVAL);
 }
 
 TEST_P(ProgramTargets, may_throw_from_a_function_that_is_traced) {

@@ -6,6 +6,7 @@
 
 #include "abi/prog_flags.h"
 #include "verifier/context_types.h"
+#include "verifier/global_arguments.h"
 #include "verifier/kernel_types.h"
 #include "verifier/program_target.h"
 #include "verifier/refuse.h"
@@ -113,6 +114,13 @@ Result<void> check_function(const UnverifiedProgram& program, const std::string&
   return {};
 }
 
+std::optional<std::vector<GlobalArgument>> arguments_of_main(const UnverifiedProgram& program) {
+  if (program.btf == nullptr || program.func_info.empty()) return {};
+  auto arguments = arguments_of_global(program, program.func_info[0].type_id, {}, nullptr);
+  if (!arguments) return {};
+  return std::move(*arguments);
+}
+
 bool may_be_sleepable(const UnverifiedProgram& program) {
   using enum abi::ProgType;
   if (program.type == kTracing)
@@ -154,7 +162,8 @@ Result<AttachTarget> find_attach_target(const UnverifiedProgram& program, const 
                             program.btf,
                             program.func_info.empty() ? 0 : program.func_info[0].type_id,
                             main.changes_packet,
-                            main.might_sleep};
+                            main.might_sleep,
+                            arguments_of_main(program)};
     return find_program_target(attacher, *program.target, program.attach_btf_id, log);
   }
   AttachTarget target;

@@ -29,6 +29,7 @@ struct SourceSubprogram {
   bool is_exception_callback = false;
   bool reads_unwritten_stack = true;
   bool has_other_arguments = false, changes_packet = false, might_sleep = false;
+  std::vector<GlobalArgument> arguments = {};
 };
 
 // A function that timers in values of such maps call.

@@ -127,7 +127,7 @@ class ProgramBuilder {
       program.subprograms_.push_back({one.start, one.stack_bytes, std::move(one.name), std::move(one.timers),
                                       one.is_exception_callback, one.reads_unwritten_stack,
                                       type_at(draft.func_info, one.start), one.has_other_arguments,
-                                      one.changes_packet, one.might_sleep});
+                                      one.changes_packet, one.might_sleep, std::move(one.arguments)});
     program.maps_ = std::move(facts.maps);
     program.read_only_copies_ = std::move(facts.read_only_copies);
     program.func_info_ = std::move(draft.func_info);

@@ -47,11 +47,11 @@ Result<void> Walk::check_frames() {
 
 // Found once, and then the same at each call.
 Result<std::span<const GlobalArgument>> Walk::arguments_of(std::uint32_t function) {
-  std::optional<std::vector<GlobalArgument>>& known = global_arguments_[function];
-  const Function& one = structure_.functions[function];
-  if (!known)
-    known = TRY(arguments_of_global(program_, type_of_function_at(program_, one.start), one.name, log_));
-  return *known;
+  Function& one = structure_.functions[function];
+  if (!one.arguments)
+    one.arguments =
+        TRY(arguments_of_global(program_, type_of_function_at(program_, one.start), one.name, log_));
+  return *one.arguments;
 }
 
 Result<void> Walk::set_global_arguments(State& state, std::uint32_t function) {

@@ -214,7 +214,8 @@ Result<Attacher> Program::as_attacher() {
                   self.btf,
                   main.type_id,
                   main.changes_packet,
-                  main.might_sleep};
+                  main.might_sleep,
+                  main.arguments};
 }
 
 bool Program::was_attached() const { return stored_->was_attached.load_relaxed() != 0; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verifier/program_target.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "verifier/refuse.h"
@@ -84,6 +85,19 @@ Result<void> check_extension(const Attacher& attacher, const Subprogram& functio
   return {};
 }
 
+// Names do not say how long a struct is, nor what else holds of an argument.
+Result<void> check_takes_all(const Attacher& attacher, const Subprogram& function, btf::Log* log) {
+  if (!attacher.arguments) return {};
+  const std::vector<GlobalArgument>&mine = *attacher.arguments, &theirs = function.arguments;
+  const auto takes = [](const GlobalArgument& one, const GlobalArgument& given) {
+    return one.kind == given.kind && one.size <= given.size && one.type == given.type &&
+           (one.may_be_null || !given.may_be_null);
+  };
+  const auto [it, other] = std::ranges::mismatch(mine, theirs, takes);
+  if (it == mine.end() && other == theirs.end()) return {};
+  return refuse(log, EINVAL, "arg{} cannot be all that {}() may be given", it - mine.begin(), function.name);
+}
+
 // That no chain of programs comes back to where it began.
 Result<void> check_nesting(const Attacher& attacher, const TargetProgram& target, btf::Log* log) {
   const bool is_traced = target.type == abi::ProgType::kTracing && !target.is_extension;
@@ -126,6 +140,7 @@ Result<AttachTarget> find_program_target(const Attacher& attacher, const TargetP
   const std::uint32_t attach_type = attacher.expected_attach_type;
   if (attacher.is_extension) {
     TRY(check_same_type(attacher, {*target.btf, *type}, log));
+    TRY(check_takes_all(attacher, function, log));
     return AttachTarget{};  // its context is that of the target's type
   }
   if (is_type(attach_type, A::kTraceRawTp))

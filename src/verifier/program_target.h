@@ -13,6 +13,9 @@ struct Attacher {
   const btf::Btf* btf;
   std::uint32_t main_type_id;  // of its main program's FUNC; 0: there is none
   bool changes_packet, might_sleep;
+  // What its main program takes; none: it takes what no program can, and is refused for that when it is
+  // checked.
+  std::optional<std::vector<GlobalArgument>> arguments;
 };
 
 // As bpf_check_attach_target with the function `btf_id` of a program. EINVAL.

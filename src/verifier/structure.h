@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The shape of a program: its functions, and which instructions may follow which.
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "verifier/btf_check.h"
@@ -22,6 +23,7 @@ struct Function {
   std::uint32_t stack_bytes = 0;       // in words of 8
   bool reads_unwritten_stack = false;  // so far
   std::string name;
+  std::optional<std::vector<GlobalArgument>> arguments = {};  // of a global one, once they are known
 };
 
 struct Structure {

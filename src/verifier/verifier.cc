@@ -110,7 +110,8 @@ Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::L
                                  one.reads_unwritten_stack,
                                  one.has_other_arguments,
                                  one.changes_packet,
-                                 one.might_sleep});
+                                 one.might_sleep,
+                                 one.arguments.value_or(std::vector<GlobalArgument>{})});
   for (const AsyncCallback& one : facts.async_callbacks)
     facts.subprograms[one.function].timers = timers_of(one, facts);
   return build_program(std::move(program), std::move(facts));

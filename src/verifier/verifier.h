@@ -71,6 +71,22 @@ struct TimersOf {
   friend bool operator==(const TimersOf&, const TimersOf&) = default;
 };
 
+// What a global function takes.
+enum class GlobalArg : std::uint8_t {
+  kNumber,
+  kContext,
+  kMemory,     // of which the function may read and write `size` bytes
+  kDynptr,     // made, and only read
+  kTrusted,    // an object of the kernel's of type `type`
+  kUntrusted,  // anything, read as an object of type `type`, or, where that is 0, as bytes
+};
+struct GlobalArgument {
+  GlobalArg kind{};
+  bool may_be_null = false;
+  std::uint32_t size = 0;
+  std::uint32_t type = 0;  // of the kernel's BTF
+};
+
 struct Subprogram {
   std::uint32_t start;                 // its first instruction
   std::uint32_t stack_bytes;           // of its own frame, rounded up to 8; at most 512
@@ -83,6 +99,7 @@ struct Subprogram {
   bool has_other_arguments = false;  // than its type says: some call gives it what that does not allow
   bool changes_packet = false;       // it, or what it calls
   bool might_sleep = false;          // likewise
+  std::vector<GlobalArgument> arguments = {};  // of a global one, and of the main program
 };
 
 // A program that another one is to be attached to, as its own checks left it.

@@ -20,7 +20,6 @@ Walk::Walk(const UnverifiedProgram& program, const AttachTarget& target, Structu
       log_level_(log == nullptr ? 0 : log->level()),
       checkpoints_(program.insns.size()),
       called_(structure.functions.size()),
-      global_arguments_(structure.functions.size()),
       deepest_(structure.functions.size()) {}
 
 std::string Walk::statistics() const {
@@ -57,7 +56,9 @@ Result<void> Walk::start(std::uint32_t function) {
   at_ = structure_.functions[function].start;
   // An extension is given what the function is that it takes the place of.
   if (function != 0 || program_.is_extension) return set_global_arguments(state_, function);
-  structure_.functions[0].has_other_arguments = !is_main_by_type();
+  Function& main = structure_.functions[0];
+  main.has_other_arguments = !is_main_by_type();
+  if (!main.has_other_arguments) main.arguments = {{GlobalArg::kContext}};
   state_.reg(1) = RegState::pointer(RegType::kCtx);
   return {};
 }

@@ -298,7 +298,6 @@ class Walk {
   std::vector<PathEnd> back_edges_;
   std::vector<Checkpoint*> in_loops_;  // those with `loop`, the oldest first
   std::vector<bool> called_;
-  std::vector<std::optional<std::vector<GlobalArgument>>> global_arguments_;  // by function
   // Of functions that were walked by themselves: frames that were active, and which others were called where
   // how many were.
   std::vector<std::uint32_t> deepest_;
