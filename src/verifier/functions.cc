@@ -148,12 +148,8 @@ Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
 }
 
 Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
-  const auto arguments = arguments_of(number);
-  Result<void> checked = arguments ? Result<void>{} : std::unexpected(arguments.error());
   if (callee.might_throw) TRY(check_nothing_held("bpf_throw"));
-  for (std::size_t i = 0; checked && i < arguments->size(); ++i)
-    checked = check_global_argument(static_cast<unsigned>(i + 1), (*arguments)[i]);
-  if (!checked)
+  if (const Result<void> checked = check_global_arguments(number); !checked)
     return refuse(checked.error().value, "Caller passes invalid args into func#{} ('{}')", number,
                   callee.name);
   called_[number] = true;
@@ -166,6 +162,13 @@ Result<void> Walk::call_global(const Function& callee, std::uint32_t number) {
 }
 
 // As btf_check_func_arg_match.
+Result<void> Walk::check_global_arguments(std::uint32_t function) {
+  unsigned number = 0;
+  for (const GlobalArgument& argument : TRY(arguments_of(function)))
+    TRY(check_global_argument(++number, argument));
+  return {};
+}
+
 Result<void> Walk::check_global_argument(unsigned number, const GlobalArgument& argument) {
   TRY(check_readable(number));
   const RegState reg = state_.reg(number);

@@ -257,6 +257,7 @@ class Walk {
   // --- functions.cc
   Result<Next> call_function(const abi::Insn& insn);
   Result<void> call_global(const Function& callee, std::uint32_t number);
+  Result<void> check_global_arguments(std::uint32_t function);
   Result<void> check_global_argument(unsigned number, const GlobalArgument& argument);
   bool is_main_by_type() const;
   bool fits_type(const Function& callee) const;
