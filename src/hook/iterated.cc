@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "helper/kernel_btf.h"
-#include "helper/struct_image.h"
+#include "helper/map_image.h"
 #include "hook/link.h"
 
 namespace portolan::hook {
@@ -16,23 +16,6 @@ constexpr std::string_view kElements = "bpf_map_elem", kMaps = "bpf_map", kProgr
 template <std::size_t size>
 ConstBytes bytes_of(const char (&name)[size]) {
   return std::as_bytes(std::span(name));
-}
-
-Result<helper::StructImage> image_of_map(const map::Map& map) {
-  helper::StructImage image = TRY(helper::StructImage::create(map.runtime(), "bpf_map"));
-  const map::MapSpec& spec = map.spec();
-  image.set("id", map.id());
-  image.set("map_type", static_cast<std::uint64_t>(spec.type));
-  image.set("key_size", spec.key_size);
-  image.set("value_size", spec.value_size);
-  image.set("max_entries", spec.max_entries);
-  image.set("map_flags", spec.map_flags);
-  image.set("map_extra", spec.map_extra);
-  image.set("btf_key_type_id", spec.btf_key_type_id);
-  image.set("btf_value_type_id", spec.btf_value_type_id);
-  image.set("frozen", map.is_frozen() ? 1 : 0);
-  image.set("name", bytes_of(spec.name));
-  return image;
 }
 
 // A program, with what hangs on it.
@@ -132,7 +115,7 @@ class Objects final : public Iterated {
 
 struct MapImage {
   static Result<MapImage> create(object::View& view) {
-    return MapImage{TRY(image_of_map(static_cast<map::Map&>(view)))};
+    return MapImage{TRY(helper::image_of_map(static_cast<map::Map&>(view)))};
   }
   const helper::StructImage& image() const { return image_; }
   helper::StructImage image_;
@@ -183,7 +166,7 @@ Result<std::unique_ptr<Iterated>> make_iterated(object::Runtime& runtime, std::s
   using object::Kind;
   if (target == kElements) {
     if (map == nullptr) return fail(EINVAL);
-    return std::make_unique<Elements>(*map, TRY(image_of_map(*map)));
+    return std::make_unique<Elements>(*map, TRY(helper::image_of_map(*map)));
   }
   if (target == kMaps) return std::make_unique<Objects<MapImage>>(runtime, Kind::kMap, MapImage::create);
   if (target == kPrograms)
