@@ -315,6 +315,13 @@ struct bpf_map {
   char name[16];
   bool frozen;
 };
+struct bpf_array { struct bpf_map map; u32 elem_size, index_mask; };
+struct bpf_htab { struct bpf_map map; u32 n_buckets, elem_size; };
+struct lpm_trie { struct bpf_map map; u64 max_prefixlen, data_size; };
+struct bpf_queue_stack { struct bpf_map map; u32 size; };
+struct bpf_ringbuf_map { struct bpf_map map; };
+struct bpf_stack_map { struct bpf_map map; u32 n_buckets; };
+struct bpf_bloom_filter { struct bpf_map map; u32 bitset_mask, nr_hash_funcs; };
 struct bpf_prog_aux {
   u32 id, attach_btf_id, max_ctx_offset, verified_insns;
   const char *attach_func_name;

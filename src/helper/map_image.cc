@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "helper/map_image.h"
 
+#include <algorithm>
+
 namespace portolan::helper {
 
 Result<StructImage> image_of_map(const map::Map& map) {
@@ -18,6 +20,19 @@ Result<StructImage> image_of_map(const map::Map& map) {
   image.set("frozen", map.is_frozen() ? 1 : 0);
   image.set("name", std::as_bytes(std::span(spec.name)));
   return image;
+}
+
+Result<void> show_map(map::Map& map) {
+  if (map.image() != nullptr) return {};
+  const map::KernelStruct shape = map.kernel_struct();
+  if (shape.name == nullptr) return fail(EINVAL);
+  StructImage image = TRY(StructImage::create(map.runtime(), shape.name));
+  image.set("map", std::as_bytes(TRY(image_of_map(map)).words()));
+  for (const auto& [member, value] : shape.members) image.set(member, value);
+  auto words = std::make_unique<std::uint64_t[]>(image.words().size());
+  std::ranges::copy(image.words(), words.get());
+  map.show(std::move(words));
+  return {};
 }
 
 }  // namespace portolan::helper

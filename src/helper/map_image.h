@@ -9,5 +9,7 @@ namespace portolan::helper {
 
 // Its struct bpf_map. What StructImage::create() says.
 Result<StructImage> image_of_map(const map::Map& map);
+// Gives the map its image(), unless it has one. EINVAL: programs may not read such maps; and the same.
+Result<void> show_map(map::Map& map);
 
 }  // namespace portolan::helper

@@ -4,6 +4,7 @@
 // is zero.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,7 @@ class StructImage {
   void set(std::string_view member, const StructImage& pointed_to) { set(member, pointed_to.address()); }
   // Stays, wherever this object is moved.
   std::uint64_t address() const { return reinterpret_cast<std::uintptr_t>(bytes_.data()); }
+  std::span<const std::uint64_t> words() const { return bytes_; }
 
  private:
   StructImage(const btf::Btf& types, std::uint32_t id, std::size_t bytes)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "map/array.h"
 
+#include <bit>
+
 #include "base/fault_copy.h"
 #include "map/scratch.h"
 #include "map/sha256.h"
@@ -27,6 +29,11 @@ Result<void> ArrayBase::get_next_key(const std::byte* key, std::byte* next_key) 
   }
   std::memcpy(next_key, &next, sizeof next);
   return {};
+}
+
+KernelStruct ArrayBase::kernel_struct() const {
+  const std::uint64_t indices = std::bit_ceil(std::uint64_t{max_entries()});
+  return {"bpf_array", {{"elem_size", round_up(value_size(), 8)}, {"index_mask", indices - 1}}};
 }
 
 Result<void> ArrayMap::alloc_check(const MapSpec& spec, std::uint32_t) { return check_sizes(spec); }

@@ -16,6 +16,7 @@ class ArrayBase : public Map {
   Result<void> update_batch(const BatchCall& call) override { return generic_update_batch(call); }
   bool has_iterator() const override { return true; }
   bool has_seq_show() const override { return true; }
+  KernelStruct kernel_struct() const override;
   static constexpr CheckBtf kCheckBtf = btf::check_array_types;
 
  protected:

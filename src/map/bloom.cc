@@ -43,6 +43,12 @@ Result<void> BloomMap::check_btf(const btf::Btf& btf, const btf::MapTypes&, cons
   return btf.is_void(*checked.key) ? Result<void>{} : fail(EINVAL);
 }
 
+KernelStruct BloomMap::kernel_struct() const {
+  const BloomFilter::Shape shape = shape_of(spec());
+  return {"bpf_bloom_filter",
+          {{"bitset_mask", BloomFilter::bits(shape) - 1}, {"nr_hash_funcs", shape.hashes}}};
+}
+
 Result<void> BloomMap::push_elem(const std::byte* value, std::uint64_t flags) {
   if (flags != kAny) return fail(EINVAL);
   filter_.add(value);

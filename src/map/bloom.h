@@ -28,6 +28,7 @@ class BloomMap final : public Map {
   Result<void> update_elem(const std::byte*, const std::byte*, std::uint64_t, std::uint32_t) override {
     return fail(EINVAL);
   }
+  KernelStruct kernel_struct() const override;
   Result<void> push_elem(const std::byte* value, std::uint64_t flags) override;
   Result<void> peek_elem(std::byte* value) override;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "map/hash.h"
 
+#include <bit>
 #include <optional>
 
 #include "map/modes.h"
@@ -16,6 +17,8 @@ namespace {
 
 // The kernel's limit of buckets, which are as many as the next power of two.
 constexpr std::uint32_t kMostEntries = 1u << 27;
+// struct htab_elem of the kernel, which key and value follow.
+constexpr std::uint64_t kKernelElementBytes = 48;
 
 }  // namespace
 
@@ -51,6 +54,13 @@ Result<void> HashBase::attachable(object::Mapped& mapped, const ds::HashTableSha
       found.max_entries != shape.max_entries || found.evicts != shape.evicts)
     return fail(EINVAL);
   return {};
+}
+
+KernelStruct HashBase::kernel_struct() const {
+  const std::uint64_t value_bytes = is_per_cpu() ? sizeof(void*) : round_up(value_size(), 8);
+  return {"bpf_htab",
+          {{"n_buckets", std::bit_ceil(max_entries())},
+           {"elem_size", kKernelElementBytes + round_up(key_size(), 8) + value_bytes}}};
 }
 
 Result<void> HashBase::get_next_key(const std::byte* key, std::byte* next_key) {

@@ -22,6 +22,7 @@ class HashBase : public Map {
   std::uint64_t mem_usage() const override;
   bool has_iterator() const override { return true; }
   bool has_seq_show() const override { return true; }
+  KernelStruct kernel_struct() const override;
   static constexpr CheckBtf kCheckBtf = nullptr;
   void check(shm::Findings& findings) const override;
 

@@ -56,6 +56,11 @@ Result<void> LpmTrieMap::check_btf(const btf::Btf&, const btf::MapTypes&, const 
   return btf::is(*checked.key, btf::Kind::kStruct) ? Result<void>{} : fail(EINVAL);
 }
 
+KernelStruct LpmTrieMap::kernel_struct() const {
+  const std::uint64_t data_size = key_size() - sizeof(std::uint32_t);
+  return {"lpm_trie", {{"data_size", data_size}, {"max_prefixlen", data_size * 8}}};
+}
+
 Result<void> LpmTrieMap::get_next_key(const std::byte* key, std::byte* next_key) {
   if (!trie_.next(key, next_key)) return fail(ENOENT);
   return {};

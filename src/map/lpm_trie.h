@@ -31,6 +31,7 @@ class LpmTrieMap final : public Map {
   }
   InlineLookup gen_lookup() const override;
   std::uint64_t mem_usage() const override;
+  KernelStruct kernel_struct() const override;
   void check(shm::Findings& findings) const override;
 
   const ds::LpmTrie& trie() const { return trie_; }

@@ -34,6 +34,20 @@ Result<void> Map::freeze() {
   return {};
 }
 
+// Maps have virtual functions, so that the standard does not say what offsets are; the compilers do.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+std::int16_t Map::image_offset() {
+  static_assert(offsetof(Map, image_) <= INT16_MAX && sizeof image_ == sizeof(std::uint64_t));
+  return static_cast<std::int16_t>(offsetof(Map, image_));
+}
+#pragma GCC diagnostic pop
+
+void Map::show(std::unique_ptr<const std::uint64_t[]> image) {
+  const std::uint64_t* none = nullptr;
+  if (image_.cas_release(none, image.get())) (void)image.release();  // pairs with image
+}
+
 Result<void> Map::may_mmap(bool shared, bool writable, std::uint64_t offset, std::uint64_t length) const {
   if (has_fields()) return fail(kEnotsupp);
   // A type without pages says so before anything else is looked at.

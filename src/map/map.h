@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "abi/attr.h"
 #include "abi/map_type.h"
@@ -33,6 +35,13 @@ struct BatchCall {
   }
 };
 
+// The struct that the kernel has for a map of a type (map_btf_id), which begins with its struct bpf_map, and
+// members of it that say what the map is like.
+struct KernelStruct {
+  const char* name = nullptr;  // nullptr: programs may not read such maps
+  std::vector<std::pair<const char*, std::uint64_t>> members = {};
+};
+
 class RingBufferMap;
 class PerfEventArrayMap;
 class StackTraceMap;
@@ -48,6 +57,7 @@ class Map : public object::View {
         spec_(header->spec),
         inner_(header->inner),
         cpu_flags_(runtime().kernel_version() >= kCpuFlagsSince) {}
+  ~Map() override { delete[] image_.load_acquire(); }  // pairs with show
 
   static constexpr bool kIsOfMaps = false;  // those that are say so in their class
 
@@ -158,6 +168,13 @@ class Map : public object::View {
   using Visit = bool (*)(void* context, const std::byte* key, std::byte* value);
   virtual Result<std::uint64_t> for_each_callback(Visit visit, void* context, std::uint64_t flags,
                                                   std::uint32_t cpu);
+  virtual KernelStruct kernel_struct() const { return {}; }
+  // What programs find that read its kernel_struct() through a pointer to the map (helper/map_image.h): the
+  // words of it, which never change, as long as this object is there. nullptr: no program that does so has
+  // been checked in this process.
+  const std::uint64_t* image() const { return image_.load_acquire(); }  // pairs with show
+  static std::int16_t image_offset();                                   // where generated code finds image()
+  void show(std::unique_ptr<const std::uint64_t[]> image);              // unless there is one
   virtual bool has_iterator() const { return false; }  // bpf_iter of elements (iter_seq_info)
   // The element at that place or the first one behind it, which `place` becomes: its key is copied; the value
   // is where it lies, or, of per-CPU maps, copied to `values` (value_bytes()). nullptr: there is none.
@@ -202,6 +219,7 @@ class Map : public object::View {
   MapSpec spec_;
   MapSpec inner_;
   bool cpu_flags_;
+  sync::Atomic<const std::uint64_t*> image_{nullptr};
 };
 
 }  // namespace portolan::map

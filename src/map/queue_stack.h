@@ -32,6 +32,9 @@ class QueueStackMap : public Map {
   Result<void> push_elem(const std::byte* value, std::uint64_t flags) override;
   Result<void> pop_elem(std::byte* value) override;
   Result<void> peek_elem(std::byte* value) override;
+  KernelStruct kernel_struct() const override {
+    return {"bpf_queue_stack", {{"size", std::uint64_t{max_entries()} + 1}}};
+  }
   void check(shm::Findings& findings) const override;
 
   const ds::BoundedRing& ring() const { return ring_; }

@@ -13,6 +13,7 @@ class RhashMap : public HashMap {
   Result<void> update_elem_copy(const std::byte* key, const std::byte* value, std::uint64_t flags) override;
   Result<void> lookup_batch(const BatchCall& call) override { return key_batch(call, false); }
   Result<void> lookup_and_delete_batch(const BatchCall& call) override { return key_batch(call, true); }
+  KernelStruct kernel_struct() const override { return {}; }
 
  private:
   // in_batch and out_batch hold the key that comes first.

@@ -23,6 +23,7 @@ class RingMap : public Map, public Waitable {
   Result<void> delete_elem(const std::byte*) override { return fail(kEnotsupp); }
   std::uint32_t ask() override { return poll(); }
   Waitable* waitable() override { return this; }
+  KernelStruct kernel_struct() const override { return {"bpf_ringbuf_map"}; }
   std::uint64_t mem_usage() const override { return state().size() + user_pages().size(); }
 
  protected:

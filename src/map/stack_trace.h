@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // STACK_TRACE: call chains under a number.
 #pragma once
+#include <bit>
+
 #include "ds/stack_table.h"
 #include "map/family.h"
 
@@ -23,6 +25,9 @@ class StackTraceMap final : public Map {
   Result<void> delete_elem(const std::byte* key) override;
   Result<void> lookup_and_delete_elem(const std::byte* key, std::byte* value, std::uint64_t flags) override;
   std::uint64_t mem_usage() const override;
+  KernelStruct kernel_struct() const override {
+    return {"bpf_stack_map", {{"n_buckets", std::bit_ceil(max_entries())}}};
+  }
   StackTraceMap* stack_traces() override { return this; }
   void check(shm::Findings& findings) const override;
 

@@ -76,13 +76,22 @@ bool sets_timer_callback(const abi::Insn& insn) {
          insn.imm == kTimerSetCallback;
 }
 
+// Through a pointer to a map the kernel's struct of it is read, which the map points to.
+void append_map_load(const abi::Insn& insn, std::vector<abi::Insn>& out) {
+  abi::Insn load = insn;
+  load.registers = static_cast<std::uint8_t>(insn.dst() | insn.dst() << 4);
+  out.insert(out.end(), {{0x79, insn.registers, map::Map::image_offset(), 0}, load});
+}
+
 Result<void> expand(Draft& draft, abi::ProgType type) {
   const bool converts = has_converted_context(type);
   return rewrite(draft, [&](std::size_t at, std::vector<abi::Insn>& out) {
     const abi::Insn& insn = draft.insns[at];
     const RegType through = draft.facts[at].through;
     const bool is_of_context = through == RegType::kSocket && has_socket_in_context(type);
-    if (through != RegType::kNotInit && through != RegType::kCtx && !is_of_context) {
+    if (through == RegType::kMap) {
+      append_map_load(insn, out);
+    } else if (through != RegType::kNotInit && through != RegType::kCtx && !is_of_context) {
       // There are no other sockets: nothing is read where one would be.
       out.push_back({0xb7, insn.dst(), 0, 0});
     } else if (converts && through == RegType::kCtx) {

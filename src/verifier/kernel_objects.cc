@@ -5,11 +5,22 @@
 #include <algorithm>
 
 #include "abi/context.h"
+#include "helper/map_image.h"
 #include "verifier/kernel_struct.h"
 #include "verifier/kernel_types.h"
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
+namespace {
+
+RegState object_behind(std::uint32_t type, Trust trust) {
+  RegState object = RegState::pointer(RegType::kKernelObject);
+  object.mem_size = type;
+  object.trust = trust;
+  return object;
+}
+
+}  // namespace
 
 // A pointer to a struct of the kernel that a type of program is given by name. ENOENT …: there is no BTF.
 Result<RegState> Walk::kernel_object(const char* struct_name) {
@@ -81,10 +92,33 @@ Result<RegState> Walk::load_kernel_object(const RegState& reg, unsigned number, 
   const StructField field =
       TRY(find_struct_field(types, reg.mem_size, static_cast<std::uint32_t>(at), size, is_untrusted, log_));
   if (!field.is_pointer) return number_of(size, false);
-  RegState object = RegState::pointer(RegType::kKernelObject);
-  object.mem_size = field.target;
-  object.trust = is_untrusted ? Trust::kUntrusted : field.trust;
-  return object;
+  return object_behind(field.target, is_untrusted ? Trust::kUntrusted : field.trust);
+}
+
+// As check_ptr_to_map_access. A map that the program names shows its struct from now on (map::Map::image),
+// which the load is led to; of one that lies in another nobody knows before the run which it is.
+Result<RegState> Walk::load_map(const RegState& reg, unsigned number, std::int32_t offset, std::uint32_t size,
+                                Access kind) {
+  const auto named =
+      std::ranges::find(facts_.maps, reg.map, [](const map::Map* one) { return &one->spec(); });
+  if (named == facts_.maps.end())
+    return refuse(EACCES, "R{} invalid mem access '{}'", number, type_text(reg));
+  const Result<const btf::Btf*> types = kernel_types(program_);
+  if (!types) return refuse(kEnotsupp, "map_ptr access not supported without CONFIG_DEBUG_INFO_BTF");
+  const char* const name = (*named)->kernel_struct().name;
+  const Result<RegState> whole = name != nullptr ? kernel_object(name) : fail(ENOENT);
+  if (!whole) return refuse(kEnotsupp, "map_ptr access not supported for map type {}", reg.map->type);
+  const std::int64_t at = std::int64_t{reg.off} + offset;
+  if (at < 0) return refuse(EACCES, "R{} is {} invalid negative access: off={}", number, name, at);
+  if (kind == Access::kWrite) return refuse(EACCES, "only read from {} is supported", name);
+  const StructField field =
+      TRY(find_struct_field(**types, whole->mem_size, static_cast<std::uint32_t>(at), size, false, log_));
+  // An array without a length, at the end, is not shown.
+  if (static_cast<std::uint64_t>(at) + size > (*types)->type(whole->mem_size)->size)
+    return refuse(EACCES, "access beyond struct {} at off {} size {}", name, at, size);
+  TRY(helper::show_map(**named));
+  if (!field.is_pointer) return number_of(size, false);
+  return object_behind(field.target, field.trust);
 }
 
 // A struct that a helper takes, from its beginning.

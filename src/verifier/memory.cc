@@ -318,11 +318,15 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
       if (is_signed && loaded.is_scalar()) loaded = number_of(size, true);
       facts.may_fault = true;
       break;
+    case RegType::kMap:
+      loaded = TRY(load_map(reg, base, offset, size, kind));
+      if (is_signed && loaded.is_scalar()) loaded = number_of(size, true);
+      break;
     default:
       return refuse(EACCES, "R{} invalid mem access '{}'", base, type_text(reg));
   }
   // What becomes of the instruction depends on what it goes through.
-  const bool is_converted = reg.type == RegType::kCtx || reg.is_socket();
+  const bool is_converted = reg.type == RegType::kCtx || reg.type == RegType::kMap || reg.is_socket();
   const RegType through = is_converted ? reg.type : RegType::kNotInit;
   if (facts.seen_access && facts.through != through)
     return refuse(EINVAL, "same insn cannot be used with different pointers");

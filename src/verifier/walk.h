@@ -160,6 +160,8 @@ class Walk {
   Result<RegState> attached_value(std::int32_t offset, std::uint32_t size, Access kind);
   Result<RegState> load_kernel_object(const RegState& reg, unsigned number, std::int32_t offset,
                                       std::uint32_t size, Access kind);
+  Result<RegState> load_map(const RegState& reg, unsigned number, std::int32_t offset, std::uint32_t size,
+                            Access kind);
   Result<void> check_struct(unsigned number, const char* name);
   Result<void> check_trusted(unsigned number, std::uint32_t wanted, bool may_be_null);
   Result<void> check_buffer(const RegState& reg, unsigned number, std::int32_t offset, std::uint64_t size);
