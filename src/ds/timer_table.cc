@@ -6,6 +6,7 @@
 //               Here a binary heap of 32-bit numbers, since there are no pointers. That processes relieve each
 //               other needs no election: whoever armed a timer carries it out, and when it is late by kGrace
 //               anybody else does. So a process that died, was stopped, or has its hands full is no case of its own.
+//               Work (the kernel's work queues) is a timer whose clock has no future: its order is that of its starts.
 //
 // Layout        header   lock | changes | slab of slots | how many are in each heap | users
 //               users    rows of object, program, count: how many timers of an object call a program
@@ -78,11 +79,19 @@ std::uint64_t deadline_after(std::uint64_t now, std::uint64_t ns) {
   return static_cast<std::int64_t>(ns) < 0 || static_cast<std::int64_t>(sum) < 0 ? kLastDeadline : sum;
 }
 
+std::uint64_t deadline_of(TimerClock clock, const TimerTable::Start& start) {
+  if (clock == TimerClock::kAtOnce) return now_of(clock);
+  if (!start.is_absolute) return deadline_after(now_of(clock), start.ns);
+  // What is no time is never, as for the kernel.
+  return static_cast<std::int64_t>(start.ns) < 0 ? kLastDeadline : start.ns;
+}
+
 }  // namespace
 
 std::uint64_t now_of(TimerClock clock) {
   switch (clock) {
     case TimerClock::kMonotonic:
+    case TimerClock::kAtOnce:
       return monotonic_ns();
     case TimerClock::kBoottime:
       return boottime_ns();
@@ -199,11 +208,10 @@ Result<void> TimerTable::start(const sync::Actor& actor, TimerName name, const S
     TimerSlot* const timer = find(name);
     if (timer == nullptr || timer->program.load_relaxed() == 0) return fail(EINVAL);
     const TimerClock clock = timer->its_clock();
-    // What is no time is never, as for the kernel.
-    const std::uint64_t absolute = static_cast<std::int64_t>(start.ns) < 0 ? kLastDeadline : start.ns;
+    if (clock == TimerClock::kAtOnce && timer->armed.load_relaxed() != 0) return {};
     timer->starter.store_relaxed(process_of(actor));
     timer->cpu.store_relaxed(start.cpu ? *start.cpu + 1 : 0);
-    timer->deadline.store_relaxed(start.is_absolute ? absolute : deadline_after(now_of(clock), start.ns));
+    timer->deadline.store_relaxed(deadline_of(clock, start));
     timer->armed.store_relaxed(1);  // the commit, unless it was
     if (const std::uint32_t place = timer->heap_place.load_relaxed();
         place != 0 && place <= heap_count(clock).load_relaxed())
@@ -265,7 +273,7 @@ std::optional<TimerTable::Known> TimerTable::timer(const sync::Actor& actor, std
   const TimerSlot& found = slot(number);
   const TimerName name = found.name.load_relaxed();
   if (find(name) != &found) return {};
-  return Known{name, found.place(), found.runner.load_relaxed() != 0};
+  return Known{name, found.place(), found.its_clock(), found.runner.load_relaxed() != 0};
 }
 
 std::optional<TimerPlace> TimerTable::place_of(const sync::Actor& actor, TimerName name) {
@@ -308,7 +316,7 @@ TimerTable::Next TimerTable::next(const sync::Actor& actor) {
     if (first == nullptr) continue;
     const std::uint64_t now = now_of(clock), due = due_from(*first, process_of(actor));
     std::uint64_t wait_ns = due <= now ? 0 : due - now;
-    if (clock != TimerClock::kMonotonic) wait_ns = std::min(wait_ns, kMostSleep_ns);
+    if (clock == TimerClock::kBoottime) wait_ns = std::min(wait_ns, kMostSleep_ns);
     if (wait_ns < next.wait_ns) next = {wait_ns, cpu_of(*first)};
   }
   return next;
@@ -338,6 +346,7 @@ std::optional<TimerTable::Due> TimerTable::take_due(const sync::Actor& actor, st
       first->runner.store_relaxed(actor.self.word());
       due = Due{first->name.load_relaxed(),
                 first->place(),
+                first->its_clock(),
                 {first->program.load_relaxed(), first->function.load_relaxed()}};
       const TimerSlot* const following = top(clock);
       others_wait = following != nullptr && following->starter.load_relaxed() != process_of(actor);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Timers that several processes share: whoever lives carries out what is due. See timer_table.cc for the
-// essay.
+// Timers that several processes share, and work, which is due at once: whoever lives carries out what is due.
+// See timer_table.cc for the essay.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -14,8 +14,12 @@
 
 namespace portolan::ds {
 
-enum class TimerClock : std::uint32_t { kMonotonic, kBoottime };
-inline constexpr std::uint32_t kTimerClocks = 2;
+enum class TimerClock : std::uint32_t {
+  kMonotonic,
+  kBoottime,
+  kAtOnce  // of work: it is due when it is started, and comes once, however often it was started before
+};
+inline constexpr std::uint32_t kTimerClocks = 3;
 std::uint64_t now_of(TimerClock clock);  // ns
 
 // A timer, by a number that is never that of another one. 0: none.
@@ -71,7 +75,7 @@ class TimerTable {
     bool is_absolute;
     std::optional<std::uint32_t> cpu;  // the only one that it may be carried out on
   };
-  // EINVAL: no such timer, or it calls nothing.
+  // EINVAL: no such timer, or it calls nothing. Of work, nothing that `start` says counts.
   Result<void> start(const sync::Actor& actor, TimerName name, const Start& start);
   struct Cancelled {
     bool was_armed;
@@ -90,6 +94,7 @@ class TimerTable {
   struct Known {
     TimerName name;
     TimerPlace place;
+    TimerClock clock;
     bool is_running;
   };
   std::optional<Known> timer(const sync::Actor& actor, std::uint32_t number);
@@ -100,6 +105,7 @@ class TimerTable {
   struct Due {
     TimerName name;
     TimerPlace place;
+    TimerClock clock;
     TimerCallback callback;
   };
   struct Next {

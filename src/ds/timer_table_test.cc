@@ -42,8 +42,9 @@ class Timers : public testing::Test {
   ~Timers() override { set_clock_for_test(nullptr); }
 
   // A timer of object 1 that calls program 5.
-  TimerName make(std::uint64_t at, const sync::Actor& actor = actor_of(0)) {
-    const auto name = table_.make(actor, 0, {1, at}, TimerClock::kMonotonic);
+  TimerName make(std::uint64_t at, const sync::Actor& actor = actor_of(0),
+                 TimerClock clock = TimerClock::kMonotonic) {
+    const auto name = table_.make(actor, 0, {1, at}, clock);
     EXPECT_TRUE(name);
     EXPECT_TRUE(table_.set_callback(actor, *name, {5, 0}, true));
     return *name;
@@ -83,6 +84,28 @@ TEST_F(Timers, come_when_they_are_due_in_order) {
   EXPECT_EQ(take(), late);
   EXPECT_EQ(table_.next(actor_of(0)).wait_ns, TimerTable::kNever);
   (void)never;
+  expect_clean();
+}
+
+// Work is behind nothing but what was started before it.
+TEST_F(Timers, of_work_are_due_at_once_and_once_in_the_order_of_their_starts) {
+  const TimerName one = make(1, actor_of(0), TimerClock::kAtOnce),
+                  other = make(2, actor_of(0), TimerClock::kAtOnce);
+  start(other, std::uint64_t{1} << 60);
+  pass(1);
+  start(one, 0);
+  pass(1);
+  start(other, 0);
+  EXPECT_EQ(table_.next(actor_of(0)).wait_ns, 0u);
+  const auto due = table_.take_due(actor_of(0), 0);
+  ASSERT_TRUE(due);
+  EXPECT_EQ(due->name, other);
+  EXPECT_EQ(due->clock, TimerClock::kAtOnce);
+  start(other, 0);  // while it is carried out: once more
+  EXPECT_EQ(take(), one);
+  table_.finished(actor_of(0), other);
+  EXPECT_EQ(take(), other);
+  EXPECT_EQ(take(), 0u);
   expect_clean();
 }
 

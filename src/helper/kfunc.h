@@ -32,9 +32,13 @@ enum class KfuncArg : std::uint8_t {
   kIgnored,   // anything at all, even a register that was never written
   kCtx,       // the program's context
   kMap,
-  kDynptr,     // one that holds something
-  kDynptrOut,  // room on the stack for one
-  kMem,        // bytes that may be read and written: as many as the next argument says
+  kWork,        // a bpf_wq in a map value
+  kMapOfWork,   // the map that the work before it lies in
+  kFunc,        // of the program, that is called later
+  kOwnProgram,  // whatever is there: it becomes the program itself
+  kDynptr,      // one that holds something
+  kDynptrOut,   // room on the stack for one
+  kMem,         // bytes that may be read and written: as many as the next argument says
   kMemOrNull,
   kSize,       // of the memory before it
   kConstSize,  // the same, known when the program is loaded
@@ -74,5 +78,9 @@ const Kfunc* find_kfunc(std::string_view name);
 // Whether a call of it never comes back. nullptr: it is no kfunc.
 inline bool throws(const Kfunc* kfunc) { return kfunc != nullptr && kfunc->id == KfuncId::throw_; }
 bool is_available(const Kfunc& kfunc, abi::ProgType type);
+// Whether it is given a function to call. nullptr: it is no kfunc.
+inline bool takes_function(const Kfunc* kfunc) {
+  return kfunc != nullptr && kfunc->id == KfuncId::wq_set_callback_impl;
+}
 
 }  // namespace portolan::helper

@@ -121,8 +121,8 @@ void Map::copy_around_fields(std::byte* to, const std::byte* value) const {
 }
 
 void Map::free_fields(const std::byte* value) const {
-  if (const ValueField* timer = spec_.field(FieldKind::kTimer))
-    Timers::free(runtime(), value + timer->offset);
+  for (const FieldKind kind : {FieldKind::kTimer, FieldKind::kWorkQueue})
+    if (const ValueField* timer = spec_.field(kind)) Timers::free(runtime(), value + timer->offset);
 }
 
 void Map::release_uref() {

@@ -67,7 +67,7 @@ class Map : public object::View {
   std::uint32_t value_size() const { return spec_.value_size; }
   std::uint32_t max_entries() const { return spec_.max_entries; }
   bool has_fields() const { return spec_.field_count != 0; }
-  bool has_timers() const { return spec_.has_field(FieldKind::kTimer); }
+  bool has_timers() const { return spec_.has_timers(); }
   // What the maps in a map of maps are like (inner_map_meta); nullptr: it holds none.
   const MapSpec* inner_spec() const { return inner_.type != 0 ? &inner_ : nullptr; }
   virtual bool is_per_cpu() const { return false; }

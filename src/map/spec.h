@@ -60,6 +60,8 @@ struct MapSpec {
     return nullptr;
   }
   bool has_field(FieldKind kind) const { return field(kind) != nullptr; }
+  // Its values have something that calls functions of programs later: work is a timer that is due at once.
+  bool has_timers() const { return has_field(FieldKind::kTimer) || has_field(FieldKind::kWorkQueue); }
 };
 static_assert(std::is_trivially_copyable_v<MapSpec>);
 

@@ -66,18 +66,8 @@ sync::Atomic<std::uint64_t>& word_at(std::byte* timer) {
   return *static_cast<sync::Atomic<std::uint64_t>*>(static_cast<void*>(timer));
 }
 
-// The flags of bpf_timer_init: nothing but a clock. The kernel makes its timers as relative ones, and those
-// of CLOCK_REALTIME are then of CLOCK_MONOTONIC, as POSIX wants it.
-Result<ds::TimerClock> clock_of(std::uint64_t flags) {
-  switch (flags) {
-    case CLOCK_REALTIME:
-    case CLOCK_MONOTONIC:
-      return ds::TimerClock::kMonotonic;
-    case CLOCK_BOOTTIME:
-      return ds::TimerClock::kBoottime;
-    default:
-      return fail(EINVAL);
-  }
+const ValueField* field_of(const Map& map, ds::TimerClock clock) {
+  return map.spec().field(clock == ds::TimerClock::kAtOnce ? FieldKind::kWorkQueue : FieldKind::kTimer);
 }
 
 }  // namespace
@@ -117,9 +107,8 @@ void Timers::check(shm::Findings& findings) {
   if (const ds::TimerTable* known = table(); known != nullptr) known->check("timers", findings);
 }
 
-Result<void> Timers::init(Map& map, std::byte* timer, std::uint64_t flags) {
-  const ds::TimerClock clock = TRY(clock_of(flags));
-  const ValueField* const field = map.spec().field(FieldKind::kTimer);
+Result<void> Timers::init(Map& map, std::byte* timer, ds::TimerClock clock) {
+  const ValueField* const field = field_of(map, clock);
   if (field == nullptr) return fail(EINVAL);
   const std::optional<std::uint64_t> at = map.place_of(timer - field->offset);
   if (!at) return fail(EINVAL);
@@ -218,14 +207,14 @@ void Timers::sweep(ds::TimerTable& table, const sync::Actor& actor) {
     if (view) {
       const Map& map = static_cast<const Map&>(**view);
       const auto key = room.take(map.key_size());
-      if (!key || value_of(map, {known->name, known->place, {}}, *key) != nullptr) continue;
+      if (!key || value_of(map, {known->name, known->place, known->clock, {}}, *key) != nullptr) continue;
     }
     free(known->name);
   }
 }
 
 std::byte* Timers::value_of(const Map& map, const ds::TimerTable::Due& due, std::byte* key) const {
-  const ValueField* const field = map.spec().field(FieldKind::kTimer);
+  const ValueField* const field = field_of(map, due.clock);
   if (field == nullptr) return nullptr;
   std::byte* const value = map.value_at(due.place.at, key);
   if (value == nullptr) return nullptr;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Timers in values of maps (bpf_timer): the kernel's rules on top of a table that the runtime's processes
-// share.
+// Timers and work in values of maps (bpf_timer, bpf_wq): the kernel's rules on top of a table that the
+// runtime's processes share.
 #pragma once
 #include "ds/timer_table.h"
 #include "map/map.h"
@@ -8,7 +8,8 @@
 namespace portolan::map {
 
 // What this process has of the timers of a runtime. Thread-safe. The 16 bytes of a bpf_timer hold the timer's
-// name, which stands for nothing once it was freed; `timer` is where they lie.
+// name, which stands for nothing once it was freed; `timer` is where they lie. Those of a bpf_wq are the
+// same, and all that is said of timers goes for work too.
 class Timers : public object::Extension {
  public:
   explicit Timers(object::Runtime& runtime) : runtime_(runtime) {}
@@ -18,9 +19,9 @@ class Timers : public object::Extension {
     return static_cast<Timers*>(runtime.extension(object::Extended::kTimers));
   }
 
-  // EBUSY, EINVAL (a clock that timers have not), ENOMEM, EPERM (no user holds the map), EFAULT (its pages
-  // are gone).
-  Result<void> init(Map& map, std::byte* timer, std::uint64_t flags);
+  // EBUSY, EINVAL (not where the map has one of that clock), ENOMEM, EPERM (no user holds the map), EFAULT
+  // (its pages are gone).
+  Result<void> init(Map& map, std::byte* timer, ds::TimerClock clock);
   // `function`: of the program of that id. EINVAL: no timer; EPERM, ENOMEM, EFAULT.
   Result<void> set_callback(const std::byte* timer, ds::TimerCallback callback);
   // EINVAL: no timer, or without a callback; EFAULT.

@@ -98,12 +98,12 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
   const Access kind = (argument.flags & arg_flag::kWrites) != 0 ? Access::kWrite : Access::kRead;
   switch (argument.kind) {
     case Arg::kConstMapPtr:
-      if (meta.map != nullptr) TRY(check_map_of_timer(reg, meta));
+      if (meta.map != nullptr) TRY(check_map_of_timer(reg, "timer", meta));
       meta.map = reg.map;
       meta.map_uid = reg.map_uid;
       return {};
     case Arg::kTimer:
-      return check_timer(number, meta);
+      return check_timer(number, map::FieldKind::kTimer, meta);
     case Arg::kMapKey:
       if (meta.map == nullptr) return refuse(EACCES, "invalid map_ptr to access map->key");
       if (has_every_index(*meta.map)) meta.key = stack_constant(reg, meta.map->key_size);

@@ -105,7 +105,7 @@ void Walk::settle_null(State& state, std::uint32_t id, bool is_null) {
     }
     reg.maybe_null = false;
     // Of two inner maps nobody can tell that they are one, but of one lookup.
-    if (reg.type == RegType::kMap && reg.map->has_field(map::FieldKind::kTimer)) reg.map_uid = reg.id;
+    if (reg.type == RegType::kMap && reg.map->has_timers()) reg.map_uid = reg.id;
     // Which lock is held is told by the id of the value that it lies in.
     if (reg.map == nullptr || !reg.map->has_field(map::FieldKind::kSpinLock)) reg.id = 0;
   });

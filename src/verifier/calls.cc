@@ -99,7 +99,7 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
       TRY(enter_callback(meta));
       break;
     case kTimerSetCallback:
-      TRY(enter_async_callback(meta));
+      TRY(enter_async_callback(meta, Async::kTimer));
       break;
     case kGetFuncIp:
       TRY(check_get_func_ip());

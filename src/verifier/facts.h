@@ -32,9 +32,10 @@ struct SourceSubprogram {
   std::vector<GlobalArgument> arguments = {};
 };
 
-// A function that timers in values of such maps call.
+// A function that timers, or work, in values of such maps call.
 struct AsyncCallback {
   std::uint32_t function;
+  Async caller;
   const map::MapSpec* map;
   friend bool operator==(const AsyncCallback&, const AsyncCallback&) = default;
 };

@@ -71,9 +71,14 @@ bool is_unsigned_division(const abi::Insn& insn) {
   return isa::alu_of(insn) == Alu::kDiv || isa::alu_of(insn) == Alu::kMod;
 }
 
-bool sets_timer_callback(const abi::Insn& insn) {
-  return insn.code == isa::kCallCode && insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kHelper) &&
-         insn.imm == kTimerSetCallback;
+// Which argument says in whose name a function is called later, which the program does not say. 0: none.
+unsigned argument_of_own_program(const abi::Insn& insn, const helper::Kfunc* kfunc) {
+  if (insn.code != isa::kCallCode) return 0;
+  if (insn.src() == static_cast<std::uint8_t>(abi::PseudoCall::kHelper))
+    return insn.imm == kTimerSetCallback ? 3 : 0;
+  for (unsigned number = 1; kfunc != nullptr && number <= 5; ++number)
+    if (kfunc->args[number - 1].kind == helper::KfuncArg::kOwnProgram) return number;
+  return 0;
 }
 
 // Through a pointer to a map the kernel's struct of it is read, which the map points to.
@@ -100,9 +105,9 @@ Result<void> expand(Draft& draft, abi::ProgType type) {
       if (isa::class_of(insn) == isa::Class::kLdx && isa::mode_of(insn) == isa::Mode::kMemSx)
         out.push_back({0xbf, static_cast<std::uint8_t>(insn.dst() | insn.dst() << 4),
                        static_cast<std::int16_t>(isa::bytes_of(isa::size_of(insn)) * 8), 0});
-    } else if (sets_timer_callback(insn)) {
-      // In whose name the function is called later, which the program does not say.
-      out.push_back({0x18, static_cast<std::uint8_t>(3 | static_cast<unsigned>(kOwnProgram) << 4), 0, 0});
+    } else if (const unsigned number = argument_of_own_program(insn, draft.facts[at].kfunc); number != 0) {
+      out.push_back(
+          {0x18, static_cast<std::uint8_t>(number | static_cast<unsigned>(kOwnProgram) << 4), 0, 0});
       out.insert(out.end(), {{0, 0, 0, 0}, insn});
     } else if (is_unsigned_division(insn)) {
       append_division(insn, out);

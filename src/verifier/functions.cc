@@ -311,7 +311,7 @@ Result<void> Walk::leave_program() {
                   root_ == 0 ? "main prog" : "subprog");
   TRY(check_nothing_held("BPF_EXIT instruction in main prog"));
   TRY(check_readable(0));
-  if (state_.frame().is_async) return leave_async_callback();
+  if (state_.frame().async != Async::kNo) return leave_async_callback();
   if (root_ == 0 || structure_.functions[root_].is_exception_callback) return check_result_of_program(0);
   const RegState& result = state_.reg(0);
   if (!result.is_scalar())

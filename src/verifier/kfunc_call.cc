@@ -28,6 +28,7 @@ Result<Walk::Next> Walk::call_kfunc(const abi::Insn& insn) {
     TRY(throw_out());
     return Next::kEnd;
   }
+  if (helper::takes_function(kfunc)) TRY(enter_async_callback(meta, Async::kWork));
   TRY(check_sections(*kfunc));
   if (meta.given_back != 0) give_back(meta.given_back);
   if (kfunc->ret == KfuncRet::kSliceOrNull && kfunc->writes && !may_write_packet(program_.type))
@@ -62,6 +63,7 @@ Result<void> Walk::check_kfunc_argument(unsigned number, const Kfunc& kfunc, Cal
   switch (kind) {
     case KfuncArg::kNone:
     case KfuncArg::kIgnored:
+    case KfuncArg::kOwnProgram:
     case KfuncArg::kSize:  // with the memory before it
     case KfuncArg::kConstSize:
       return {};
@@ -82,6 +84,14 @@ Result<void> Walk::check_kfunc_argument(unsigned number, const Kfunc& kfunc, Cal
     case KfuncArg::kMap:
       if (reg.type != RegType::kMap)
         return refuse(EINVAL, "arg#{} is {} expected pointer to map", number - 1, type_text(reg));
+      return {};
+    case KfuncArg::kWork:
+      return check_work(number, meta);
+    case KfuncArg::kMapOfWork:
+      return check_map_of_work(number, meta);
+    case KfuncArg::kFunc:
+      if (reg.type != RegType::kFunc) return refuse(EINVAL, "arg{} expected pointer to func", number - 1);
+      meta.callback = reg.mem_size;
       return {};
     case KfuncArg::kDynptr:
     case KfuncArg::kDynptrOut:

@@ -37,6 +37,8 @@ Result<void> check_compatible(const UnverifiedProgram& program, const map::Map& 
   }
   if (spec.has_field(map::FieldKind::kTimer) && is_tracing(program.type))
     return refuse(log, EINVAL, "tracing progs cannot use bpf_timer yet");
+  if (spec.has_field(map::FieldKind::kWorkQueue) && is_tracing(program.type))
+    return refuse(log, EINVAL, "tracing progs cannot use bpf_wq yet");
   if (spec.type == static_cast<std::uint32_t>(abi::MapType::kRhash) && is_tracing(program.type))
     return refuse(log, EINVAL, "tracing progs cannot use resizable hash maps yet");
   if ((program.flags & abi::prog_flag::kSleepable) != 0 &&

@@ -107,7 +107,7 @@ bool covers(const Frame& old, const Frame& now, std::size_t frame, std::uint16_t
             const Precision& precise, IdPairs& ids) {
   if (old.rounds_begun > now.rounds_begun) return false;
   if (old.callsite != now.callsite || old.subprogram != now.subprogram ||
-      old.is_callback != now.is_callback || old.is_async != now.is_async)
+      old.is_callback != now.is_callback || old.async != now.async)
     return false;
   for (unsigned number = 0; number < isa::kRegisters; ++number) {
     if ((live >> number & 1) == 0) continue;
@@ -158,7 +158,7 @@ bool is_same(const State& a, const State& b, std::uint16_t live) {
   if (!std::ranges::equal(a.references, b.references, same_reference)) return false;
   for (std::size_t i = 0; i < a.frames.size(); ++i) {
     const Frame &old = a.frames[i], &now = b.frames[i];
-    if (old.callsite != now.callsite || old.stack.size() != now.stack.size() || old.is_async != now.is_async)
+    if (old.callsite != now.callsite || old.stack.size() != now.stack.size() || old.async != now.async)
       return false;
     const bool is_innermost = i + 1 == a.frames.size();
     for (unsigned number = 0; number < isa::kRegisters; ++number)

@@ -134,6 +134,9 @@ struct StackSlot {
   }
 };
 
+// What is called later has no caller. Work may sleep, timers may not, whatever the program may.
+enum class Async : std::uint8_t { kNo, kTimer, kWork };
+
 struct Frame {
   std::array<RegState, isa::kRegisters> regs;
   std::vector<StackSlot> stack;  // slot i: the bytes from -8 (i + 1) on, of the frame pointer
@@ -143,7 +146,7 @@ struct Frame {
   std::uint32_t subprogram = 0;
   std::uint32_t rounds_begun = 0;  // of the bpf_loop that it is at
   bool is_callback = false;
-  bool is_async = false;  // of timers: it has no caller
+  Async async = Async::kNo;
 };
 
 struct Lock {

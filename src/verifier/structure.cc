@@ -206,7 +206,8 @@ Result<void> check_flow(const UnverifiedProgram& program, const Facts& facts, St
     if ((is_jump(insn) && !is_call(insn)) || calls_function(insn)) structure.is_prune_point[at] = true;
     if (is_call(insn)) structure.is_prune_point[static_cast<std::size_t>(next)] = true;
     const helper::Kfunc* const kfunc = facts.insns[at].kfunc;
-    if (is_callback_call(insn) || (kfunc != nullptr && kfunc->is_next)) structure.is_prune_point[at] = true;
+    if (is_callback_call(insn) || helper::takes_function(kfunc) || (kfunc != nullptr && kfunc->is_next))
+      structure.is_prune_point[at] = true;
     reach(next);
   }
   for (std::size_t at = 0; at < insns.size(); ++at) {

@@ -19,7 +19,7 @@ struct Function {
   bool is_exception_callback = false;
   bool is_global = false;              // by BTF: verified by itself, for any arguments of its types
   bool is_callback = false;            // some instruction takes its address
-  bool is_async = false;               // timers call it: nobody's stack is below its own
+  bool is_async = false;               // timers or work call it: nobody's stack is below its own
   std::uint32_t stack_bytes = 0;       // in words of 8
   bool reads_unwritten_stack = false;  // so far
   std::string name;

@@ -212,9 +212,9 @@ class Walk {
   Result<void> check_irq_flags(unsigned number, const helper::Kfunc& kfunc);
   Result<void> save_irq_flags(unsigned number, std::size_t slot);
   const char* open_section() const;
-  // What timers call is not, whatever the program is.
   bool is_sleepable() const {
-    return (program_.flags & abi::prog_flag::kSleepable) != 0 && !state_.frames.front().is_async;
+    const Async caller = state_.frames.front().async;
+    return caller == Async::kNo ? (program_.flags & abi::prog_flag::kSleepable) != 0 : caller == Async::kWork;
   }
 
   // --- sockets.cc
@@ -251,9 +251,11 @@ class Walk {
   Result<void> give_next(const CallMeta& meta);
 
   // --- timers.cc
-  Result<void> check_timer(unsigned number, CallMeta& meta);
-  Result<void> check_map_of_timer(const RegState& map, const CallMeta& meta);
-  Result<void> enter_async_callback(const CallMeta& meta);
+  Result<void> check_timer(unsigned number, map::FieldKind kind, CallMeta& meta);
+  Result<void> check_map_of_timer(const RegState& map, const char* what, const CallMeta& meta);
+  Result<void> check_work(unsigned number, CallMeta& meta);
+  Result<void> check_map_of_work(unsigned number, const CallMeta& meta);
+  Result<void> enter_async_callback(const CallMeta& meta, Async caller);
   Result<void> leave_async_callback();
 
   // --- functions.cc

@@ -78,7 +78,7 @@ std::uint64_t run_beside(helper::Run& outer, const Executable& executable, std::
 void Runner::call_back(const Executable& executable, const ds::TimerTable::Due& timer, map::Map& map,
                        const std::byte* key, std::byte* value) {
   helper::Run run = new_run(executable, timer.callback.program, nullptr, nullptr);
-  run.timer = timer.name;
+  if (timer.clock != ds::TimerClock::kAtOnce) run.timer = timer.name;
   const auto map_word = reinterpret_cast<std::uintptr_t>(&map),
              key_word = reinterpret_cast<std::uintptr_t>(key),
              value_word = reinterpret_cast<std::uintptr_t>(value);

@@ -7,21 +7,7 @@ namespace {
 
 using namespace timers;
 
-class TimerVerdict : public Timer {
- protected:
-  // The last line of the log but the statistics, "" for a program that passes.
-  std::string verdict(int fd, const std::function<void(Bytecode&, int)>& body,
-                      const std::function<void(Bytecode&, int)>& callback = counts, std::uint32_t type = kXdp,
-                      std::uint32_t flags = 0) {
-    std::string log;
-    const long loaded = load_program(fd, 0, body, callback, &log, type, flags);
-    if (loaded >= 0) return "";
-    if (const std::size_t statistics = log.rfind("processed "); statistics != std::string::npos)
-      log.resize(statistics);
-    if (!log.empty() && log.back() == '\n') log.pop_back();
-    return result_text(loaded) + ": " + log.substr(log.rfind('\n') + 1);
-  }
-};
+class TimerVerdict : public Timer {};
 ON_BOTH_BACKENDS(TimerVerdict);
 
 TEST_P(TimerVerdict, where_the_timer_is) {

@@ -25,13 +25,17 @@ inline std::uint64_t now(clockid_t clock) {
 
 class Timer : public Case {
  protected:
-  MapSpec spec_of(std::uint32_t type) { return {type, 4, 24, 8, 0}; }
+  explicit Timer(std::uint32_t value_type = kTimerValue, std::uint32_t value_bytes = 24)
+      : value_type_(value_type), value_bytes_(value_bytes) {}
+  virtual long types_of_values() { return types_btf(); }
+
+  MapSpec spec_of(std::uint32_t type) { return {type, 4, value_bytes_, 8, 0}; }
   long create_with_timers(const MapSpec& spec) {
-    const auto btf = static_cast<std::uint32_t>(types_btf());
-    return create(spec, [btf](Attr& attr) {
+    const auto btf = static_cast<std::uint32_t>(types_of_values());
+    return create(spec, [this, btf](Attr& attr) {
       attr.set(create::kBtfFd, btf)
           .set(create::kBtfKeyTypeId, kU32)
-          .set(create::kBtfValueTypeId, kTimerValue);
+          .set(create::kBtfValueTypeId, value_type_);
     });
   }
   // Keys 0 to 3 are there.
@@ -39,7 +43,7 @@ class Timer : public Case {
     const long fd = create_with_timers(spec_of(type));
     EXPECT_GE(fd, 0) << result_text(fd);
     for (std::uint32_t key = 0; key < 4; ++key)
-      EXPECT_ANSWER(0, update(static_cast<int>(fd), number32(key), Data(24)));
+      EXPECT_ANSWER(0, update(static_cast<int>(fd), number32(key), Data(value_bytes_)));
     return static_cast<int>(fd);
   }
   // A program that has the value of `key` in r7, and ends with r0; and its callback, which has the value in
@@ -107,7 +111,7 @@ class Timer : public Case {
   }
 
   std::uint64_t count(int fd, std::uint32_t key) {
-    Data value(24);
+    Data value(value_bytes_);
     return lookup(fd, number32(key), &value) == 0 ? load_unaligned<std::uint64_t>(value.data()) : ~0ull;
   }
   // Waits for an effect, with a limit that only a broken timer meets.
@@ -126,6 +130,22 @@ class Timer : public Case {
                   result_of(other, 0, [&](Bytecode& code, int function) { arm(code, other, function, ns); }));
     EXPECT_TRUE(reaches(other, 0, 1));
   }
+
+  // The last line of the log but the statistics, "" for a program that passes.
+  std::string verdict(int fd, const std::function<void(Bytecode&, int)>& body,
+                      const std::function<void(Bytecode&, int)>& callback = counts, std::uint32_t type = kXdp,
+                      std::uint32_t flags = 0) {
+    std::string log;
+    const long loaded = load_program(fd, 0, body, callback, &log, type, flags);
+    if (loaded >= 0) return "";
+    if (const std::size_t statistics = log.rfind("processed "); statistics != std::string::npos)
+      log.resize(statistics);
+    if (!log.empty() && log.back() == '\n') log.pop_back();
+    return result_text(loaded) + ": " + log.substr(log.rfind('\n') + 1);
+  }
+
+ private:
+  std::uint32_t value_type_, value_bytes_;
 };
 
 }  // namespace portolan::conformance::timers
