@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "helper/skb_image.h"
+
 namespace portolan::helper {
 
 Result<void> NetfilterContext::set_device(object::Runtime& runtime, Image& image, const char* member,
@@ -28,24 +30,11 @@ Result<NetfilterContext> NetfilterContext::create(object::Runtime& runtime, cons
 }
 
 void* NetfilterContext::show(SkBuff& skb) {
-  constexpr std::uint64_t kOwnBytes = 256;         // struct sk_buff, as far as truesize counts it
-  constexpr std::uint64_t kNoHeader = UINT16_MAX;  // nobody has looked for it yet
-  const auto from_head = [&skb](const std::byte* at) { return static_cast<std::uint64_t>(at - skb.head); };
-  skb_.set("len", skb.len);
-  skb_.set("head", reinterpret_cast<std::uintptr_t>(skb.head));
-  skb_.set("data", reinterpret_cast<std::uintptr_t>(skb.data));
-  skb_.set("tail", from_head(skb.data_end));
-  skb_.set("end", from_head(skb.end));
-  skb_.set("truesize", from_head(skb.end) + kSharedInfoBytes + kOwnBytes);
-  skb_.set("mac_header", skb.mac_header != nullptr ? from_head(skb.mac_header) : kNoHeader);
-  skb_.set("network_header", skb.network_header != nullptr ? from_head(skb.network_header) : 0);
+  constexpr std::uint64_t kOwnBytes = 256;  // struct sk_buff, as far as truesize counts it
+  show_skb(skb_, skb);
+  skb_.set("truesize", static_cast<std::uint64_t>(skb.end - skb.head) + kSharedInfoBytes + kOwnBytes);
   skb_.set("transport_header", kNoHeader);
-  skb_.set("protocol", skb.protocol);
   skb_.set("pkt_type", skb.pkt_type);
-  skb_.set("queue_mapping", skb.queue_mapping);
-  skb_.set("mark", skb.mark);
-  skb_.set("priority", skb.priority);
-  skb_.set("skb_iif", skb.ingress_ifindex);
   frame_->fields = {state_.address(), skb_.address()};
   frame_->packet = &skb;
   return frame_.get();

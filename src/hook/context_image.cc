@@ -2,6 +2,7 @@
 #include "hook/context_image.h"
 
 #include "helper/packet.h"
+#include "helper/skb_image.h"
 
 namespace portolan::hook {
 namespace {
@@ -85,26 +86,14 @@ Result<void> ContextImage::make_skb(const void* native) {
   helper::StructImage& device = *TRY(add("net_device"));
   device.set("ifindex", from.ifindex);
   helper::StructImage& skb = *TRY(add("sk_buff"));
-  const auto offset = [&](const std::byte* at) { return static_cast<std::uint64_t>(at - from.head); };
+  helper::show_skb(skb, from);
   skb.set("dev", device);
-  skb.set("len", from.len);
-  skb.set("mark", from.mark);
-  skb.set("priority", from.priority);
   skb.set("hash", from.hash);
-  skb.set("protocol", from.protocol);
-  skb.set("queue_mapping", from.queue_mapping);
   skb.set("vlan_proto", from.vlan_proto);
   skb.set("vlan_tci", from.vlan_tci);
-  skb.set("skb_iif", from.ingress_ifindex);
   skb.set("tc_index", from.tc_index);
   skb.set("napi_id", from.napi_id);
   skb.set("tstamp", from.tstamp);
-  skb.set("head", word_of(from.head));
-  skb.set("data", word_of(from.data));
-  skb.set("tail", offset(from.data_end));
-  skb.set("end", offset(from.end));
-  skb.set("mac_header", offset(from.mac_header));
-  skb.set("network_header", offset(from.network_header));
   // struct qdisc_skb_cb: two words, then what programs have as cb.
   std::uint32_t cb[12] = {from.len, from.tc_classid << 16};
   std::copy(std::begin(from.cb), std::end(from.cb), cb + 2);
