@@ -143,6 +143,21 @@ TEST_F(Lifetime, a_pin_keeps_it_and_plain_rm_lets_it_go) {
   expect_clean();
 }
 
+TEST_F(Lifetime, of_many_views_only_those_of_what_went_are_taken_away) {
+  std::vector<Runtime::Published> made;
+  for (int i = 0; i < 16; ++i) {
+    auto map = make(Kind::kMap);
+    ASSERT_TRUE(map);
+    made.push_back(std::move(*map));
+  }
+  for (int gone = 1; gone <= 16; ++gone) {
+    close(std::move(made[static_cast<std::size_t>(gone * 5 % 16)].fd));
+    runtime_->settle(Kind::kProg, 1);
+    EXPECT_EQ(view_log.alive, 16 - gone);
+  }
+  expect_clean();
+}
+
 TEST_F(Lifetime, that_its_users_went_is_told_by_the_first_process_that_can) {
   auto map = make(Kind::kMap);
   ASSERT_TRUE(map);
