@@ -360,8 +360,8 @@ class Execution {
                                   program_.read_only_copies(), program_.subprograms()},
                                  vm::checked_handlers());
     if (!executable) return;
-    helper::Run run(world_.runtime(), *world_.runtime().actor(), 0, context(),
-                    static_cast<std::uint32_t>(program_.source().type), 1);
+    helper::Run run(world_.runtime(), *world_.runtime().actor(), 0, nullptr);
+    run.begin(static_cast<std::uint32_t>(program_.source().type), 1, context(), nullptr, nullptr);
     (void)vm::Execution<vm::CheckedMemory>(**executable, run, {&regions_}).run();
     call_back(**executable, run);
   }

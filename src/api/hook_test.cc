@@ -336,6 +336,40 @@ TEST_F(Hooks, in_a_burst_runs_are_as_ever) {
   EXPECT_EQ(sum(), 11u);
 }
 
+// What a signal handler runs, in the middle of a run on the same thread.
+const Tracepoint* run_by_handler = nullptr;
+
+TEST_F(Hooks, a_run_in_a_signal_handler_takes_nothing_from_the_one_it_interrupts) {
+  auto outer = Hook::raw_tracepoint(*runtime_, "outer"), inner = Hook::raw_tracepoint(*runtime_, "inner");
+  ASSERT_TRUE(outer && inner);
+  // bpf_send_signal_thread(how); sum += bpf_get_attach_cookie(ctx)
+  const auto signals = [&](std::int32_t how) {
+    return client_->load(ProgType::kRawTracepoint, {{0xbf, regs(6, 1), 0, 0},
+                                                    set(1, how),
+                                                    {0x85, 0, 0, 117},
+                                                    {0xbf, regs(1, 6), 0, 0},
+                                                    {0x85, 0, 0, 174},
+                                                    {0x18, regs(1, 2), 0, sum_->fd()},
+                                                    {0, 0, 0, 0},
+                                                    {0xdb, regs(1, 0), 0, 0},
+                                                    set(0, 0),
+                                                    kExit});
+  };
+  ASSERT_GE(client_->open_tracepoint(signals(SIGUSR1), "outer", 40), 0);
+  ASSERT_GE(client_->open_tracepoint(signals(0), "inner", 2), 0);
+  run_by_handler = &*inner;
+  struct ::sigaction handler{}, before{};
+  handler.sa_handler = [](int) { run_by_handler->run(); };
+  ASSERT_EQ(::sigaction(SIGUSR1, &handler, &before), 0);
+  {
+    const auto burst = Burst::begin(*runtime_);
+    outer->run();
+  }
+  outer->run();
+  ::sigaction(SIGUSR1, &before, nullptr);
+  EXPECT_EQ(sum(), 84u);
+}
+
 TEST_F(Hooks, runs_are_counted_while_anybody_has_statistics_on) {
   auto hook = Hook::raw_tracepoint(*runtime_, "request");
   ASSERT_TRUE(hook);

@@ -11,7 +11,6 @@ namespace portolan {
 namespace {
 
 using detail::is_whole;
-using detail::kPacketsAtOnce;
 using Attached = hook::Hook::Attached;
 using Programs = std::span<const Attached>;
 using A = abi::AttachType;
@@ -73,8 +72,8 @@ void PacketHook::run_attached(std::span<Packet> packets, std::span<int> verdicts
   const hook::Key& key = state_->hook.key();
   const bool is_xdp = key.attach_type == static_cast<std::uint32_t>(A::kXdp);
   const std::size_t all = std::min(packets.size(), verdicts.size());
-  for (std::size_t first = 0; first < all; first += kPacketsAtOnce) {
-    const std::size_t end = std::min(all, first + kPacketsAtOnce);
+  for (std::size_t first = 0; first < all; first += vm::kRunsAtOnce) {
+    const std::size_t end = std::min(all, first + vm::kRunsAtOnce);
     const auto ran = state_->hook.run([&](vm::Runner& runner, Programs programs) {
       for (std::size_t i = first; i < end; ++i) {
         if (!is_whole(packets[i]))

@@ -7,10 +7,6 @@
 
 namespace portolan::detail {
 
-// Of those that are run while the vCPU is entered once: so that who waits for quiescence does not wait for
-// long.
-inline constexpr std::size_t kPacketsAtOnce = 64;
-
 inline bool is_whole(const Packet& packet) {
   return packet.offset <= packet.room.size() && packet.size <= packet.room.size() - packet.offset &&
          packet.size >= helper::kEthernetHeader && packet.room.size() <= UINT32_MAX;

@@ -37,9 +37,9 @@ Result<void> run_all(object::Runtime& runtime, int fd, std::span<Packet> packets
   std::unique_ptr<vm::Burst> own;
   if (vm::Burst::find(runtime) == nullptr) own = TRY(vm::Burst::begin(runtime));
   vm::Runner& runner = *vm::Burst::find(runtime);
-  for (std::size_t first = 0; first < packets.size(); first += detail::kPacketsAtOnce) {
+  for (std::size_t first = 0; first < packets.size(); first += vm::kRunsAtOnce) {
     const vm::Runner::Inside inside(runner);
-    for (std::size_t i = first; i < std::min(packets.size(), first + detail::kPacketsAtOnce); ++i)
+    for (std::size_t i = first; i < std::min<std::size_t>(packets.size(), first + vm::kRunsAtOnce); ++i)
       TRY(run_on(runner, executable, program.id(), packets[i], &results[i]));
   }
   return {};

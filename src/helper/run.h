@@ -38,26 +38,32 @@ struct Attachment {
   SeqFile* seq_file = nullptr;     // of an iterator
 };
 
-// One run of a program, on a vCPU that this thread has leased and entered: what helpers may reach.
+// A run of a program, on a vCPU that this thread has leased and entered: what helpers may reach.
 struct Run {
   // Not an aggregate: compilers clear those with an instruction that takes 8 ns.
-  Run(object::Runtime& its_runtime, const sync::Actor& its_actor, std::uint32_t its_cpu, void* its_context,
-      std::uint32_t its_program_type, std::uint32_t its_program_id)
-      : runtime(its_runtime),
-        actor(its_actor),
-        cpu(its_cpu),
-        context(its_context),
-        program_type(its_program_type),
-        program_id(its_program_id) {}
+  Run(object::Runtime& its_runtime, const sync::Actor& its_actor, std::uint32_t its_cpu,
+      SystemCalls* its_system)
+      : runtime(its_runtime), actor(its_actor), cpu(its_cpu), system(its_system) {}
+
+  // Before each run of a program; what else it has, the one before left as it found it.
+  void begin(std::uint32_t its_program_type, std::uint32_t its_program_id, void* its_context,
+             const Attachment* its_attachment, const void* its_frame) {
+    context = its_context;
+    program_type = its_program_type;
+    program_id = its_program_id;
+    attachment = its_attachment;
+    tail_calls = 0;
+    frame = its_frame;
+  }
 
   object::Runtime& runtime;
   sync::Actor actor;
   std::uint32_t cpu;                       // the vCPU
   map::ProgramInvoker* program = nullptr;  // set by whoever executes it
-  void* context;               // XdpBuff, SkBuff, or the bytes that a syscall or tracing program gets
-  std::uint32_t program_type;  // abi::ProgType
-  std::uint32_t program_id;
-  SystemCalls* system = nullptr;           // nullptr: none
+  SystemCalls* system;                     // nullptr: none
+  void* context = nullptr;         // XdpBuff, SkBuff, or the bytes that a syscall or tracing program gets
+  std::uint32_t program_type = 0;  // abi::ProgType
+  std::uint32_t program_id = 0;
   const Attachment* attachment = nullptr;  // nullptr: a run that is no hook's
   std::uint32_t tail_calls = 0;            // that have been made
   // Records that the program has reserved and not given back yet.

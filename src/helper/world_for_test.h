@@ -36,9 +36,9 @@ class WorldForTest : public map::ProgramInvoker {
   object::Runtime& runtime() { return *runtime_; }
   std::uint32_t cpu() const { return cpu_; }
   Run run(abi::ProgType type = abi::ProgType::kSyscall) {
-    Run run(*runtime_, actor_, cpu_, nullptr, static_cast<std::uint32_t>(type), 1);
+    Run run(*runtime_, actor_, cpu_, system);
+    run.begin(static_cast<std::uint32_t>(type), 1, nullptr, nullptr, nullptr);
     run.program = this;
-    run.system = system;
     return run;
   }
 

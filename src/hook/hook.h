@@ -134,7 +134,7 @@ class Hook final : public verifier::Attachments {
   template <class Body>
   [[gnu::noinline]] Result<void> run_leased(Body& body) {
     const sync::CallEpoch epoch;
-    vm::Runner runner = TRY(vm::Runner::create(runtime(), nullptr));
+    vm::Runner runner(runtime(), TRY(runtime().actor()), nullptr);
     return run_by(runner, body);
   }
   // In a burst it costs as much as the stores do that it makes, so that it is made part of its caller.

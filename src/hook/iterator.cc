@@ -86,8 +86,8 @@ class Iterator::Reading {
     if (program == nullptr) return fail(EINVAL);
     const vm::Executable* const executable = TRY(vm::executable_of(*program));
     if (map != nullptr) TRY(check_iterated_map(*map, executable->buffer_bytes()));
-    Reading reading(TRY(vm::Runner::create(runtime, nullptr)), *executable, *program,
-                    runtime.statistics_are_on(), position);
+    Reading reading(std::make_unique<vm::Runner>(runtime, TRY(runtime.actor()), nullptr), *executable,
+                    *program, runtime.statistics_are_on(), position);
     reading.objects_ = TRY(make_iterated(runtime, iterated_by(*program), map));
     reading.meta_.emplace(TRY(helper::StructImage::create(runtime, "bpf_iter_meta")));
     reading.seq_.emplace(TRY(helper::StructImage::create(runtime, "seq_file")));
@@ -122,8 +122,8 @@ class Iterator::Reading {
   std::string_view text() const { return file_.text(); }
 
  private:
-  Reading(vm::Runner runner, const vm::Executable& executable, verifier::Program& program, bool counts,
-          Position& position)
+  Reading(std::unique_ptr<vm::Runner> runner, const vm::Executable& executable, verifier::Program& program,
+          bool counts, Position& position)
       : runner_(std::move(runner)),
         executable_(executable),
         program_(program),
@@ -159,13 +159,13 @@ class Iterator::Reading {
     objects_->fill(context, is_end);
     helper::Attachment attachment;
     attachment.seq_file = &file_;
-    const vm::Runner::Inside inside(runner_);
+    const vm::Runner::Inside inside(*runner_);
     return static_cast<std::uint32_t>(
-        counts_ ? runner_.run_counted(executable_, program_, &context, &attachment)
-                : runner_.run_inside(executable_, program_.id(), &context, &attachment));
+        counts_ ? runner_->run_counted(executable_, program_, &context, &attachment)
+                : runner_->run_inside(executable_, program_.id(), &context, &attachment));
   }
 
-  vm::Runner runner_;
+  std::unique_ptr<vm::Runner> runner_;
   const vm::Executable& executable_;
   verifier::Program& program_;
   const bool counts_;

@@ -30,16 +30,13 @@ Result<std::unique_ptr<const Code>> Code::create(const Source& source) {
     code->starts_ = emitter.starts();
     code->places_ = emitter.take_places();
     code->block_ = TRY(CodeBlock::create(emitter.code(), emitter.take_recoveries()));
+    code->entry_ = code->block_->code().data();
     return code;
   } catch (const Xbyak::Error&) {
     return fail(EINVAL);
   } catch (const std::exception&) {  // bad_alloc; out_of_range: a jump to nowhere
     return fail(ENOMEM);
   }
-}
-
-std::uint64_t NativeRun::run(const Code& code) {
-  return portolan_jit_enter(&run_, code.entry(), reinterpret_cast<std::uintptr_t>(run_.context), 0, 0, 0, 0);
 }
 
 std::uint64_t NativeRun::call_back(std::uint64_t function, std::uint64_t a, std::uint64_t b, std::uint64_t c,

@@ -27,6 +27,28 @@ portolan_jit_enter:
         .cfi_endproc
         .size portolan_jit_enter, . - portolan_jit_enter
 
+// uint64_t portolan_jit_run(Run *run, const void *code, void *context)
+//
+// The same with R1 only.
+        .globl portolan_jit_run
+        .hidden portolan_jit_run
+        .p2align 4
+        .type portolan_jit_run, @function
+portolan_jit_run:
+        .cfi_startproc
+        push    %r12
+        .cfi_def_cfa_offset 16
+        .cfi_offset %r12, -16
+        mov     %rdi, %r12
+        mov     %rsi, %rax
+        mov     %rdx, %rsi
+        call    *%rax
+        pop     %r12
+        .cfi_def_cfa_offset 8
+        ret
+        .cfi_endproc
+        .size portolan_jit_run, . - portolan_jit_run
+
 // A program that is no more than its result: what its context is.
         .globl portolan_jit_return_context
         .hidden portolan_jit_return_context

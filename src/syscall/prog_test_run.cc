@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <utility>
+
 #include "base/clock.h"
 #include "hook/hook.h"
 #include "sync/call_epoch.h"
@@ -8,6 +11,9 @@
 
 namespace portolan::syscall {
 namespace {
+
+// Runs that take less together leave the vCPU together, too.
+constexpr std::uint64_t kShortNs = 50'000;
 
 // One that the shim has put off until this call is over.
 bool signal_is_pending() { return sync::this_thread_epoch->signals_put_off.load_relaxed() != 0; }
@@ -42,16 +48,22 @@ Result<TestRun::Outcome> TestRun::run(void* context, void (*reset)(void*)) const
   const bool counts = call.runtime.statistics_are_on();
   ProgramSystem system(call.runtime, call.caller);
   const vm::Executable* executable = TRY(vm::executable_of(program));
-  vm::Runner runner = TRY(vm::Runner::create(call.runtime, &system));
+  vm::Runner runner(call.runtime, TRY(call.runtime.actor()), &system);
   const std::uint32_t repeat = std::max(attr.repeat, 1u);
   std::uint64_t result = 0;
   const std::uint64_t begin = monotonic_ns();
-  for (std::uint32_t i = 0; i < repeat; ++i) {
-    if (i != 0 && signal_is_pending()) return fail(EINTR);
-    if (reset != nullptr) reset(context);
-    result = runner.run(*executable, program.id(), context);
+  std::uint64_t now = begin;
+  for (std::uint32_t done = 0, at_once = 1; done < repeat;) {
+    const vm::Runner::Inside inside(runner);
+    for (const std::uint32_t end = done + std::min(repeat - done, at_once); done < end; ++done) {
+      if (done != 0 && signal_is_pending()) return fail(EINTR);
+      if (reset != nullptr) reset(context);
+      result = runner.run_inside(*executable, program.id(), context, nullptr);
+    }
+    const std::uint64_t before = std::exchange(now, monotonic_ns());
+    at_once = now - before < kShortNs ? std::min(2 * at_once, vm::kRunsAtOnce) : 1;
   }
-  const std::uint64_t spent = monotonic_ns() - begin;
+  const std::uint64_t spent = now - begin;
   if (counts) program.count_runs(repeat, spent);
   return Outcome{static_cast<std::uint32_t>(result),
                  static_cast<std::uint32_t>(std::min<std::uint64_t>(spent / repeat, UINT32_MAX))};
@@ -60,7 +72,7 @@ Result<TestRun::Outcome> TestRun::run(void* context, void (*reset)(void*)) const
 Result<std::uint32_t> TestRun::run_once(void* context) const {
   const bool counts = call.runtime.statistics_are_on();
   ProgramSystem system(call.runtime, call.caller);
-  vm::Runner runner = TRY(vm::Runner::create(call.runtime, &system));
+  vm::Runner runner(call.runtime, TRY(call.runtime.actor()), &system);
   return vm::bpf_prog_run(runner, program, context, counts);
 }
 

@@ -7,37 +7,12 @@
 
 namespace portolan::vm {
 
-Result<Runner> Runner::create(object::Runtime& runtime, helper::SystemCalls* system) {
-  const sync::Actor actor = TRY(runtime.actor());
-  return Runner(runtime, actor, system, runtime.vcpus().lease(actor));
-}
-Result<Runner> Runner::create_on(object::Runtime& runtime, std::uint32_t cpu) {
-  const sync::Actor actor = TRY(runtime.actor());
-  runtime.vcpus().lease_one(actor, cpu);
-  return Runner(runtime, actor, nullptr, cpu);
-}
 Runner::Runner(object::Runtime& runtime, const sync::Actor& actor, helper::SystemCalls* system,
-               std::uint32_t cpu)
-    : runtime_(&runtime), actor_(actor), system_(system), cpu_(cpu), slot_(&runtime.vcpus().slots()[cpu]) {}
-Runner::Runner(Runner&& other) noexcept
-    : runtime_(std::exchange(other.runtime_, nullptr)),
-      actor_(other.actor_),
-      system_(other.system_),
-      cpu_(other.cpu_),
-      slot_(other.slot_) {}
-Runner::~Runner() {
-  if (runtime_ != nullptr) runtime_->vcpus().release(actor_, cpu_);
-}
-
-[[gnu::always_inline]] inline helper::Run Runner::new_run(const Executable& executable,
-                                                          std::uint32_t program_id, void* context,
-                                                          const helper::Attachment* attachment) const {
-  helper::Run run(*runtime_, actor_, cpu_, context, static_cast<std::uint32_t>(executable.type()),
-                  program_id);
-  run.system = system_;
-  run.attachment = attachment;
-  run.frame = __builtin_frame_address(0);
-  return run;
+               std::optional<std::uint32_t> vcpu)
+    : run_(runtime, actor, vcpu ? *vcpu : runtime.vcpus().lease(actor), system),
+      native_(run_),
+      slot_(runtime.vcpus().slots()[run_.cpu]) {
+  if (vcpu) runtime.vcpus().lease_one(actor, *vcpu);
 }
 
 namespace {
@@ -47,13 +22,31 @@ namespace {
   return Execution<NativeMemory>(executable, run, {}).run();
 }
 
+std::uint64_t run_by_itself(helper::Run& run, const Executable& executable) {
+  return executable.native() != nullptr ? jit::NativeRun(run).run(*executable.native())
+                                        : interpret(executable, run);
+}
+
 }  // namespace
 
 std::uint64_t Runner::run_inside(const Executable& executable, std::uint32_t program_id, void* context,
                                  const helper::Attachment* attachment) {
-  helper::Run run = new_run(executable, program_id, context, attachment);
-  return executable.native() != nullptr ? jit::NativeRun(run).run(*executable.native())
-                                        : interpret(executable, run);
+  if (is_running_ || executable.native() == nullptr) [[unlikely]]
+    return run_aside(executable, program_id, context, attachment);
+  is_running_ = true;
+  run_.begin(static_cast<std::uint32_t>(executable.type()), program_id, context, attachment,
+             __builtin_frame_address(0));
+  const std::uint64_t result = native_.run(*executable.native());
+  is_running_ = false;
+  return result;
+}
+
+std::uint64_t Runner::run_aside(const Executable& executable, std::uint32_t program_id, void* context,
+                                const helper::Attachment* attachment) {
+  helper::Run run(run_.runtime, run_.actor, run_.cpu, run_.system);
+  run.begin(static_cast<std::uint32_t>(executable.type()), program_id, context, attachment,
+            __builtin_frame_address(0));
+  return run_by_itself(run, executable);
 }
 
 std::uint64_t Runner::run_counted(const Executable& executable, verifier::Program& program, void* context,
@@ -66,18 +59,16 @@ std::uint64_t Runner::run_counted(const Executable& executable, verifier::Progra
 
 std::uint64_t run_beside(helper::Run& outer, const Executable& executable, std::uint32_t program_id,
                          void* context, const helper::Attachment& attachment) {
-  helper::Run run(outer.runtime, outer.actor, outer.cpu, context,
-                  static_cast<std::uint32_t>(executable.type()), program_id);
-  run.system = outer.system;
-  run.attachment = &attachment;
-  run.frame = outer.frame;
-  return executable.native() != nullptr ? jit::NativeRun(run).run(*executable.native())
-                                        : interpret(executable, run);
+  helper::Run run(outer.runtime, outer.actor, outer.cpu, outer.system);
+  run.begin(static_cast<std::uint32_t>(executable.type()), program_id, context, &attachment, outer.frame);
+  return run_by_itself(run, executable);
 }
 
 void Runner::call_back(const Executable& executable, const ds::TimerTable::Due& timer, map::Map& map,
                        const std::byte* key, std::byte* value) {
-  helper::Run run = new_run(executable, timer.callback.program, nullptr, nullptr);
+  helper::Run run(run_.runtime, run_.actor, run_.cpu, run_.system);
+  run.begin(static_cast<std::uint32_t>(executable.type()), timer.callback.program, nullptr, nullptr,
+            __builtin_frame_address(0));
   if (timer.clock != ds::TimerClock::kAtOnce) run.timer = timer.name;
   const auto map_word = reinterpret_cast<std::uintptr_t>(&map),
              key_word = reinterpret_cast<std::uintptr_t>(key),
@@ -95,8 +86,8 @@ void Runner::call_back(const Executable& executable, const ds::TimerTable::Due& 
 thread_local constinit Burst* Burst::youngest = nullptr;
 
 Result<std::unique_ptr<Burst>> Burst::begin(object::Runtime& runtime) {
-  Runner runner = TRY(Runner::create(runtime, nullptr));
-  return std::unique_ptr<Burst>(new Burst(runtime, std::move(runner)));
+  const sync::Actor actor = TRY(runtime.actor());
+  return std::unique_ptr<Burst>(new Burst(runtime, actor));
 }
 
 // Not always the youngest goes first.

@@ -2,29 +2,32 @@
 // Runs programs: on a vCPU that this thread leases for as long as a Runner lives.
 #pragma once
 #include <memory>
+#include <optional>
 
 #include "sync/call_epoch.h"
 #include "vm/executable.h"
 
 namespace portolan::vm {
 
+// How many short runs follow each other Inside, so that who waits for quiescence does not wait for long.
+inline constexpr std::uint32_t kRunsAtOnce = 64;
+
 class Runner {
  public:
   // Waits until a vCPU is free, but for one that this thread has already (a run inside a run has the same).
-  // `system` nullptr: programs find no bpf_sys_bpf. Call it inside a CallEpoch that lasts as long as the
-  // Runner.
-  static Result<Runner> create(object::Runtime& runtime, helper::SystemCalls* system);
-  // On that vCPU, and no other; the thread has none so far.
-  static Result<Runner> create_on(object::Runtime& runtime, std::uint32_t cpu);
-  Runner(Runner&& other) noexcept;
-  Runner& operator=(Runner&&) = delete;
-  ~Runner();
+  // `system` nullptr: programs find no bpf_sys_bpf. With `vcpu`: on that one and no other, and the thread has
+  // none so far. Make it inside a CallEpoch that lasts as long as it.
+  Runner(object::Runtime& runtime, const sync::Actor& actor, helper::SystemCalls* system,
+         std::optional<std::uint32_t> vcpu = {});
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+  ~Runner() { run_.runtime.vcpus().release(run_.actor, run_.cpu); }
 
-  std::uint32_t cpu() const { return cpu_; }
+  std::uint32_t cpu() const { return run_.cpu; }
   // In scope the vCPU counts as running programs (sync/quiescence.h).
   class Inside {
    public:
-    explicit Inside(const Runner& runner) : slot_(*runner.slot_) { sync::VcpuTable::enter(slot_); }
+    explicit Inside(const Runner& runner) : slot_(runner.slot_) { sync::VcpuTable::enter(slot_); }
     Inside(const Inside&) = delete;
     Inside& operator=(const Inside&) = delete;
     ~Inside() { sync::VcpuTable::leave(slot_); }
@@ -32,12 +35,8 @@ class Runner {
    private:
     sync::VcpuSlot& slot_;
   };
-  // One run on `context` (helper/packet.h, or bytes); R0.
-  std::uint64_t run(const Executable& executable, std::uint32_t program_id, void* context) {
-    const Inside inside(*this);
-    return run_inside(executable, program_id, context, nullptr);
-  }
-  // The same for one who is Inside. `attachment` nullptr: the program runs at no hook.
+  // One run on `context` (helper/packet.h, or bytes) for one who is Inside; R0. `attachment` nullptr: the
+  // program runs at no hook.
   std::uint64_t run_inside(const Executable& executable, std::uint32_t program_id, void* context,
                            const helper::Attachment* attachment);
   // The same, counted as a run of that program (BPF_ENABLE_STATS).
@@ -48,15 +47,13 @@ class Runner {
                  const std::byte* key, std::byte* value);
 
  private:
-  Runner(object::Runtime& runtime, const sync::Actor& actor, helper::SystemCalls* system, std::uint32_t cpu);
-  helper::Run new_run(const Executable& executable, std::uint32_t program_id, void* context,
-                      const helper::Attachment* attachment) const;
+  std::uint64_t run_aside(const Executable& executable, std::uint32_t program_id, void* context,
+                          const helper::Attachment* attachment);
 
-  object::Runtime* runtime_;  // nullptr: moved from
-  sync::Actor actor_;
-  helper::SystemCalls* system_;
-  std::uint32_t cpu_;
-  sync::VcpuSlot* slot_;
+  helper::Run run_;  // of one program after another
+  jit::NativeRun native_;
+  sync::VcpuSlot& slot_;
+  bool is_running_ = false;  // run_ is in use: what runs meanwhile, in a signal handler, has its own
 };
 
 // One run of a program on what `outer`, which is going on, comes by; R0.
@@ -77,8 +74,8 @@ class Burst {
   }
 
  private:
-  Burst(object::Runtime& runtime, Runner runner)
-      : runtime_(runtime), runner_(std::move(runner)), older_(std::exchange(youngest, this)) {}
+  Burst(object::Runtime& runtime, const sync::Actor& actor)
+      : runtime_(runtime), runner_(runtime, actor, nullptr), older_(std::exchange(youngest, this)) {}
   static thread_local constinit Burst* youngest __attribute__((tls_model("initial-exec")));
 
   sync::CallEpoch epoch_;

@@ -32,7 +32,11 @@ class WithRuntime : public testing::Test {
     std::error_code ignored;
     std::filesystem::remove_all(directory_, ignored);
   }
-  helper::Run new_run(void* context) { return {*runtime_, *runtime_->actor(), 0, context, 0, 0}; }
+  helper::Run new_run(void* context) {
+    helper::Run run(*runtime_, *runtime_->actor(), 0, nullptr);
+    run.begin(0, 0, context, nullptr, nullptr);
+    return run;
+  }
 
   std::string directory_;
   std::unique_ptr<object::Runtime> runtime_;

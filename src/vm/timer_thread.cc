@@ -82,11 +82,10 @@ void TimerThread::carry_out(ds::TimerTable& table, const sync::Actor& actor,
                             std::optional<std::uint32_t> cpu) {
   const sync::CallEpoch epoch;
   const bool is_there = cpu && *cpu < runtime().vcpus().count();
-  auto runner = is_there ? Runner::create_on(runtime(), *cpu) : Runner::create(runtime(), nullptr);
-  if (!runner) return;
-  const auto due = table.take_due(actor, cpu.value_or(runner->cpu()));
+  Runner runner(runtime(), actor, nullptr, is_there ? cpu : std::nullopt);
+  const auto due = table.take_due(actor, cpu.value_or(runner.cpu()));
   if (!due) return;
-  call(*due, *runner);
+  call(*due, runner);
   table.finished(actor, due->name);
 }
 

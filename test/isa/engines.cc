@@ -106,7 +106,11 @@ class Comparison {
   std::uint64_t ran_on_both() const { return ran_; }
 
  private:
-  helper::Run new_run(Context* context) { return {ours_.runtime(), {}, 0, context, 0, 0}; }
+  helper::Run new_run(Context* context) {
+    helper::Run run(ours_.runtime(), {}, 0, nullptr);
+    run.begin(0, 0, context, nullptr, nullptr);
+    return run;
+  }
   static Context run(Side& side, int fd, Context context) {
     abi::Attr attr{};
     attr.test.prog_fd = static_cast<std::uint32_t>(fd);
