@@ -167,25 +167,32 @@ void Emitter::tail_call() {
 void Emitter::tail_call_of(const map::References& programs, Label& none) {
   const map::References::Tables tables = programs.tables();
   Label unknown;
-  mov(eax, ecx);
-  cmp(eax, tables.count);
-  jae(none);
-  cmp(dword[r12 + kTailCallsAt], abi::kMaxTailCalls);
-  jae(none);
-  mov(r11, reinterpret_cast<std::uintptr_t>(tables.words));
-  mov(r11, qword[r11 + rax * 8]);
-  mov(rdi, reinterpret_cast<std::uintptr_t>(tables.known));
-  mov(rdi, qword[rdi + rax * 8]);
-  test(rdi, rdi);
+  if (const std::int64_t index = source_.notes[at_].index; index >= 0) {
+    if (index >= tables.count) return jmp(none);
+    mov(rax, reinterpret_cast<std::uintptr_t>(&tables.words[index]));
+    mov(r11, reinterpret_cast<std::uintptr_t>(&tables.known[index]));
+    mov(rax, qword[rax]);
+    mov(r11, qword[r11]);
+  } else {
+    mov(edi, ecx);
+    cmp(edi, tables.count);
+    jae(none);
+    mov(rax, reinterpret_cast<std::uintptr_t>(tables.words));
+    mov(r11, reinterpret_cast<std::uintptr_t>(tables.known));
+    mov(rax, qword[rax + rdi * 8]);
+    mov(r11, qword[r11 + rdi * 8]);
+  }
+  test(r11, r11);
   jz(unknown);
-  cmp(qword[rdi + tables.word_at], r11);
+  cmp(qword[r11 + tables.word_at], rax);
   jne(unknown);
-  mov(rax, qword[rdi + tables.code_at]);
-  test(rax, rax);
-  jz(unknown);
-  inc(dword[r12 + kTailCallsAt]);
+  mov(edi, dword[r12 + kTailCallsAt]);
+  cmp(edi, abi::kMaxTailCalls);
+  jae(none);
+  inc(edi);
+  mov(dword[r12 + kTailCallsAt], edi);
   leave_frame();
-  jmp(rax);
+  jmp(ptr[r11 + tables.code_at]);
   L(unknown);
 }
 

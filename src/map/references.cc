@@ -7,7 +7,7 @@
 //               was found there last: the word, and the view that it led to.
 //
 // Invariants    I1 a word is written under the object lock only, by Runtime::replace_edge, which counts; I2 a Known
-//               never changes once it is in a slot, but that its code becomes known; its view stays mapped as long as
+//               never changes once it is in a slot, but that its code becomes known (first the code, then the word that says so); its view stays mapped as long as
 //               it is there; I3 an id that a word
 //               has names the same object as long as the word is there.
 //
@@ -74,15 +74,17 @@ std::uint32_t References::id_at(std::uint32_t place) const {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
 References::Tables References::tables() const {
-  return {words_.data(), known_.get(), static_cast<std::uint32_t>(words_.size()), offsetof(Known, word),
-          offsetof(Known, code)};
+  static_assert(sizeof(Slot) == sizeof(void*));
+  return {words_.data(), reinterpret_cast<const void* const*>(known_.get()),
+          static_cast<std::uint32_t>(words_.size()), offsetof(Known, code_word), offsetof(Known, code)};
 }
 #pragma GCC diagnostic pop
 
 void References::note_code(std::uint32_t place, const object::View& found, const void* code) {
   Known* const known = known_[place].load_acquire();  // pairs with learn
-  if (known != nullptr && known->view.get() == &found)
-    known->code.store_release(code);  // pairs with a jump there
+  if (known == nullptr || known->view.get() != &found) return;
+  known->code.store_relaxed(code);
+  known->code_word.store_release(known->word);  // pairs with the look before a jump there
 }
 
 object::View* References::find_anew(std::uint32_t place) {
@@ -97,7 +99,7 @@ object::View* References::find_anew(std::uint32_t place) {
 object::View* References::learn(std::uint32_t place, std::uint64_t word) {
   const Result<object::View*> view = owner_.runtime().view_by_id(kind_, id_of(word));
   if (!view || !accepts_(owner_, **view)) return nullptr;
-  auto* const known = new (std::nothrow) Known{word, {}, object::ViewRef(**view)};
+  auto* const known = new (std::nothrow) Known(word, **view);
   if (known == nullptr) return nullptr;
   object::View* const found = known->view.get();
   // Pairs with find.

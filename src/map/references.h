@@ -54,9 +54,11 @@ class References {
   // inside a program itself. Hold no lock that a program may want.
   void release(std::uint32_t id);
   // For code that does what find() does, and goes on to the code of what it has found: tables by place of
-  // words and of pointers to what is known, which has a word and code at these offsets. nullptr, then find().
+  // words and of pointers to what is known, nullptr where nothing is. That has at these offsets the word that
+  // its code belongs to, and the code. Where the words differ, find().
   struct Tables {
-    const void *words, *known;
+    const sync::Atomic<std::uint64_t>* words;
+    const void* const* known;
     std::uint32_t count;
     std::uint8_t word_at, code_at;
   };
@@ -71,8 +73,11 @@ class References {
  private:
   using Word = sync::Atomic<std::uint64_t>;
   struct Known {  // what this process has found at a place
+    Known(std::uint64_t its_word, object::View& found) : word(its_word), view(found) {}
     std::uint64_t word;
-    sync::Atomic<const void*> code;  // of a program: its machine code, once that has been asked for
+    // Of a program whose machine code has been asked for: the same word, and that. Else no place's.
+    Word code_word{UINT64_MAX};
+    sync::Atomic<const void*> code;
     object::ViewRef view;
     std::uint64_t epoch = 0;      // once replaced: nobody uses it when this has passed
     const Known* next = nullptr;  // once replaced

@@ -106,6 +106,7 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
       break;
     case kTailCall:
       TRY(check_nothing_held("tail_call"));
+      note_index(*meta.map);
       TRY(leave_by_tail_call());
       break;
     default:
@@ -148,6 +149,19 @@ void Walk::note_map(const map::MapSpec* spec) {
   const bool is_new = noted == InsnFacts::kNotSeen;
   const auto index = static_cast<std::int32_t>(found - facts_.maps.begin());
   noted = found != facts_.maps.end() && (is_new || noted == index) ? index : InsnFacts::kSeveral;
+}
+
+// One that is known decides where the call goes, so that it matters.
+void Walk::note_index(const map::MapSpec& spec) {
+  const RegState& index = state_.reg(3);
+  std::int64_t& noted = facts_.insns[at_].index;
+  if (!index.is_constant() || index.bounds.value() >= spec.max_entries) {
+    noted = InsnFacts::kSeveral;
+    return;
+  }
+  depend_on(index);
+  const auto value = static_cast<std::int64_t>(index.bounds.value());
+  noted = noted == InsnFacts::kNotSeen || noted == value ? value : InsnFacts::kSeveral;
 }
 
 Result<void> Walk::check_map_allows(const CallMeta& meta) {

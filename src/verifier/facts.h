@@ -18,6 +18,7 @@ struct InsnFacts {
   bool may_fault = false;                // as InsnNotes
   std::int32_t map = kNotSeen;           // of a call of a helper: index into maps, or one of these
   const helper::Kfunc* kfunc = nullptr;  // that it calls
+  std::int64_t index = kNotSeen;         // of a tail call: into its map, or one of these
   static constexpr std::int32_t kNotSeen = -2, kSeveral = -1;
 };
 

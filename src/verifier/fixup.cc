@@ -136,7 +136,8 @@ class ProgramBuilder {
     program.source_ = std::move(source);
     program.insns_ = std::move(draft.insns);
     program.notes_.reserve(draft.facts.size());
-    for (const InsnFacts& one : draft.facts) program.notes_.push_back({one.may_fault, one.map, one.kfunc});
+    for (const InsnFacts& one : draft.facts)
+      program.notes_.push_back({one.may_fault, one.map, one.kfunc, one.index});
     for (SourceSubprogram& one : draft.subprograms)
       program.subprograms_.push_back({one.start, one.stack_bytes, std::move(one.name), std::move(one.timers),
                                       one.is_exception_callback, one.reads_unwritten_stack,

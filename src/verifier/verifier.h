@@ -119,6 +119,8 @@ struct InsnNotes {
   // The one map that a helper is called for, as an index into maps(); negative: none, or not always the same.
   std::int32_t map = -1;
   const helper::Kfunc* kfunc = nullptr;  // of a call by BTF: what is called
+  std::int64_t index =
+      -1;  // the one place of the map that a tail call goes to; negative: not always the same
 };
 
 // How much a program touches of what it is given without a size: as much must be there where it is attached.

@@ -185,6 +185,7 @@ class Walk {
   Result<void> call_helper(const abi::Insn& insn);
   Result<void> check_map_allows(const CallMeta& meta);
   void note_map(const map::MapSpec* spec);
+  void note_index(const map::MapSpec& spec);
   bool has_every_index(const map::MapSpec& spec) const;
   Result<void> check_get_func_ip();
   Result<void> spin_lock(unsigned number, bool takes);

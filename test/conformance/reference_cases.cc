@@ -392,6 +392,20 @@ TEST_P(ProgArray, tail_calls_go_on_in_the_other_program) {
   EXPECT_ANSWER(100, run(calls));
 }
 
+TEST_P(ProgArray, a_tail_call_of_one_place_or_another) {
+  const int fd = array(), choice = map({kArray, 4, 8, 1, 0});
+  Bytecode code;
+  const int call = code.new_label();
+  code.move(6, 1).map_value(1, choice).load(Bytecode::kDouble, 7, 1, 0).move(1, 6).map(2, fd);
+  code.set(3, 1).jump(kIfEqual, 7, 0, call).set(3, 2).here(call).call(kTailCall).set(0, 100).exit();
+  const int calls = program(kXdp, code.finish());
+  ASSERT_ANSWER(0, put(fd, 1, program(kXdp, constant(7))));
+  ASSERT_ANSWER(0, put(fd, 2, program(kXdp, constant(8))));
+  EXPECT_ANSWER(7, run(calls));
+  ASSERT_ANSWER(0, update(choice, number32(0), number64(1)));
+  EXPECT_ANSWER(8, run(calls));
+}
+
 // A program that counts in a map and goes on as itself.
 TEST_P(ProgArray, thirty_three_tail_calls_and_no_more) {
   const int fd = array(), count = map({kArray, 4, 8, 1, 0});
