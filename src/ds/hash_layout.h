@@ -104,7 +104,10 @@ inline std::uint32_t match_tags(const Bucket& bucket, std::uint16_t tag) {
   // may be read before or after.
   __m128i tags;
   __asm__ volatile("movdqu %1, %0" : "=x"(tags) : "m"(bucket.tags));
-  const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
+  // Not _mm_set1_epi16(): a tag that the compiler has put on the stack, as 2 bytes, would be loaded again as
+  // 4, which waits until the store is in the cache.
+  const __m128i wanted = _mm_shuffle_epi32(_mm_cvtsi32_si128(static_cast<int>(tag * 0x1'0001u)), 0);
+  const __m128i equal = _mm_cmpeq_epi16(tags, wanted);
   const auto ninth =
       static_cast<std::uint32_t>(bucket.tags[8].load_acquire() == tag);  // pairs with commit, remove
   return static_cast<std::uint32_t>(_mm_movemask_epi8(equal)) | ninth << 16;
