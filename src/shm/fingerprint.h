@@ -10,7 +10,7 @@
 namespace portolan::shm {
 
 inline constexpr std::uint64_t kMagic = 0x314e'4c54'524f'50ull;  // "PORTLN1" in little-endian bytes
-inline constexpr std::uint32_t kLayoutVersion = 8;  // goes up with every change of any region's layout
+inline constexpr std::uint32_t kLayoutVersion = 9;  // goes up with every change of any region's layout
 
 enum class RegionKind : std::uint32_t {
   kControl = 1,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/fingerprint.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,8 +23,8 @@ TEST(Fingerprint, each_difference_is_named) {
   found.magic = 0;
   EXPECT_THAT(explain_mismatch(found, kExpected), HasSubstr("no Portolan file"));
   found = kExpected;
-  found.layout_version = 9;
-  EXPECT_THAT(explain_mismatch(found, kExpected), HasSubstr("version 9"));
+  found.layout_version = kLayoutVersion + 1;
+  EXPECT_THAT(explain_mismatch(found, kExpected), HasSubstr(fmt::format("version {}", kLayoutVersion + 1)));
   found = kExpected;
   found.kind = RegionKind::kBtf;
   EXPECT_THAT(explain_mismatch(found, kExpected), HasSubstr("kind 4"));

@@ -43,6 +43,11 @@ class Atomic {
     return value_.compare_exchange_strong(expected, desired, std::memory_order_acquire,
                                           std::memory_order_relaxed);
   }
+  bool cas_seq_cst(T& expected, T desired) {
+    seam();
+    return value_.compare_exchange_strong(expected, desired, std::memory_order_seq_cst,
+                                          std::memory_order_relaxed);
+  }
   bool cas_release(T& expected, T desired) {
     seam();
     return value_.compare_exchange_strong(expected, desired, std::memory_order_release,
@@ -91,6 +96,8 @@ class Atomic {
 inline void fence_acquire() { std::atomic_thread_fence(std::memory_order_acquire); }
 inline void fence_release() { std::atomic_thread_fence(std::memory_order_release); }
 inline void fence_seq_cst() { std::atomic_thread_fence(std::memory_order_seq_cst); }
+// Keeps the compiler's order; the CPU's is seen to by whoever makes it pass a barrier (process_barrier.h).
+inline void fence_compiler() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 #if defined(__SANITIZE_THREAD__) && !defined(__clang__)
 #pragma GCC diagnostic pop
 #endif

@@ -80,7 +80,7 @@ bool VcpuTable::take(std::uint32_t vcpu, const Actor& actor) {
   std::uint64_t nobody = 0;
   VcpuSlot& slot = slots_[vcpu];
   if (slot.owner.load_relaxed() != 0 ||
-      !slot.owner.cas_acquire(nobody, actor.self.word()))  // pairs with release
+      !slot.owner.cas_seq_cst(nobody, actor.self.word()))  // pairs with release and wait_quiescent
     return false;
   slot.leases.store_relaxed(1);
   return true;
@@ -88,7 +88,7 @@ bool VcpuTable::take(std::uint32_t vcpu, const Actor& actor) {
 
 bool VcpuTable::take_from_dead(std::uint32_t vcpu, std::uint64_t dead, Owner heir) {
   VcpuSlot& slot = slots_[vcpu];
-  if (!slot.owner.cas_acquire(dead, heir.word())) return false;  // pairs with release
+  if (!slot.owner.cas_seq_cst(dead, heir.word())) return false;  // pairs with release
   slot.nesting.store_relaxed(0);
   if (const std::uint64_t runs = slot.runs.load_relaxed(); runs % 2 != 0)
     slot.runs.store_release(runs + 1);  // pairs with wait_quiescent

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "sync/atomic.h"
 #include "sync/owner.h"
+#include "sync/process_barrier.h"
 
 namespace portolan::sync {
 
@@ -62,7 +63,11 @@ inline void VcpuTable::enter(VcpuSlot& slot) {
   slot.nesting.store_relaxed(nesting + 1);
   if (nesting != 0) return;
   slot.runs.store_relaxed(slot.runs.load_relaxed() + 1);
-  fence_seq_cst();  // the run's loads come after; pairs with the fence in wait_quiescent
+  // The run's loads come after; pairs with the fence and the barrier in wait_quiescent.
+  if (passes_barriers_of_others()) [[likely]]
+    fence_compiler();
+  else
+    fence_seq_cst();
 }
 
 inline void VcpuTable::leave(VcpuSlot& slot) {

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sync/vcpu.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
 #include <thread>
 #include <vector>
 
@@ -208,40 +213,89 @@ TEST(Quiescence, does_not_wait_for_the_dead_nor_for_idle_leases) {
   vcpus.release(actor, vcpu);
 }
 
-TEST(Quiescence, what_was_unlinked_is_freed_under_no_program) {
-  WorldForTest world;
-  Participants participants(*world.table, world.directory.fd());
-  Slots<2> slots{};
-  VcpuTable vcpus(slots.slot);
-  Atomic<std::uint64_t> live[2];
-  live[0].store_relaxed(1);
-  Atomic<std::uint32_t> current, stop, wrong, runs;
-  std::vector<std::thread> programs;
-  for (int i = 0; i < 2; ++i)
-    programs.emplace_back([&] {
-      const Actor actor = *participants.actor();
-      while (stop.load_relaxed() == 0) {
-        const std::uint32_t vcpu = vcpus.lease(actor);
-        vcpus.enter(vcpu);
-        const std::uint32_t index = current.load_acquire();  // pairs with the store below
-        for (int look = 0; look < 10; ++look)
-          if (live[index].load_relaxed() != 1) wrong.store_relaxed(1);
-        vcpus.leave(vcpu);
-        vcpus.release(actor, vcpu);
-        runs.fetch_add_relaxed(1);
-      }
+// What a writer frees behind programs that use it: how often one of them met what was freed.
+class Freeing {
+ public:
+  // `keeps_lease`: from one run to the next, so that nothing but entering lies between them.
+  std::uint32_t wrong_after(int rounds, bool keeps_lease, void (*before_writing)() = [] {}) {
+    Participants participants(*world_.table, world_.directory.fd());
+    std::vector<std::thread> programs;
+    for (int i = 0; i < 2; ++i) programs.emplace_back([&] { run(*participants.actor(), keeps_lease); });
+    std::thread writer([&] {
+      before_writing();
+      write(*participants.actor(), rounds);
     });
-  const Actor actor = *participants.actor();
-  for (int round = 0; round < 500 || runs.load_relaxed() < 5000; ++round) {
-    const std::uint32_t old = current.load_relaxed();
-    live[1 - old].store_relaxed(1);
-    current.store_release(1 - old);  // pairs with the programs
-    wait_quiescent(vcpus, actor);
-    live[old].store_relaxed(0);
+    writer.join();
+    stop_.store_relaxed(1);
+    for (std::thread& program : programs) program.join();
+    return wrong_.load_relaxed();
   }
-  stop.store_relaxed(1);
-  for (std::thread& program : programs) program.join();
-  EXPECT_EQ(wrong.load_relaxed(), 0u);
+
+ private:
+  void run(const Actor& actor, bool keeps_lease) {
+    VcpuTable vcpus(slots_.slot);
+    if (keeps_lease) vcpus.lease(actor);
+    while (stop_.load_relaxed() == 0) {
+      const std::uint32_t vcpu = vcpus.lease(actor);
+      vcpus.enter(vcpu);
+      const std::uint32_t index = current_.load_acquire();  // pairs with write
+      for (int look = 0; look < 10; ++look)
+        if (live_[index].load_relaxed() != 1) wrong_.store_relaxed(1);
+      vcpus.leave(vcpu);
+      vcpus.release(actor, vcpu);
+      runs_.fetch_add_relaxed(1);
+    }
+  }
+  void write(const Actor& actor, int rounds) {
+    const VcpuTable vcpus(slots_.slot);
+    live_[0].store_relaxed(1);
+    for (int round = 0; round < rounds || runs_.load_relaxed() < 5000; ++round) {
+      const std::uint32_t old = current_.load_relaxed();
+      live_[1 - old].store_relaxed(1);
+      current_.store_release(1 - old);  // pairs with run
+      wait_quiescent(vcpus, actor);
+      live_[old].store_relaxed(0);
+    }
+  }
+
+  WorldForTest world_;
+  Slots<2> slots_{};
+  Atomic<std::uint64_t> live_[2]{Atomic<std::uint64_t>(1), Atomic<std::uint64_t>(1)};
+  Atomic<std::uint32_t> current_, stop_, wrong_, runs_;
+};
+
+TEST(Quiescence, what_was_unlinked_is_freed_under_no_program) {
+  EXPECT_EQ(Freeing().wrong_after(500, false), 0u);
+  EXPECT_EQ(Freeing().wrong_after(500, true), 0u);
+}
+
+TEST(Quiescence, programs_that_pass_barriers_need_no_fence) {
+  EXPECT_EQ(run_child([] {
+              pass_barriers_of_others();
+              if (!passes_barriers_of_others()) return 0;  // this machine has none
+              return static_cast<int>(Freeing().wrong_after(200'000, true));
+            }),
+            0);
+}
+
+// Has the kernel refuse this thread's membarrier(2).
+void forbid_barriers() {
+  sock_filter filter[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const sock_fprog program{std::size(filter), filter};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    std::abort();
+}
+
+TEST(Quiescence, a_writer_that_may_not_ask_for_barriers_waits_longer) {
+  EXPECT_EQ(run_child([] {
+              pass_barriers_of_others();
+              return static_cast<int>(Freeing().wrong_after(20, true, forbid_barriers));
+            }),
+            0);
 }
 
 #ifdef PORTOLAN_SEAMS

@@ -86,6 +86,7 @@ void Runner::call_back(const Executable& executable, const ds::TimerTable::Due& 
 thread_local constinit Burst* Burst::youngest = nullptr;
 
 Result<std::unique_ptr<Burst>> Burst::begin(object::Runtime& runtime) {
+  sync::pass_barriers_of_others();
   const sync::Actor actor = TRY(runtime.actor());
   return std::unique_ptr<Burst>(new Burst(runtime, actor));
 }
