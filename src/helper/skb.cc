@@ -3,9 +3,11 @@
 // packet is one piece of memory that nobody else holds, so that pulling and unsharing have nothing to do.
 #include "helper/skb.h"
 
+#include "abi/prog_type.h"
 #include "base/errno.h"
 #include "helper/functions.h"
 #include "helper/memory.h"
+#include "helper/socket_data.h"
 
 namespace portolan::helper::functions {
 namespace {
@@ -15,6 +17,22 @@ constexpr std::uint32_t kMostOffset = 0x7fff'ffff;
 
 bool is_in_packet(const SkBuff& skb, std::uint32_t offset, std::uint32_t length) {
   return offset <= kMostOffset && U64{offset} + length <= length_of(skb);
+}
+
+// What is loaded from. A flow dissector that is tried out has bytes, and no socket buffer that they would be
+// of.
+struct PacketBytes {
+  const std::byte *data, *end, *mac_header, *network_header;
+  bool is_loaded;
+};
+PacketBytes bytes_of(const Run& run, U64 context) {
+  if (run.program_type == static_cast<std::uint32_t>(abi::ProgType::kSkReuseport)) {
+    const auto& packet = at<ReuseportPacket>(context);
+    return {bytes_at(packet.seen.data), bytes_at(packet.seen.data_end), packet.mac_header,
+            packet.network_header, true};
+  }
+  const auto& skb = at<SkBuff>(context);
+  return {skb.data, skb.data_end, skb.mac_header, skb.network_header, skb.flow_keys == nullptr};
 }
 
 // Of addresses, protocol and ports where they can be told: the same for all packets of a flow. The kernel's
@@ -55,26 +73,26 @@ std::uint16_t protocol_behind_tags(const SkBuff& skb) {
 
 }  // namespace
 
-U64 skb_load_bytes(Run&, U64 context, U64 offset_arg, U64 to, U64 length_arg, U64) {
-  const auto& skb = at<SkBuff>(context);
+U64 skb_load_bytes(Run& run, U64 context, U64 offset_arg, U64 to, U64 length_arg, U64) {
+  const PacketBytes packet = bytes_of(run, context);
   const auto offset = static_cast<std::uint32_t>(offset_arg), length = static_cast<std::uint32_t>(length_arg);
-  // A flow dissector that is tried out has bytes, and no socket buffer that they would be of.
-  if (skb.flow_keys == nullptr && is_in_packet(skb, offset, length) &&
-      portolan_fault_copy(pointer(to), skb.data + offset, length))
+  const auto size = static_cast<U64>(packet.end - packet.data);
+  if (packet.is_loaded && offset <= kMostOffset && U64{offset} + length <= size &&
+      portolan_fault_copy(pointer(to), packet.data + offset, length))
     return 0;
   clear(to, length);
   return negative(EFAULT);
 }
 
-U64 skb_load_bytes_relative(Run&, U64 context, U64 offset_arg, U64 to, U64 length_arg, U64 header) {
-  const auto& skb = at<SkBuff>(context);
+U64 skb_load_bytes_relative(Run& run, U64 context, U64 offset_arg, U64 to, U64 length_arg, U64 header) {
+  const PacketBytes packet = bytes_of(run, context);
   const auto offset = static_cast<std::uint32_t>(offset_arg), length = static_cast<std::uint32_t>(length_arg);
   enum Header : std::uint32_t { kMac, kNetwork };
-  const std::byte* const start = static_cast<std::uint32_t>(header) == kMac       ? skb.mac_header
-                                 : static_cast<std::uint32_t>(header) == kNetwork ? skb.network_header
+  const std::byte* const start = static_cast<std::uint32_t>(header) == kMac       ? packet.mac_header
+                                 : static_cast<std::uint32_t>(header) == kNetwork ? packet.network_header
                                                                                   : nullptr;
-  if (start != nullptr && offset <= 0xffff && start + offset <= skb.data_end &&
-      length <= static_cast<U64>(skb.data_end - (start + offset)) &&
+  if (start != nullptr && offset <= 0xffff && start + offset <= packet.end &&
+      length <= static_cast<U64>(packet.end - (start + offset)) &&
       portolan_fault_copy(pointer(to), start + offset, length))
     return 0;
   clear(to, length);

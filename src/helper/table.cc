@@ -176,8 +176,6 @@ bool takes_context_of(const Prototype& prototype, abi::ProgType type) {
     Set programs;
   };
   constexpr OtherContexts kOthers[] = {
-      {"bpf_skb_load_bytes", set(Type::kSkReuseport)},
-      {"bpf_skb_load_bytes_relative", set(Type::kSkReuseport)},
       {"bpf_get_socket_cookie", kSyscallAndByBtf | set(Type::kSkReuseport)},
       {"bpf_xdp_get_buff_len", kSyscallAndByBtf},
   };

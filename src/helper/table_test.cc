@@ -72,10 +72,14 @@ TEST(Helpers, functions_that_look_into_the_context_go_to_programs_that_have_it) 
                                     static_cast<ProgType>(type)) != std::end(skb_types);
       const bool is_sysctl = static_cast<ProgType>(type) == ProgType::kCgroupSysctl;
       const bool is_sock_ops = static_cast<ProgType>(type) == ProgType::kSockOps;
+      const bool is_sk_msg = static_cast<ProgType>(type) == ProgType::kSkMsg;
+      const bool loads = name.starts_with("bpf_skb_load_bytes");
+      const bool is_packet = is_skb || (loads && static_cast<ProgType>(type) == ProgType::kSkReuseport);
       EXPECT_TRUE(name.starts_with("bpf_xdp_")        ? is_xdp
+                  : name.starts_with("bpf_msg_")      ? is_sk_msg
                   : name.starts_with("bpf_sysctl_")   ? is_sysctl
                   : name.starts_with("bpf_sock_ops_") ? is_sock_ops
-                                                      : is_skb)
+                                                      : is_packet)
           << name << " in type " << type;
     }
   }
