@@ -11,27 +11,9 @@
 #include <vector>
 
 #include "portolan/hook.hpp"
+#include "portolan/socket.hpp"
 
 namespace portolan {
-
-// struct bpf_sock: what programs see of a socket. Addresses and the remote port are in network byte order.
-struct Socket {
-  std::uint32_t bound_dev_if = 0;  // in and out of SockEvent::kCreate and kRelease, as mark and priority
-  std::uint32_t family = 0;        // AF_*
-  std::uint32_t type = 0;          // SOCK_*
-  std::uint32_t protocol = 0;      // IPPROTO_*
-  std::uint32_t mark = 0;
-  std::uint32_t priority = 0;
-  std::uint32_t local_ip4 = 0;
-  std::array<std::uint32_t, 4> local_ip6 = {};
-  std::uint32_t local_port = 0;  // in the host's byte order
-  std::uint16_t remote_port = 0;
-  std::uint16_t padding = 0;
-  std::uint32_t remote_ip4 = 0;
-  std::array<std::uint32_t, 4> remote_ip6 = {};
-  std::uint32_t state = 0;  // TCP_*
-  std::int32_t rx_queue_mapping = -1;
-};
 
 class SockHook : public Hook {
  public:

@@ -42,6 +42,9 @@ struct TestRunResult {
 };
 
 struct Packet;  // hook.hpp
+struct Socket;  // this one and the next two: socket.hpp
+struct Message;
+struct ReuseportPacket;
 
 // A loaded program; a part of its Object, and valid as long as that is. Thread-safe.
 class Program {
@@ -57,6 +60,19 @@ class Program {
   // EINVAL: another type, or a packet that has no Ethernet header or that is IP without its header: those
   // before it have been run. EOPNOTSUPP: the kernel's runtime. EAGAIN: this process cannot join the runtime.
   PORTOLAN_EXPORT Expected<void> run(std::span<Packet> packets, std::span<std::uint32_t> results) const;
+  // The same for programs that look at a socket's data. Of type sk_skb: what has come in at it, without
+  // headers; a stream parser returns how long the message is that it begins with (0: that cannot be told yet,
+  // negative: an error), a verdict SK_PASS (1), and anything else is SK_DROP. EINVAL: a packet beyond its
+  // room.
+  PORTOLAN_EXPORT Expected<void> run(std::span<Packet> data, std::span<std::uint32_t> results,
+                                     const Socket& socket) const;
+  // Of type sk_msg: what it is to send; likewise a verdict. EINVAL: more pieces than there may be, or 4 GiB.
+  PORTOLAN_EXPORT Expected<void> run(std::span<Message> messages, std::span<std::uint32_t> results,
+                                     const Socket& socket) const;
+  // Of type sk_reuseport: packets for the group that it is one of; likewise a verdict, and which of the group
+  // is not the program's to say. EINVAL: a packet without the headers that it should have, or of 4 GiB.
+  PORTOLAN_EXPORT Expected<void> run(std::span<const ReuseportPacket> packets,
+                                     std::span<std::uint32_t> results, const Socket& socket) const;
 
  private:
   friend class Object;

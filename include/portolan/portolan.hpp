@@ -21,3 +21,4 @@
 #include "portolan/queue.hpp"
 #include "portolan/ring_buffer.hpp"
 #include "portolan/runtime.hpp"
+#include "portolan/socket.hpp"

@@ -8,6 +8,7 @@
 
 #include "abi/context.h"
 #include "api/hook_state.h"
+#include "api/host_socket.h"
 #include "helper/sysctl.h"
 
 namespace portolan {
@@ -35,21 +36,8 @@ int run_cgroup(HookState& state, void* context, std::int32_t& retval, std::uint3
 
 }  // namespace detail
 
-namespace {
-
-// What programs see of a socket.
-abi::Sock sock_of(const Socket& socket) {
-  static_assert(sizeof(abi::Sock) == sizeof(Socket) &&
-                offsetof(abi::Sock, src_port) == offsetof(Socket, local_port) &&
-                offsetof(abi::Sock, rx_queue_mapping) == offsetof(Socket, rx_queue_mapping));
-  abi::Sock sock;
-  std::memcpy(&sock, &socket, sizeof sock);
-  return sock;
-}
-
-std::uint64_t address_of(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
-
-}  // namespace
+using detail::address_of;
+using detail::sock_of;
 
 int DeviceHook::run_attached(std::uint32_t access, std::uint32_t major, std::uint32_t minor) const {
   abi::CgroupDevice context{access, major, minor};

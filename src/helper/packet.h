@@ -57,7 +57,7 @@ struct SkBuff {
   std::byte* end;
   std::byte* mac_header;
   std::byte* network_header;
-  void* sk;  // nullptr: there are no sockets
+  void* sk;  // abi::Sock, of sk_skb programs; nullptr: others have none
   std::uint64_t tstamp;
   std::uint64_t hwtstamp;
   std::uint32_t len;

@@ -81,9 +81,9 @@ constexpr SkbField kSkbFields[] = {
 #undef SKB_PACKET
 #undef SKB_POINTER
 };
-constexpr std::int32_t kCb = 48, kCbEnd = 68;            // five words that belong to whoever has the packet
-constexpr std::int32_t kSocket = 168, kSocketBytes = 8;  // packets have none
-constexpr std::int32_t kTstampType = 180;                // one byte
+constexpr std::int32_t kCb = 48, kCbEnd = 68;  // five words that belong to whoever has the packet
+constexpr std::int32_t kSocket = 168, kSocketBytes = 8;
+constexpr std::int32_t kTstampType = 180;  // one byte
 constexpr std::int32_t kQueueMapping = 12;
 constexpr std::int32_t kNoQueue = 0xffff;
 
@@ -130,7 +130,7 @@ std::vector<abi::Insn> convert_skb(const abi::Insn& insn) {
   };
   if (insn.off >= kCb && insn.off < kCbEnd)
     return {moved(size, offsetof(SkBuff, cb) + static_cast<std::size_t>(insn.off - kCb))};
-  if (insn.off == kSocket) return {{0xb7, insn.dst(), 0, 0}};
+  if (insn.off == kSocket) return {load(8, insn.dst(), insn.src(), offsetof(SkBuff, sk))};
   if (insn.off == kTstampType) return {moved(1, offsetof(SkBuff, tstamp_type))};
   const SkbField& field = *skb_field_at(insn.off);
   if (isa::class_of(insn) != Class::kLdx) {
@@ -253,7 +253,8 @@ bool has_converted_context(abi::ProgType type) {
 }
 
 bool has_socket_in_context(abi::ProgType type) {
-  return type == kCgroupSockAddr || type == kCgroupSockopt || type == kSockOps;
+  return type == kCgroupSockAddr || type == kCgroupSockopt || type == kSockOps || type == kSkSkb ||
+         type == kSkMsg || type == kSkReuseport;
 }
 
 std::vector<abi::Insn> convert_context_access(abi::ProgType type, const abi::Insn& insn) {

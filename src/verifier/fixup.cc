@@ -93,7 +93,8 @@ Result<void> expand(Draft& draft, abi::ProgType type) {
   return rewrite(draft, [&](std::size_t at, std::vector<abi::Insn>& out) {
     const abi::Insn& insn = draft.insns[at];
     const RegType through = draft.facts[at].through;
-    const bool is_of_context = through == RegType::kSocket && has_socket_in_context(type);
+    const bool is_socket = through == RegType::kSocket || through == RegType::kSockCommon;
+    const bool is_of_context = is_socket && has_socket_in_context(type);
     if (through == RegType::kMap) {
       append_map_load(insn, out);
     } else if (through != RegType::kNotInit && through != RegType::kCtx && !is_of_context) {
