@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "helper/packet.h"
+#include "helper/xdp.h"
 
 namespace portolan::helper {
 
@@ -35,7 +35,8 @@ struct Dynptr {
 
   // Whether so many bytes from `at` on are among those that it holds.
   bool holds(std::uint64_t at, std::uint64_t count) const { return count <= size() && at <= size() - count; }
-  // The bytes from `at` on, which it holds. nullptr: the packet has become too short for them.
+  // The bytes from `at` on, which it holds. nullptr: they do not lie together, or the packet has become too
+  // short for them.
   std::byte* bytes(std::uint32_t at, std::uint32_t count) const {
     switch (kind()) {
       case Kind::kNone:
@@ -45,10 +46,11 @@ struct Dynptr {
       case Kind::kSkb:
         return in_packet(static_cast<SkBuff*>(data)->data, static_cast<SkBuff*>(data)->data_end, at, count);
       case Kind::kXdp:
-        return in_packet(static_cast<XdpBuff*>(data)->data, static_cast<XdpBuff*>(data)->data_end, at, count);
+        return xdp_pointer(xdp(), offset + at, count).value_or(nullptr);
     }
     return nullptr;
   }
+  XdpBuff& xdp() const { return *static_cast<XdpBuff*>(data); }
 
  private:
   static constexpr unsigned kKindShift = 28;

@@ -31,12 +31,25 @@ std::byte* writable_slice(const Dynptr& dynptr, U64 offset, U64 size) {
 }
 U64 address_of(const std::byte* bytes) { return reinterpret_cast<std::uintptr_t>(bytes); }
 
+// What does not lie together is copied to the program's buffer, if it gives one: of an XDP packet that has
+// become too short, what is left. Other packets are linear.
+U64 slice_or_copy(const Dynptr& dynptr, U64 offset, U64 buffer, U64 size) {
+  if (const std::byte* const bytes = slice(dynptr, offset, size)) return address_of(bytes);
+  if (buffer == 0 || dynptr.kind() != Kind::kXdp || !dynptr.holds(low(offset), low(size))) return 0;
+  const auto copied =
+      copy_xdp_bytes(dynptr.xdp(), dynptr.offset + low(offset), mutable_bytes_at(buffer), low(size));
+  return copied ? buffer : 0;
+}
+
+// Memory that does not lie together, or is not there, is written and read by parts of this many bytes.
+constexpr std::uint32_t kPart = 256;
+
 // Overlapping pieces, either of which may be gone.
 int move_bytes(std::byte* to, const std::byte* from, std::uint32_t size) {
-  std::byte room[256];
+  std::byte room[kPart];
   const bool is_upwards = to > from;
   for (std::uint32_t done = 0; done < size;) {
-    const std::uint32_t part = std::min<std::uint32_t>(size - done, sizeof room);
+    const std::uint32_t part = std::min(size - done, kPart);
     const std::uint32_t at = is_upwards ? size - done - part : done;
     if (!portolan_fault_copy(room, from + at, part) || !portolan_fault_copy(to + at, room, part))
       return EFAULT;
@@ -73,12 +86,12 @@ U64 dynptr_clone(Run&, U64 of, U64 to, U64, U64, U64) {
   return dynptr.data == nullptr ? negative_int(EINVAL) : 0;
 }
 
-// The packet lies in one piece: no slice needs the buffer.
-U64 dynptr_slice(Run&, U64 of, U64 offset, U64, U64 size, U64) {
-  return address_of(slice(at<Dynptr>(of), offset, size));
+U64 dynptr_slice(Run&, U64 of, U64 offset, U64 buffer, U64 size, U64) {
+  return slice_or_copy(at<Dynptr>(of), offset, buffer, size);
 }
-U64 dynptr_slice_rdwr(Run&, U64 of, U64 offset, U64, U64 size, U64) {
-  return address_of(writable_slice(at<Dynptr>(of), offset, size));
+U64 dynptr_slice_rdwr(Run&, U64 of, U64 offset, U64 buffer, U64 size, U64) {
+  const auto& dynptr = at<Dynptr>(of);
+  return dynptr.is_read_only() ? 0 : slice_or_copy(dynptr, offset, buffer, size);
 }
 
 U64 dynptr_copy(Run& run, U64 to, U64 to_offset, U64 from, U64 from_offset, U64 size) {
@@ -91,20 +104,30 @@ U64 dynptr_copy(Run& run, U64 to, U64 to_offset, U64 from, U64 from_offset, U64 
   if (room != nullptr) return result(dynptr_read(run, address_of(room), size, from, low(from_offset), 0));
   if (!target.holds(low(to_offset), low(size)) || !source.holds(low(from_offset), low(size)))
     return negative_int(E2BIG);
-  return low(size) == 0 ? 0 : negative_int(EINVAL);
+  std::byte buffer[kPart];
+  for (std::uint32_t done = 0, part; done < low(size); done += part) {
+    part = std::min(low(size) - done, kPart);
+    U64 error = dynptr_read(run, address_of(buffer), part, from, low(from_offset) + done, 0);
+    if (error == 0) error = dynptr_write(run, to, low(to_offset) + done, address_of(buffer), part, 0);
+    if (error != 0) return result(error);
+  }
+  return 0;
 }
 
-U64 dynptr_memset(Run&, U64 of, U64 offset, U64 size, U64 value, U64) {
+U64 dynptr_memset(Run& run, U64 of, U64 offset, U64 size, U64 value, U64) {
   const auto& dynptr = at<Dynptr>(of);
   if (dynptr.is_read_only()) return negative_int(EINVAL);
   if (!dynptr.holds(low(offset), low(size))) return negative_int(E2BIG);
   std::byte* const bytes = slice(dynptr, offset, size);
-  if (bytes == nullptr) return low(size) == 0 ? 0 : negative_int(EINVAL);
-  std::byte room[256];
-  std::memset(room, static_cast<int>(value & 0xff), sizeof room);
-  for (std::uint32_t done = 0; done < low(size); done += sizeof room) {
-    const std::uint32_t part = std::min<std::uint32_t>(low(size) - done, sizeof room);
-    if (!portolan_fault_copy(bytes + done, room, part)) return negative_int(EFAULT);
+  std::byte buffer[kPart];
+  std::memset(buffer, static_cast<int>(value & 0xff), sizeof buffer);
+  for (std::uint32_t done = 0, part; done < low(size); done += part) {
+    part = std::min(low(size) - done, kPart);
+    const U64 error = bytes == nullptr
+                          ? dynptr_write(run, of, low(offset) + done, address_of(buffer), part, 0)
+                      : portolan_fault_copy(bytes + done, buffer, part) ? 0
+                                                                        : negative(EFAULT);
+    if (error != 0) return result(error);
   }
   return 0;
 }
@@ -125,7 +148,7 @@ U64 dynptr_from_xdp(Run&, U64 context, U64 flags, U64 to, U64, U64) {
   dynptr = {};
   if (flags != 0) return negative_int(EINVAL);
   auto& xdp = at<XdpBuff>(context);
-  dynptr = Dynptr::of(Kind::kXdp, &xdp, static_cast<std::uint32_t>(xdp.data_end - xdp.data));
+  dynptr = Dynptr::of(Kind::kXdp, &xdp, length_of(xdp));
   return 0;
 }
 

@@ -18,6 +18,7 @@ U64 copy_bytes(std::byte* to, const std::byte* from, std::uint32_t size) {
   // Bytes may lie in pages that somebody has cut off; then there is nothing to copy.
   return portolan_fault_copy(to, from, size) ? 0 : negative(EFAULT);
 }
+U64 result(const Result<void>& done) { return done ? 0 : negative(done.error().value); }
 
 }  // namespace
 
@@ -34,9 +35,10 @@ U64 dynptr_read(Run&, U64 to, U64 size, U64 from, U64 offset, U64 flags) {
   const auto& dynptr = at<Dynptr>(from);
   if (dynptr.data == nullptr || flags != 0) return negative(EINVAL);
   if (!dynptr.holds(low(offset), low(size))) return negative(E2BIG);
+  if (dynptr.kind() == Dynptr::Kind::kXdp)
+    return result(load_xdp_bytes(dynptr.xdp(), dynptr.offset + low(offset), mutable_bytes_at(to), low(size)));
   const std::byte* const bytes = dynptr.bytes(low(offset), low(size));
   if (bytes == nullptr) {
-    if (dynptr.kind() == Dynptr::Kind::kXdp) return negative(EINVAL);
     clear(to, low(size));
     return negative(EFAULT);
   }
@@ -51,8 +53,9 @@ U64 dynptr_write(Run& run, U64 to, U64 offset, U64 from, U64 size, U64 flags) {
     return skb_store_bytes(run, reinterpret_cast<std::uintptr_t>(dynptr.data),
                            U64{dynptr.offset} + low(offset), from, size, flags);
   if (flags != 0) return negative(EINVAL);
-  std::byte* const bytes = dynptr.bytes(low(offset), low(size));
-  return bytes == nullptr ? negative(EINVAL) : copy_bytes(bytes, bytes_at(from), low(size));
+  if (dynptr.kind() == Dynptr::Kind::kXdp)
+    return result(store_xdp_bytes(dynptr.xdp(), dynptr.offset + low(offset), bytes_at(from), low(size)));
+  return copy_bytes(dynptr.bytes(low(offset), low(size)), bytes_at(from), low(size));
 }
 
 U64 dynptr_data(Run&, U64 from, U64 offset, U64 size, U64, U64) {

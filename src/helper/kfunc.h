@@ -69,6 +69,7 @@ struct Kfunc {
   bool trusts = false;                                       // no pointer that it gets may be NULL
   bool might_sleep = false;                                  // only for sleepable programs
   bool writes = false;                                       // kSliceOrNull: to what the program writes
+  bool changes_packet = false;                               // pointers into it are gone after the call
   const char* note = "";
 };
 

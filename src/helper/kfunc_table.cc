@@ -24,12 +24,13 @@ constexpr Set kSkbPrograms =
         Type::kLwtXmit, Type::kSkSkb, Type::kLwtSeg6local, Type::kNetfilter);
 
 // Flags of a row.
-constexpr unsigned kNew = 1;      // is_new
-constexpr unsigned kNext = 2;     // is_next
-constexpr unsigned kDestroy = 4;  // is_destroy
-constexpr unsigned kSleeps = 8;   // might_sleep
-constexpr unsigned kWrites = 16;  // writes
-constexpr unsigned kTrusts = 32;  // trusts
+constexpr unsigned kNew = 1;             // is_new
+constexpr unsigned kNext = 2;            // is_next
+constexpr unsigned kDestroy = 4;         // is_destroy
+constexpr unsigned kSleeps = 8;          // might_sleep
+constexpr unsigned kWrites = 16;         // writes
+constexpr unsigned kTrusts = 32;         // trusts
+constexpr unsigned kChangesPacket = 64;  // changes_packet
 
 // Arguments of a row.
 constexpr KfuncArgument number{KfuncArg::kScalar};
@@ -65,6 +66,7 @@ constexpr Kfunc row(KfuncId id, std::string_view name, Function function, KfuncR
   kfunc.might_sleep = (flags & kSleeps) != 0;
   kfunc.writes = (flags & kWrites) != 0;
   kfunc.trusts = (flags & kTrusts) != 0;
+  kfunc.changes_packet = (flags & kChangesPacket) != 0;
   kfunc.note = note;
   return kfunc;
 }

@@ -18,6 +18,19 @@ struct TxQueue {
   NetDevice* dev;
 };
 
+// What lies behind the linear part of an XDP packet (skb_shared_info): parts of pages, none of them empty.
+struct XdpFragment {
+  std::byte* page;
+  std::uint32_t offset, size;
+  std::byte* data() const { return page + offset; }
+};
+struct XdpFragments {
+  static constexpr std::uint32_t kMost = 17;  // MAX_SKB_FRAGS
+  static constexpr std::uint32_t kPageBytes = 4096;
+  XdpFragment of[kMost];
+  std::uint32_t count, bytes;
+};
+
 // struct xdp_buff; the first four where the kernel has them, so that translated programs read alike.
 //
 //   data_hard_start … data_meta … data … data_end … data_hard_start + frame_sz
@@ -30,6 +43,7 @@ struct XdpBuff {
   TxQueue* txq;  // nullptr but for programs of a devmap
   std::uint32_t frame_sz;
   std::uint32_t flags;
+  XdpFragments* fragments = nullptr;  // nullptr: the packet is linear
 };
 static_assert(offsetof(XdpBuff, data_end) == 8 && offsetof(XdpBuff, data_hard_start) == 24);
 

@@ -3,6 +3,7 @@
 // compared by test/helpers.
 #include <random>
 
+#include "helper/functions.h"
 #include "helper/skb.h"
 #include "helper/world_for_test.h"
 
@@ -72,6 +73,55 @@ TEST_F(Packets, of_xdp_stay_in_their_frame) {
       ASSERT_LE(xdp.data_end, frame.end() - kSharedInfoBytes);
     }
     ASSERT_TRUE(frame.is_intact());
+  }
+}
+
+TEST_F(Packets, of_several_pieces_stay_in_them) {
+  constexpr std::uint32_t kPage = XdpFragments::kPageBytes;
+  for (int round = 0; round < 5'000; ++round) {
+    Frame frame, page[2];
+    XdpFragments fragments{};
+    for (Frame& one : page) {
+      fragments.of[fragments.count++] = {one.begin(), 0, 1 + static_cast<std::uint32_t>(dice_() % kPage)};
+      fragments.bytes += fragments.of[fragments.count - 1].size;
+    }
+    XdpBuff xdp{};
+    xdp.data_hard_start = frame.begin();
+    xdp.data = xdp.data_meta = frame.begin() + 256;
+    xdp.data_end = xdp.data + 14 + dice_() % 2000;
+    xdp.frame_sz = kFrame;
+    xdp.fragments = &fragments;
+    helper::Run run = world_.run(abi::ProgType::kXdp);
+    for (int i = 0; i < 8; ++i) {
+      switch (dice_() % 4) {
+        case 0:
+          functions::xdp_pull_data(run, reinterpret_cast<std::uintptr_t>(&xdp), any(), 0, 0, 0);
+          break;
+        case 1:
+          world_.call_from(abi::ProgType::kXdp, "xdp_load_bytes", &xdp, any(), buffer_,
+                           1 + dice_() % sizeof buffer_);
+          break;
+        case 2:
+          world_.call_from(abi::ProgType::kXdp, "xdp_store_bytes", &xdp, any(), buffer_,
+                           1 + dice_() % sizeof buffer_);
+          break;
+        default:
+          world_.call_from(abi::ProgType::kXdp, kXdpHelpers[dice_() % 4], &xdp, any());
+      }
+      ASSERT_LE(frame.begin() + kXdpFrameBytes, xdp.data_meta);
+      ASSERT_LE(xdp.data_meta, xdp.data);
+      ASSERT_LE(xdp.data, xdp.data_end);
+      ASSERT_LE(xdp.data_end, frame.end() - kSharedInfoBytes);
+      std::uint32_t bytes = 0;
+      for (std::uint32_t n = 0; n < fragments.count; ++n) {
+        const XdpFragment& one = fragments.of[n];
+        ASSERT_NE(0u, one.size);
+        ASSERT_LE(one.offset + one.size, kPage);
+        bytes += one.size;
+      }
+      ASSERT_EQ(bytes, fragments.bytes);
+    }
+    ASSERT_TRUE(frame.is_intact() && page[0].is_intact() && page[1].is_intact());
   }
 }
 

@@ -5,7 +5,7 @@
 #include "abi/prog_type.h"
 #include "helper/functions.h"
 #include "helper/memory.h"
-#include "helper/packet.h"
+#include "helper/xdp.h"
 #include "map/perf_event_array.h"
 
 namespace portolan::helper::functions {
@@ -25,7 +25,7 @@ Result<map::PerfEvent*> event_of(Run& run, U64 map_arg, U64 flags) {
   return event;
 }
 
-// The packet that the program looks at; nothing: it looks at none.
+// Of the packet that the program looks at, the linear part; nothing: it looks at none.
 std::optional<ConstBytes> packet_of(const Run& run) {
   using enum abi::ProgType;
   switch (static_cast<abi::ProgType>(run.program_type)) {
@@ -50,6 +50,17 @@ std::optional<ConstBytes> packet_of(const Run& run) {
   }
 }
 
+// The packet's first bytes; those that do not lie together are gathered in `room`. EFAULT: it has fewer.
+Result<ConstBytes> first_bytes(const Run& run, ConstBytes linear, std::uint32_t length, map::Scratch& room) {
+  if (length <= linear.size()) return linear.first(length);
+  if (run.program_type != static_cast<std::uint32_t>(abi::ProgType::kXdp)) return fail(EFAULT);
+  const auto& xdp = *static_cast<const XdpBuff*>(run.context);
+  if (length > length_of(xdp)) return fail(EFAULT);
+  std::byte* const gathered = TRY(room.take(length));
+  TRY(copy_xdp_bytes(xdp, 0, gathered, length));
+  return ConstBytes(gathered, length);
+}
+
 Result<map::PerfEventValue> value_of(Run& run, U64 map_arg, U64 flags) {
   if ((flags & ~kIndexMask) != 0) return fail(EINVAL);
   const map::PerfEvent* const event = TRY(event_of(run, map_arg, flags));
@@ -62,12 +73,13 @@ Result<map::PerfEventValue> value_of(Run& run, U64 map_arg, U64 flags) {
 U64 perf_event_output(Run& run, U64, U64 map_arg, U64 flags, U64 data, U64 size) {
   const std::optional<ConstBytes> packet = packet_of(run);
   if ((flags & ~(kIndexMask | (packet ? kContextBytes : 0))) != 0) return negative(EINVAL);
-  const std::size_t length = (flags & kContextBytes) >> kContextShift;
-  if (packet && length > packet->size()) return negative(EFAULT);
+  const auto length = static_cast<std::uint32_t>((flags & kContextBytes) >> kContextShift);
+  map::Scratch room;
+  const auto second = first_bytes(run, packet.value_or(ConstBytes{}), length, room);
+  if (!second) return negative(second.error().value);
   const auto event = event_of(run, map_arg, flags);
   if (!event) return negative(event.error().value);
-  const ConstBytes second = packet ? packet->first(length) : ConstBytes{};
-  const auto put = (*event)->output(run.actor, run.cpu, {bytes_at(data), size}, second);
+  const auto put = (*event)->output(run.actor, run.cpu, {bytes_at(data), size}, *second);
   return put ? 0 : negative(put.error().value);
 }
 

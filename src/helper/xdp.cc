@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets as XDP programs see them, of one buffer.
+// Packets as XDP programs see them: how long they are, and where they begin and end.
+#include "helper/xdp.h"
+
+#include <algorithm>
+
 #include "abi/prog_type.h"
 #include "base/errno.h"
 #include "helper/functions.h"
 #include "helper/memory.h"
-#include "helper/packet.h"
 
 namespace portolan::helper::functions {
 namespace {
@@ -25,18 +28,62 @@ std::ptrdiff_t last_place(const XdpBuff& xdp) {
   return static_cast<std::ptrdiff_t>(xdp.frame_sz) - std::ptrdiff_t{kSharedInfoBytes};
 }
 
-// 0, or the error.
-int check_range(const XdpBuff& xdp, std::uint32_t offset, std::uint32_t length) {
-  if (offset > 0xffff || length > 0xffff) return EFAULT;
-  return offset + length > static_cast<U64>(xdp.data_end - xdp.data) ? EINVAL : 0;
+U64 result(const Result<void>& done) { return done ? 0 : negative(done.error().value); }
+
+// A packet with fragments grows by zeros in the last one's page.
+U64 grow_fragments(XdpFragments& fragments, std::uint32_t by) {
+  XdpFragment& last = fragments.of[fragments.count - 1];
+  if (by > XdpFragments::kPageBytes - last.offset - last.size) return negative(EINVAL);
+  std::memset(last.data() + last.size, 0, by);
+  last.size += by;
+  fragments.bytes += by;
+  return 0;
+}
+
+// Fragments go that are taken away whole, and the linear part shrinks when none is left.
+U64 shrink_from_end(XdpBuff& xdp, std::uint32_t by) {
+  XdpFragments& fragments = *xdp.fragments;
+  if (U64{by} + kEthernetHeader > length_of(xdp)) return negative(EINVAL);
+  while (by != 0 && fragments.count != 0) {
+    XdpFragment& last = fragments.of[fragments.count - 1];
+    const std::uint32_t part = std::min(by, last.size);
+    last.size -= part;
+    fragments.bytes -= part;
+    by -= part;
+    if (last.size == 0) --fragments.count;
+  }
+  xdp.data_end -= by;
+  return 0;
+}
+
+U64 adjust_fragments(XdpBuff& xdp, std::int32_t by) {
+  if (by == INT32_MIN) return 0;  // the number of bytes to take away is not an int
+  return by < 0 ? shrink_from_end(xdp, 0u - static_cast<std::uint32_t>(by))
+                : grow_fragments(*xdp.fragments, static_cast<std::uint32_t>(by));
+}
+
+// The first bytes of the fragments become the last of the linear part, behind which there is room for them.
+void pull_from_fragments(XdpBuff& xdp, std::uint32_t bytes) {
+  XdpFragments& fragments = *xdp.fragments;
+  std::uint32_t emptied = 0;
+  fragments.bytes -= bytes;
+  while (bytes != 0) {
+    XdpFragment& first = fragments.of[emptied];
+    const std::uint32_t part = std::min(bytes, first.size);
+    std::memcpy(xdp.data_end, first.data(), part);
+    xdp.data_end += part;
+    first.offset += part;
+    first.size -= part;
+    bytes -= part;
+    if (first.size == 0) ++emptied;
+  }
+  std::copy(fragments.of + emptied, fragments.of + fragments.count, fragments.of);
+  fragments.count -= emptied;
 }
 
 }  // namespace
 
-U64 xdp_get_buff_len(Run&, U64 context, U64, U64, U64, U64) {
-  const auto& xdp = at<XdpBuff>(context);
-  return static_cast<U64>(xdp.data_end - xdp.data);
-}
+U64 xdp_get_buff_len(Run&, U64 context, U64, U64, U64, U64) { return length_of(at<XdpBuff>(context)); }
 
 U64 xdp_adjust_head(Run&, U64 context, U64 by, U64, U64, U64) {
   auto& xdp = at<XdpBuff>(context);
@@ -53,6 +100,7 @@ U64 xdp_adjust_head(Run&, U64 context, U64 by, U64, U64, U64) {
 
 U64 xdp_adjust_tail(Run&, U64 context, U64 by, U64, U64, U64) {
   auto& xdp = at<XdpBuff>(context);
+  if (has_fragments(xdp)) return adjust_fragments(xdp, static_cast<std::int32_t>(by));
   const std::ptrdiff_t offset = static_cast<std::int32_t>(by);
   const std::ptrdiff_t end = place(xdp, xdp.data_end) + offset;
   if (end > last_place(xdp) || end < place(xdp, xdp.data) + kEthernetHeader) return negative(EINVAL);
@@ -73,18 +121,36 @@ U64 xdp_adjust_meta(Run&, U64 context, U64 by, U64, U64, U64) {
   return 0;
 }
 
-U64 xdp_load_bytes(Run&, U64 context, U64 offset_arg, U64 to, U64 length_arg, U64) {
-  const auto& xdp = at<XdpBuff>(context);
-  const auto offset = static_cast<std::uint32_t>(offset_arg), length = static_cast<std::uint32_t>(length_arg);
-  if (const int error = check_range(xdp, offset, length); error != 0) return negative(error);
-  return portolan_fault_copy(pointer(to), xdp.data + offset, length) ? 0 : negative(EFAULT);
+// The packet's first bytes come to lie together; what is before them moves to the front where it has to.
+U64 xdp_pull_data(Run&, U64 context, U64 length_arg, U64, U64, U64) {
+  auto& xdp = at<XdpBuff>(context);
+  const auto length = static_cast<std::uint32_t>(length_arg);
+  const std::uint32_t linear = linear_bytes(xdp);
+  if (length <= linear) return 0;
+  if (length > length_of(xdp)) return negative_int(EINVAL);
+  std::byte* const begin = has_meta(xdp) ? xdp.data_meta : xdp.data;
+  const std::ptrdiff_t front = place(xdp, begin) - std::ptrdiff_t{kXdpFrameBytes};
+  const std::ptrdiff_t back = last_place(xdp) - place(xdp, xdp.data_end);
+  const std::ptrdiff_t missing = std::ptrdiff_t{length - linear} - back;
+  if (missing > front) return negative_int(EINVAL);
+  if (missing > 0) {
+    std::memmove(begin - missing, begin, static_cast<std::size_t>(xdp.data_end - begin));
+    xdp.data_meta -= missing;
+    xdp.data -= missing;
+    xdp.data_end -= missing;
+  }
+  pull_from_fragments(xdp, length - linear);
+  return 0;
 }
 
-U64 xdp_store_bytes(Run&, U64 context, U64 offset_arg, U64 from, U64 length_arg, U64) {
-  const auto& xdp = at<XdpBuff>(context);
-  const auto offset = static_cast<std::uint32_t>(offset_arg), length = static_cast<std::uint32_t>(length_arg);
-  if (const int error = check_range(xdp, offset, length); error != 0) return negative(error);
-  return portolan_fault_copy(xdp.data + offset, pointer(from), length) ? 0 : negative(EFAULT);
+U64 xdp_load_bytes(Run&, U64 context, U64 offset, U64 to, U64 length, U64) {
+  return result(load_xdp_bytes(at<XdpBuff>(context), static_cast<std::uint32_t>(offset), mutable_bytes_at(to),
+                               static_cast<std::uint32_t>(length)));
+}
+
+U64 xdp_store_bytes(Run&, U64 context, U64 offset, U64 from, U64 length, U64) {
+  return result(store_xdp_bytes(at<XdpBuff>(context), static_cast<std::uint32_t>(offset), bytes_at(from),
+                                static_cast<std::uint32_t>(length)));
 }
 
 // What a program asks for; whether there is such a device is found out by whoever acts on its verdict.

@@ -48,15 +48,66 @@ Result<void> check_device(Context& context) {
   return {};
 }
 
-// What of the caller's bytes lies behind the linear part, in fragments of a page each. Programs of this
-// library never see it: it is handed back as it came. ENOMEM: more than a packet can have.
-Result<std::vector<std::byte>> copy_fragments(const TestRun& test, std::uint32_t linear) {
-  constexpr std::uint32_t kMostFragments = 17;
-  const std::uint32_t size = test.attr.data_size_in - linear;
-  std::vector<std::byte> fragments(std::min<std::uint64_t>(size, kMostFragments * kPageSize));
-  TRY(test.call.caller.copy_in(fragments.data(), test.attr.data_in + linear, fragments.size()));
-  if (fragments.size() < size) return fail(ENOMEM);
-  return fragments;
+// A packet in a page, and, where one is not enough, in fragments of a page each behind it.
+class Packet {
+ public:
+  explicit Packet(std::uint32_t metadata) : frame_(kFrame) {
+    xdp.data_hard_start = frame_.data();
+    xdp.data = xdp.data_hard_start + kHeadroom;
+    xdp.data_meta = xdp.data - metadata;
+    xdp.frame_sz = kFrame;
+  }
+  Packet(const Packet&) = delete;
+  Packet& operator=(const Packet&) = delete;
+
+  // The first of the caller's bytes, metadata among them.
+  Result<void> copy_linear(const TestRun& test, std::uint32_t size) {
+    xdp.data_end = xdp.data_meta + size;
+    return test.call.caller.copy_in(xdp.data_meta, test.attr.data_in, size);
+  }
+  // Those behind them. ENOMEM: more than a packet can have.
+  Result<void> copy_fragments(const TestRun& test, std::uint32_t linear) {
+    const std::uint32_t size = test.attr.data_size_in - linear;
+    if (size == 0) return {};
+    constexpr std::uint32_t kPage = helper::XdpFragments::kPageBytes;
+    const std::uint32_t held = std::min(size, helper::XdpFragments::kMost * kPage);
+    pages_.resize(round_up(held, kPage));
+    TRY(test.call.caller.copy_in(pages_.data(), test.attr.data_in + linear, held));
+    if (held < size) return fail(ENOMEM);
+    for (std::uint32_t done = 0; done < held; done += kPage)
+      fragments_.of[fragments_.count++] = {pages_.data() + done, 0, std::min(held - done, kPage)};
+    fragments_.bytes = held;
+    xdp.fragments = &fragments_;
+    return {};
+  }
+
+  std::uint32_t linear_size() const { return static_cast<std::uint32_t>(xdp.data_end - xdp.data_meta); }
+  std::uint32_t size() const { return linear_size() + fragments_.bytes; }
+  // What goes to the caller's room of `room` bytes, no more than size(): all fragments, and before them of
+  // the linear part what room is left for. ENOSPC: not even for the fragments.
+  Result<std::vector<std::byte>> bytes_for(std::uint32_t room) const {
+    if (room < fragments_.bytes) return fail(ENOSPC);
+    std::vector<std::byte> bytes(xdp.data_meta, xdp.data_meta + (room - fragments_.bytes));
+    for (std::uint32_t i = 0; i < fragments_.count; ++i) {
+      const helper::XdpFragment& fragment = fragments_.of[i];
+      bytes.insert(bytes.end(), fragment.data(), fragment.data() + fragment.size);
+    }
+    return bytes;
+  }
+
+  helper::XdpBuff xdp{};
+
+ private:
+  std::vector<std::byte> frame_, pages_;
+  helper::XdpFragments fragments_{};
+};
+
+Result<void> finish(const TestRun& test, const Packet& packet, const TestRun::Outcome& outcome) {
+  const std::uint32_t size = packet.size();
+  if (test.attr.data_out == 0 || size == packet.linear_size())
+    return test.finish(packet.xdp.data_meta, size, outcome);
+  const std::uint32_t room = test.attr.data_size_out == 0 ? size : std::min(size, test.attr.data_size_out);
+  return test.finish(TRY(packet.bytes_for(room)).data(), size, outcome);
 }
 
 }  // namespace
@@ -65,33 +116,25 @@ Result<long> test_run_xdp(const TestRun& test) {
   TRY(check_flags(test));
   Context context = TRY(test.context_in<abi::XdpMd>());
   const std::uint32_t metadata = TRY(metadata_bytes(test, context));
-  const std::uint32_t headroom = kHeadroom - metadata, size = test.attr.data_size_in;
-  const std::uint32_t linear =
-      std::min(context.had() ? context->data_end : size, kFrame - headroom - helper::kSharedInfoBytes);
+  const std::uint32_t size = test.attr.data_size_in;
+  const std::uint32_t linear = std::min(context.had() ? context->data_end : size,
+                                        kFrame - (kHeadroom - metadata) - helper::kSharedInfoBytes);
   if (size - metadata < kEthernetHeader) return fail(EINVAL);
-  std::vector<std::byte> frame(kFrame);
-  TRY(test.call.caller.copy_in(frame.data() + headroom, test.attr.data_in, linear));
+  Packet packet(metadata);
+  TRY(packet.copy_linear(test, linear));
   TRY(check_device(context));
-  const std::vector<std::byte> fragments = TRY(copy_fragments(test, linear));
+  TRY(packet.copy_fragments(test, linear));
 
   helper::NetDevice loopback{kLoopback};
   helper::RxQueue queue{&loopback, 0};
-  helper::XdpBuff xdp{};
-  xdp.data_hard_start = frame.data();
-  xdp.data_meta = frame.data() + headroom;
-  xdp.data = xdp.data_meta + metadata;
-  xdp.data_end = xdp.data_meta + linear;
-  xdp.rxq = &queue;
-  xdp.frame_sz = kFrame;
-  const TestRun::Outcome outcome = TRY(test.run(&xdp));
-
+  packet.xdp.rxq = &queue;
+  const TestRun::Outcome outcome = TRY(test.run(&packet.xdp));
   if (context.had()) {
+    const helper::XdpBuff& xdp = packet.xdp;
     context->data = static_cast<std::uint32_t>(xdp.data - xdp.data_meta);
     context->data_end = static_cast<std::uint32_t>(xdp.data_end - xdp.data_meta);
   }
-  std::vector<std::byte> packet(xdp.data_meta, xdp.data_end);
-  packet.insert(packet.end(), fragments.begin(), fragments.end());
-  TRY(test.finish(packet.data(), static_cast<std::uint32_t>(packet.size()), outcome));
+  TRY(finish(test, packet, outcome));
   TRY(test.context_out(context));
   return 0;
 }

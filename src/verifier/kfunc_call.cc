@@ -36,6 +36,7 @@ Result<Walk::Next> Walk::call_kfunc(const abi::Insn& insn) {
   if (kfunc->ret == KfuncRet::kUntrusted) TRY(check_cast(meta.size));
   clobber_caller_saved();
   set_kfunc_result(*kfunc, meta);
+  if (kfunc->changes_packet) forget_packet_pointers();
   if (kfunc->is_next) TRY(give_next(meta));
   return Next::kFollow;
 }

@@ -130,6 +130,7 @@ Result<Structure> find_functions(const UnverifiedProgram& program, const Facts& 
         function.might_sleep |= prototype != nullptr && prototype->might_sleep;
       }
       const helper::Kfunc* const kfunc = facts.insns[at].kfunc;
+      function.changes_packet |= kfunc != nullptr && kfunc->changes_packet;
       function.might_sleep |= kfunc != nullptr && kfunc->might_sleep;
       function.might_throw |= helper::throws(kfunc);
       const bool goes_on =

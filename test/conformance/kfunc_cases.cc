@@ -168,6 +168,44 @@ TEST_P(Kfunc, dynptrs_of_packets) {
   }
 }
 
+TEST_P(Kfunc, pulling_moves_the_packet) {
+  const auto pull = [](Bytecode& c, std::int32_t length) {
+    call(c.move(6, 1).set(2, length), "bpf_xdp_pull_data");
+  };
+  const auto asked = [&](std::int32_t length) {
+    Bytecode code;
+    pull(code, length);
+    return result(code, kXdp);
+  };
+  EXPECT_ANSWER(0, asked(0));
+  EXPECT_ANSWER(0, asked(64));  // all of it lies together as it is
+  EXPECT_ANSWER(-EINVAL, asked(65));
+  EXPECT_ANSWER(-EINVAL, asked(-1));
+  const struct {
+    const char* what;
+    long expected;
+    bool looks_again;
+  } rows[] = {{"pointers from before", -EACCES, false}, {"new pointers", 0, true}};
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.what);
+    const auto look = [](Bytecode& c) { c.load(Bytecode::kWord, 7, 6, 0).load(Bytecode::kWord, 8, 6, 4); };
+    EXPECT_ANSWER(row.expected, verdict(
+                                    [&](Bytecode& c) {
+                                      const int out = c.new_label();
+                                      c.move(6, 1);
+                                      look(c);
+                                      if (!row.looks_again) c.move(9, 7).add(9, 4).jump_to(0x2d, 9, 8, out);
+                                      pull(c.move(1, 6), 32);
+                                      if (row.looks_again) {
+                                        look(c);
+                                        c.move(9, 7).add(9, 4).jump_to(0x2d, 9, 8, out);
+                                      }
+                                      c.load(Bytecode::kWord, 0, 7, 0).here(out);
+                                    },
+                                    kXdp));
+  }
+}
+
 TEST_P(Kfunc, memory_is_read_to_dynptrs) {
   static const char text[] = "abcdefghijkl";
   const auto user = reinterpret_cast<std::uintptr_t>(text);

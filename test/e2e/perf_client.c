@@ -13,7 +13,7 @@
 struct seen {
   unsigned long count, wrong, lost;
   __u64 next;
-  unsigned size;
+  unsigned size, sum;
 };
 
 static struct variables {
@@ -30,6 +30,8 @@ static void on_record(void* context, int cpu, void* data, __u32 size) {
     seen->wrong++;
   seen->next = record->number + 1;
   seen->size = size;
+  seen->sum = 0;
+  for (__u32 i = 0; i < size / 4 * 4; i++) seen->sum = seen->sum * 31 + ((const unsigned char*)data)[i];
   seen->count++;
 }
 static void on_lost(void* context, int cpu, __u64 count) {
@@ -39,6 +41,16 @@ static void on_lost(void* context, int cpu, __u64 count) {
 
 static void show(const char* what, int result, const struct seen* seen) {
   printf("%s: %d, records %lu, wrong %lu, lost %lu\n", what, result, seen->count, seen->wrong, seen->lost);
+}
+
+// On a packet that does not fit in one page.
+static int run_on_fragments(const char* name) {
+  static unsigned char packet[9000];
+  for (unsigned i = 0; i < sizeof packet; i++) packet[i] = (unsigned char)(i * 7 + i / 256);
+  LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet, .data_size_in = sizeof packet);
+  const int error =
+      bpf_prog_test_run_opts(bpf_program__fd(bpf_object__find_program_by_name(object, name)), &options);
+  return error < 0 ? error : (int)options.retval;
 }
 
 static void one_process(void) {
@@ -72,6 +84,11 @@ static void one_process(void) {
   seen.count = 0;
   show("its record", perf_buffer__poll(buffer, 1000), &seen);
   printf("size %u\n", seen.size);
+  printf("with fragments: run %d", run_on_fragments("with_fragments"));
+  printf(", result %lld\n", (long long)variables->result);
+  seen.count = 0;
+  show("its record", perf_buffer__poll(buffer, 1000), &seen);
+  printf("size %u, sum %u\n", seen.size, seen.sum);
   perf_buffer__free(buffer);
   run("produce", 1);
   printf("nobody there any more: %s\n", strerror((int)-variables->result));

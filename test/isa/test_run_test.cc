@@ -133,7 +133,7 @@ std::vector<Call> calls_of_packets() {
   };
   add("plain", [](Call&) {});
   for (const std::size_t size :
-       {0u, 1u, 13u, 14u, 15u, 33u, 34u, 53u, 54u, 3519u, 3520u, 3712u, 3713u, 4000u, 4096u})
+       {0u, 1u, 13u, 14u, 15u, 33u, 34u, 53u, 54u, 3519u, 3520u, 3712u, 3713u, 4000u, 4096u, 4097u, 7000u})
     for (const int type : {0x0800, 0x86dd, 0x0806, 0x0100})
       add(fmt::format("{} bytes of type {:#x}", size, type), [&](Call& call) {
         call.data = packet_of(type, std::max<std::size_t>(size, 14));

@@ -37,6 +37,16 @@ int with_packet(struct xdp_md* context) {
   return XDP_PASS;
 }
 
+SEC("xdp.frags")
+int with_fragments(struct xdp_md* context) {
+  __u32 number = 7;
+  result =
+      bpf_perf_event_output(context, &events, BPF_F_CURRENT_CPU | 10000ull << 32, &number, sizeof number);
+  result +=
+      bpf_perf_event_output(context, &events, BPF_F_CURRENT_CPU | 3600ull << 32, &number, sizeof number);
+  return XDP_PASS;
+}
+
 SEC("xdp")
 int mistakes(struct xdp_md* context) {
   __u32 number = 7;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cerrno>
+
+#include "base/fault_copy.h"
+#include "helper/xdp.h"
+
+namespace portolan::helper {
+namespace {
+
+constexpr std::uint32_t kMostOffset = 0xffff, kMostLength = 0xffff;
+
+Result<void> check_range(const XdpBuff& xdp, std::uint32_t offset, std::uint32_t length) {
+  if (offset > kMostOffset || length > kMostLength) return fail(EFAULT);
+  if (offset + length > length_of(xdp)) return fail(EINVAL);
+  return {};
+}
+
+// visit(bytes in the packet, how many of the range come before them, how many these are), piece by piece, as
+// long as it returns true; whether it always did. What is beyond the packet is passed over.
+template <class Visit>
+bool for_each_piece(const XdpBuff& xdp, std::uint32_t offset, std::uint32_t length, Visit&& visit) {
+  std::uint32_t done = 0;
+  // False: that was the last one.
+  const auto piece = [&](std::byte* begin, std::uint32_t size, bool& goes_on) {
+    if (offset >= size) {
+      offset -= size;
+      return true;
+    }
+    const std::uint32_t part = std::min(length - done, size - offset);
+    goes_on = visit(begin + offset, done, part);
+    offset = 0;
+    done += part;
+    return goes_on && done != length;
+  };
+  bool goes_on = true;
+  if (!piece(xdp.data, linear_bytes(xdp), goes_on) || !has_fragments(xdp)) return goes_on;
+  for (std::uint32_t i = 0; i < xdp.fragments->count; ++i) {
+    const XdpFragment& fragment = xdp.fragments->of[i];
+    if (!piece(fragment.data(), fragment.size, goes_on)) break;
+  }
+  return goes_on;
+}
+
+}  // namespace
+
+Result<std::byte*> xdp_pointer(const XdpBuff& xdp, std::uint32_t offset, std::uint32_t length) {
+  TRY(check_range(xdp, offset, length));
+  const std::uint32_t linear = linear_bytes(xdp);
+  if (offset < linear || !has_fragments(xdp)) return offset + length <= linear ? xdp.data + offset : nullptr;
+  offset -= linear;
+  for (std::uint32_t i = 0; i < xdp.fragments->count; ++i) {
+    const XdpFragment& fragment = xdp.fragments->of[i];
+    if (offset < fragment.size) return offset + length <= fragment.size ? fragment.data() + offset : nullptr;
+    offset -= fragment.size;
+  }
+  return xdp.data_end;  // no bytes, behind the last
+}
+
+Result<void> copy_xdp_bytes(const XdpBuff& xdp, std::uint32_t offset, std::byte* to, std::uint32_t length) {
+  const bool copied = for_each_piece(xdp, offset, length,
+                                     [to](const std::byte* bytes, std::uint32_t done, std::uint32_t size) {
+                                       return portolan_fault_copy(to + done, bytes, size);
+                                     });
+  if (!copied) return fail(EFAULT);
+  return {};
+}
+
+Result<void> load_xdp_bytes(const XdpBuff& xdp, std::uint32_t offset, std::byte* to, std::uint32_t length) {
+  TRY(check_range(xdp, offset, length));
+  return copy_xdp_bytes(xdp, offset, to, length);
+}
+
+Result<void> store_xdp_bytes(const XdpBuff& xdp, std::uint32_t offset, const std::byte* from,
+                             std::uint32_t length) {
+  TRY(check_range(xdp, offset, length));
+  const bool copied =
+      for_each_piece(xdp, offset, length, [from](std::byte* bytes, std::uint32_t done, std::uint32_t size) {
+        return portolan_fault_copy(bytes, from + done, size);
+      });
+  if (!copied) return fail(EFAULT);
+  return {};
+}
+
+}  // namespace portolan::helper
