@@ -44,7 +44,7 @@ Result<long> prog_test_run(const Call& call) {
   return fail(EINVAL);  // what another process wrote into the region
 }
 
-Result<TestRun::Outcome> TestRun::run(void* context, void (*reset)(void*)) const {
+Result<TestRun::Outcome> TestRun::run(void* context, Next next) const {
   const bool counts = call.runtime.statistics_are_on();
   ProgramSystem system(call.runtime, call.caller);
   const vm::Executable* executable = TRY(vm::executable_of(program));
@@ -57,8 +57,8 @@ Result<TestRun::Outcome> TestRun::run(void* context, void (*reset)(void*)) const
     const vm::Runner::Inside inside(runner);
     for (const std::uint32_t end = done + std::min(repeat - done, at_once); done < end; ++done) {
       if (done != 0 && signal_is_pending()) return fail(EINTR);
-      if (reset != nullptr) reset(context);
-      result = runner.run_inside(*executable, program.id(), context, nullptr);
+      result = runner.run_inside(*executable, program.id(), next != nullptr ? next(context, result) : context,
+                                 nullptr);
     }
     const std::uint64_t before = std::exchange(now, monotonic_ns());
     at_once = now - before < kShortNs ? std::min(2 * at_once, vm::kRunsAtOnce) : 1;

@@ -56,9 +56,10 @@ class TestRun {
     std::uint32_t result;       // of the last run
     std::uint32_t duration_ns;  // of one run, on average
   };
-  // attr.repeat times on the same context, whatever the runs before have made of it, unless `reset` is called
-  // with it before each; 0 is once.
-  Result<Outcome> run(void* context, void (*reset)(void*) = nullptr) const;
+  // attr.repeat times on the same context, whatever the runs before have made of it, or, with `next`, on what
+  // that returns for each, from `context` and the result of the run before; 0 is once.
+  using Next = void* (*)(void* context, std::uint64_t result);
+  Result<Outcome> run(void* context, Next next = nullptr) const;
   // Once; for types that are not repeated and not timed.
   Result<std::uint32_t> run_once(void* context) const;
   // The packet and the outcome. ENOSPC as above; without a size the caller's room is taken to be enough.

@@ -10,19 +10,20 @@ namespace portolan::syscall {
 namespace {
 
 struct Dissection {
-  helper::SkBuff skb{};  // what the program has as its context; at the beginning, for reset()
+  helper::SkBuff skb{};
   abi::FlowKeys keys{};
   std::uint16_t protocol = 0;
   std::uint32_t flags = 0;
 };
 
 // Each run starts with what is known from the link layer.
-void reset(void* context) {
+void* reset(void* context, std::uint64_t) {
   auto& dissection = *static_cast<Dissection*>(context);
   dissection.keys = {};
   dissection.keys.n_proto = dissection.protocol;
   dissection.keys.nhoff = dissection.keys.thoff = kEthernetHeader;
   dissection.keys.flags = dissection.flags;
+  return &dissection.skb;  // the program's context
 }
 
 // EINVAL: only flags are for the caller to say.

@@ -2,6 +2,7 @@
 #include "abi/context.h"
 #include "abi/prog_flags.h"
 #include "helper/packet.h"
+#include "syscall/live_frames.h"
 #include "syscall/test_run.h"
 
 namespace portolan::syscall {
@@ -10,11 +11,12 @@ namespace {
 constexpr std::uint32_t kHeadroom = 256;  // XDP_PACKET_HEADROOM
 constexpr std::uint32_t kFrame = kPageSize;
 constexpr std::uint32_t kMostMetadata = 252;  // what skb_shared_info can say, and a multiple of 4
-constexpr std::uint32_t kMostLiveBatch = 256;
 
 using Context = TestRun::Context<abi::XdpMd>;
 
-// EINVAL; EOPNOTSUPP: there is no network to send live frames to.
+bool is_live(const TestRun& test) { return (test.attr.flags & abi::test_flag::kXdpLiveFrames) != 0; }
+
+// EINVAL; E2BIG: more live frames at a time than may be.
 Result<void> check_flags(const TestRun& test) {
   const std::uint32_t attach_type = test.program.attributes().expected_attach_type;
   if (attach_type == static_cast<std::uint32_t>(abi::AttachType::kXdpDevmap) ||
@@ -22,9 +24,11 @@ Result<void> check_flags(const TestRun& test) {
     return fail(EINVAL);
   const abi::TestAttr& attr = test.attr;
   if ((attr.flags & ~abi::test_flag::kXdpLiveFrames) != 0) return fail(EINVAL);
-  if ((attr.flags & abi::test_flag::kXdpLiveFrames) != 0)
-    return fail(attr.batch_size > kMostLiveBatch ? E2BIG : EOPNOTSUPP);
-  if (attr.batch_size != 0) return fail(EINVAL);
+  if (is_live(test)) {
+    if (attr.batch_size > kMostLiveBatch) return fail(E2BIG);
+  } else if (attr.batch_size != 0) {
+    return fail(EINVAL);
+  }
   return {};
 }
 
@@ -34,6 +38,7 @@ Result<std::uint32_t> metadata_bytes(const TestRun& test, Context& context) {
   const std::uint32_t bytes = context->data;
   if (context->data_meta != 0 || context->data_end > test.attr.data_size_in || bytes > context->data_end)
     return fail(EINVAL);
+  if (is_live(test) && (test.attr.data_out != 0 || test.attr.ctx_out != 0)) return fail(EINVAL);
   if (bytes % 4 != 0 || bytes > kMostMetadata || bytes > kHeadroom - helper::kXdpFrameBytes)
     return fail(EINVAL);
   return bytes;
@@ -102,6 +107,16 @@ class Packet {
   helper::XdpFragments fragments_{};
 };
 
+Result<TestRun::Outcome> run_live(const TestRun& test, const helper::XdpBuff& packet) {
+  LiveFrames frames(packet, test.attr.batch_size);
+  const auto next = [](void* of, std::uint64_t verdict) -> void* {
+    return static_cast<LiveFrames*>(of)->next(static_cast<std::uint32_t>(verdict));
+  };
+  TestRun::Outcome outcome = TRY(test.run(&frames, next));
+  outcome.result = 0;  // there are many
+  return outcome;
+}
+
 Result<void> finish(const TestRun& test, const Packet& packet, const TestRun::Outcome& outcome) {
   const std::uint32_t size = packet.size();
   if (test.attr.data_out == 0 || size == packet.linear_size())
@@ -117,8 +132,10 @@ Result<long> test_run_xdp(const TestRun& test) {
   Context context = TRY(test.context_in<abi::XdpMd>());
   const std::uint32_t metadata = TRY(metadata_bytes(test, context));
   const std::uint32_t size = test.attr.data_size_in;
-  const std::uint32_t linear = std::min(context.had() ? context->data_end : size,
-                                        kFrame - (kHeadroom - metadata) - helper::kSharedInfoBytes);
+  const std::uint32_t headroom = kHeadroom - metadata + (is_live(test) ? kLivePageHead : 0);
+  const std::uint32_t linear =
+      std::min(context.had() ? context->data_end : size, kFrame - headroom - helper::kSharedInfoBytes);
+  if (is_live(test) && size > linear) return fail(EINVAL);
   if (size - metadata < kEthernetHeader) return fail(EINVAL);
   Packet packet(metadata);
   TRY(packet.copy_linear(test, linear));
@@ -128,7 +145,7 @@ Result<long> test_run_xdp(const TestRun& test) {
   helper::NetDevice loopback{kLoopback};
   helper::RxQueue queue{&loopback, 0};
   packet.xdp.rxq = &queue;
-  const TestRun::Outcome outcome = TRY(test.run(&packet.xdp));
+  const TestRun::Outcome outcome = TRY(is_live(test) ? run_live(test, packet.xdp) : test.run(&packet.xdp));
   if (context.had()) {
     const helper::XdpBuff& xdp = packet.xdp;
     context->data = static_cast<std::uint32_t>(xdp.data - xdp.data_meta);

@@ -12,6 +12,7 @@
 #include "abi/attr.h"
 #include "abi/command.h"
 #include "abi/insn.h"
+#include "abi/map_type.h"
 #include "abi/prog_type.h"
 #include "base/fault_copy.h"
 #include "base/sys.h"
@@ -46,7 +47,29 @@ class Side {
     if (log != nullptr) *log = buffer;
     return fd;
   }
+  // An array of one value.
+  long make_array(std::uint32_t value_size) {
+    abi::Attr attr{};
+    attr.map_create.map_type = static_cast<std::uint32_t>(abi::MapType::kArray);
+    attr.map_create.key_size = 4;
+    attr.map_create.value_size = value_size;
+    attr.map_create.max_entries = 1;
+    return bpf(abi::Command::kMapCreate, attr);
+  }
+  long update(long map, const void* value) { return element(abi::Command::kMapUpdateElem, map, value); }
+  long lookup(long map, void* value) { return element(abi::Command::kMapLookupElem, map, value); }
+
   static std::uint64_t address(const void* at) { return reinterpret_cast<std::uintptr_t>(at); }
+
+ private:
+  long element(abi::Command command, long map, const void* value) {
+    static constexpr std::uint32_t kZero = 0;
+    abi::Attr attr{};
+    attr.elem.map_fd = static_cast<std::uint32_t>(map);
+    attr.elem.key = address(&kZero);
+    attr.elem.value = address(value);
+    return bpf(command, attr);
+  }
 };
 
 class Kernel final : public Side {

@@ -5,16 +5,14 @@
 #include <random>
 
 #include "abi/context.h"
-#include "abi/map_type.h"
 #include "abi/prog_flags.h"
 #include "both.h"
 #include "btf/machine_for_test.h"
-#include "conformance/bytecode.h"
+#include "bytecode.h"
 
 namespace portolan::isa {
 namespace {
 
-using conformance::Bytecode;
 using Bytes = std::vector<std::uint8_t>;
 
 // The array's value: what each call returned, and how long the linear part and the metadata were then; and
@@ -230,36 +228,15 @@ class FragmentsOnBoth : public WithBoth {
     code_.store(code_.kWord, 7, at + 8, 2).store(code_.kWord, 7, at + 12, 1);
   }
 
-  // --- both sides
-  static long make_map(Side& side) {
-    abi::Attr attr{};
-    attr.map_create.map_type = static_cast<std::uint32_t>(abi::MapType::kArray);
-    attr.map_create.key_size = 4;
-    attr.map_create.value_size = kValueBytes;
-    attr.map_create.max_entries = 1;
-    return side.bpf(abi::Command::kMapCreate, attr);
-  }
-  static void element(Side& side, abi::Command command, long map, Bytes& value) {
-    static constexpr std::uint32_t kZero = 0;
-    abi::Attr attr{};
-    attr.elem.map_fd = static_cast<std::uint32_t>(map);
-    attr.elem.key = Side::address(&kZero);
-    attr.elem.value = Side::address(value.data());
-    ASSERT_EQ(0, side.bpf(command, attr));
-  }
-
   // `write` is the program, of a map.
   template <class Write>
-  Seen run(Side& side, const Packet& packet, Bytes value, std::uint32_t flags, Write&& write) {
+  Seen run(Side& side, const Packet& packet, const Bytes& value, std::uint32_t flags, Write&& write) {
     Seen seen;
-    const long map = make_map(side);
-    element(side, abi::Command::kMapUpdateElem, map, value);
+    const long map = side.make_array(kValueBytes);
+    EXPECT_EQ(0, side.update(map, value.data()));
     code_ = Bytecode();
     write(static_cast<int>(map));
-    std::vector<abi::Insn> insns;
-    for (const Bytecode::Insn& insn : code_.finish())
-      insns.push_back({insn.code, insn.registers, insn.off, insn.imm});
-    const long fd = side.load(abi::ProgType::kXdp, insns, nullptr, 0, flags);
+    const long fd = side.load(abi::ProgType::kXdp, insns_of(code_), nullptr, 0, flags);
     EXPECT_GE(fd, 0) << side.name();
     abi::Attr attr{};
     attr.test.prog_fd = static_cast<std::uint32_t>(fd);
@@ -279,7 +256,7 @@ class FragmentsOnBoth : public WithBoth {
     seen.retval = attr.test.retval;
     seen.data_size_out = attr.test.data_size_out;
     seen.value.resize(kValueBytes);
-    element(side, abi::Command::kMapLookupElem, map, seen.value);
+    EXPECT_EQ(0, side.lookup(map, seen.value.data()));
     (void)sys::close(static_cast<int>(fd));
     (void)sys::close(static_cast<int>(map));
     return seen;
