@@ -33,6 +33,18 @@ U64 get_func_ip(Run& run, U64, U64, U64, U64, U64) {
   return run.attachment->function != 0 ? function_address(run.attachment->function) : run.attachment->address;
 }
 
+U64 session_is_return(Run& run, U64, U64, U64, U64, U64) {
+  return run.attachment != nullptr && run.attachment->session != nullptr && run.attachment->session->is_return
+             ? 1
+             : 0;
+}
+
+U64 session_cookie(Run& run, U64, U64, U64, U64, U64) {
+  static thread_local U64 of_no_session = 0;
+  const bool has_session = run.attachment != nullptr && run.attachment->session != nullptr;
+  return reinterpret_cast<U64>(has_session ? &run.attachment->session->cookie : &of_no_session);
+}
+
 U64 get_func_arg_cnt(Run& run, U64, U64, U64, U64, U64) {
   return run.attachment == nullptr ? 0 : run.attachment->argument_count;
 }

@@ -377,6 +377,8 @@ __bpf_kfunc void bpf_preempt_disable(void);
 __bpf_kfunc void bpf_preempt_enable(void);
 __bpf_kfunc void bpf_local_irq_save(unsigned long *flags__irq_flag);
 __bpf_kfunc void bpf_local_irq_restore(unsigned long *flags__irq_flag);
+__bpf_kfunc __u64 *bpf_session_cookie(void);
+__bpf_kfunc bool bpf_session_is_return(void);
 __bpf_kfunc int bpf_dynptr_adjust(const struct bpf_dynptr *p, u32 start, u32 end);
 __bpf_kfunc bool bpf_dynptr_is_null(const struct bpf_dynptr *p);
 __bpf_kfunc bool bpf_dynptr_is_rdonly(const struct bpf_dynptr *p);

@@ -56,6 +56,7 @@ enum class KfuncRet : std::uint8_t {
   kUntrusted,         // an object of the kernel's by the id of its type, whatever may be there
   kSliceOrNull,       // bytes of a dynptr: as many as the constant size says
   kIntPointerOrNull,  // to four bytes that nobody writes, NULL at the end of an iteration
+  kWord,              // to eight bytes of the program's own
 };
 
 struct Kfunc {
@@ -78,7 +79,7 @@ struct Kfunc {
 const Kfunc* find_kfunc(std::string_view name);
 // Whether a call of it never comes back. nullptr: it is no kfunc.
 inline bool throws(const Kfunc* kfunc) { return kfunc != nullptr && kfunc->id == KfuncId::throw_; }
-bool is_available(const Kfunc& kfunc, abi::ProgType type);
+bool is_available(const Kfunc& kfunc, abi::ProgType type, std::uint32_t expected_attach_type);
 // Whether it is given a function to call. nullptr: it is no kfunc.
 inline bool takes_function(const Kfunc* kfunc) {
   return kfunc != nullptr && kfunc->id == KfuncId::wq_set_callback_impl;

@@ -94,7 +94,9 @@ const Kfunc* find_kfunc(std::string_view name) {
   return found == std::end(kTable) ? nullptr : found;
 }
 
-bool is_available(const Kfunc& kfunc, abi::ProgType type) { return (kfunc.programs & set(type)) != 0; }
+bool is_available(const Kfunc& kfunc, abi::ProgType type, std::uint32_t expected_attach_type) {
+  return (kfunc.programs & set_of(type, expected_attach_type)) != 0;
+}
 
 const char* name_of(IteratorKind kind) {
   switch (kind) {

@@ -25,11 +25,15 @@ enum class Way : unsigned {
   kConnect,     // cgroup_sock_addr
   kSetsockopt,  // cgroup_sockopt
   kRetval,      // of cgroups, where a number is returned
+  kSession,     // of both ends of a function: kprobe
 };
 template <class... Ways>
 constexpr Set ways(Ways... which) {
   return (0 | ... | (Set{1} << static_cast<unsigned>(which)));
 }
+
+// The bits that a program has.
+Set set_of(abi::ProgType type, std::uint32_t expected_attach_type);
 
 inline constexpr Set kNobody = 0;
 inline constexpr Set kByBtf = set(Type::kTracing, Type::kLsm);
@@ -57,6 +61,7 @@ inline constexpr Set kFunctions = ways(Way::kFunction);
 inline constexpr Set kIterators = ways(Way::kIterator);
 inline constexpr Set kLirc = set(Type::kLircMode2);
 inline constexpr Set kLsm = set(Type::kLsm);
+inline constexpr Set kSessions = ways(Way::kSession);
 inline constexpr Set kResults = ways(Way::kResult);
 inline constexpr Set kNetnsCookie =
     set(Type::kSocketFilter, Type::kSchedCls, Type::kSchedAct, Type::kCgroupSkb, Type::kCgroupSock,

@@ -24,6 +24,12 @@ class SystemCalls {
   ~SystemCalls() = default;
 };
 
+// Of a program that sees both ends of a call: what it keeps from the one to the other.
+struct Session {
+  std::uint64_t cookie = 0;
+  bool is_return = false;
+};
+
 // How a program is attached to the hook that runs it.
 struct Attachment {
   std::uint64_t cookie = 0;
@@ -32,8 +38,9 @@ struct Attachment {
   const std::uint64_t* arguments = nullptr;
   std::uint32_t argument_count = 0;
   bool has_result = false;
-  std::uint32_t function = 0;      // by the kernel's BTF
-  std::uint64_t address = 0;       // of a program's function
+  std::uint32_t function = 0;  // by the kernel's BTF
+  std::uint64_t address = 0;   // of a program's function
+  Session* session = nullptr;
   std::int32_t* retval = nullptr;  // of a cgroup's hook: what its programs make of the operation's result
   SeqFile* seq_file = nullptr;     // of an iterator
 };

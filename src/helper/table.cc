@@ -155,6 +155,10 @@ Set ways_of(abi::ProgType type, AttachType attach) {
     case Type::kCgroupDevice:
     case Type::kCgroupSysctl:
       return returns_number(attach) ? ways(Way::kRetval) : kNobody;
+    case Type::kKprobe: {
+      const bool is_session = attach == kTraceKprobeSession || attach == kTraceUprobeSession;
+      return is_session ? ways(Way::kSession) : kNobody;
+    }
     default:
       return kNobody;
   }
@@ -162,12 +166,15 @@ Set ways_of(abi::ProgType type, AttachType attach) {
 
 }  // namespace
 
+Set programs::set_of(abi::ProgType type, std::uint32_t expected_attach_type) {
+  if (static_cast<std::uint32_t>(type) >= abi::kProgTypeEnd) return kNobody;
+  return set(type) | ways_of(type, static_cast<AttachType>(expected_attach_type));
+}
+
 // Linux 6.18 gives sleepable programs what it gives the others; that some helpers may sleep is a check of its
 // own.
 bool is_available(const Prototype& prototype, abi::ProgType type, std::uint32_t expected_attach_type) {
-  if (static_cast<std::uint32_t>(type) >= abi::kProgTypeEnd) return false;
-  const Set programs = set(type) | ways_of(type, static_cast<AttachType>(expected_attach_type));
-  return (prototype.programs & programs) != 0;
+  return (prototype.programs & set_of(type, expected_attach_type)) != 0;
 }
 
 bool takes_context_of(const Prototype& prototype, abi::ProgType type) {

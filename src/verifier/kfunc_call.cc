@@ -18,7 +18,8 @@ Result<Walk::Next> Walk::call_kfunc(const abi::Insn& insn) {
   const Kfunc* const kfunc = facts_.insns[at_].kfunc;
   if (kfunc != nullptr && kfunc->function == nullptr)
     (void)refuse(0, "kernel function {} is not here: {}", kfunc->name, kfunc->note);
-  if (kfunc == nullptr || kfunc->function == nullptr || !helper::is_available(*kfunc, program_.type))
+  if (kfunc == nullptr || kfunc->function == nullptr ||
+      !helper::is_available(*kfunc, program_.type, program_.expected_attach_type))
     return refuse(EACCES, "calling kernel function {} is not allowed", kernel_function_name(program_, insn));
   if (kfunc->might_sleep && !is_sleepable())
     return refuse(EACCES, "program must be sleepable to call sleepable kfunc {}", kfunc->name);
@@ -203,6 +204,10 @@ void Walk::set_kfunc_result(const Kfunc& kfunc, const CallMeta& meta) {
       result.maybe_null = true;
       result.id = new_id();
       result.reference = meta.reference;
+      return;
+    case KfuncRet::kWord:
+      result = RegState::pointer(RegType::kMem);
+      result.mem_size = 8;
       return;
   }
 }
