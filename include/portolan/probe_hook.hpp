@@ -32,7 +32,22 @@ struct Registers {
   }
 };
 
-// A function that kprobe programs see the beginning of, kretprobe programs the end.
+// One call of a function: what programs that see both its ends (kprobe sessions) know at its end.
+class ProbeCall {
+ public:
+  ProbeCall() {}
+
+ private:
+  friend class ProbeHook;
+  struct Session {
+    std::uint64_t place, cookie;
+  };
+  static constexpr std::uint32_t kMost = 64;
+  std::uint32_t count_ = 0;
+  Session sessions_[kMost];
+};
+
+// A function that kprobe programs see the beginning of, kretprobe programs the end, sessions both.
 class ProbeHook {
  public:
   // body(args...), which gives a number, between the ones and the others.
@@ -40,21 +55,31 @@ class ProbeHook {
   auto call(Body&& body, Args... args) const -> std::invoke_result_t<Body, Args...> {
     if (!is_attached()) [[likely]]
       return std::forward<Body>(body)(args...);
+    ProbeCall probed;
     Registers registers = Registers::of_call(args...);
-    enter(registers);
+    enter(registers, probed);
     const auto result = std::forward<Body>(body)(args...);
     registers.ax = detail::argument(result);
-    leave(registers);
+    leave(registers, probed);
     return result;
   }
-  // The same in two steps, or by one of them alone: registers.ax is what the function returns.
-  void enter(const Registers& registers) const {
+  // The same in two steps: registers.ax is what the function returns.
+  void enter(const Registers& registers, ProbeCall& call) const {
     if (entry_.is_attached()) [[unlikely]]
-      entry_.run_attached(registers);
+      begin(registers, call);
+  }
+  void leave(const Registers& registers, ProbeCall& call) const {
+    if (exit_.is_attached()) [[unlikely]]
+      end(registers, call);
+  }
+  // One of them alone: sessions see no end of it.
+  void enter(const Registers& registers) const {
+    ProbeCall call;
+    enter(registers, call);
   }
   void leave(const Registers& registers) const {
-    if (exit_.is_attached()) [[unlikely]]
-      exit_.run_attached(registers);
+    ProbeCall call;
+    leave(registers, call);
   }
   bool is_attached() const { return entry_.is_attached() || exit_.is_attached(); }
 
@@ -64,9 +89,11 @@ class ProbeHook {
     friend class Hook;
     friend class ProbeHook;
     using Hook::Hook;
-    PORTOLAN_EXPORT void run_attached(const Registers& registers) const;
   };
   ProbeHook(Part entry, Part exit) : entry_(std::move(entry)), exit_(std::move(exit)) {}
+  PORTOLAN_EXPORT void begin(const Registers& registers, ProbeCall& call) const;
+  PORTOLAN_EXPORT void end(const Registers& registers, ProbeCall& call) const;
+  Registers shown(const Registers& registers) const;
   Part entry_, exit_;
 };
 

@@ -21,14 +21,43 @@ constexpr std::size_t kMostRecordBytes = 8192;  // PERF_MAX_TRACE_SIZE
 
 }  // namespace
 
-void ProbeHook::Part::run_attached(const Registers& registers) const {
+Registers ProbeHook::shown(const Registers& registers) const {
   Registers shown = registers;
+  if (shown.ip == 0) shown.ip = helper::address_of_probe(entry_.state_->hook.id());
+  return shown;
+}
+
+void ProbeHook::begin(const Registers& registers, ProbeCall& call) const {
+  static_assert(ProbeCall::kMost == hook::kMostMembers);
+  Registers context = shown(registers);
   helper::Attachment attachment;
-  attachment.function = helper::kFirstProbe + state_->hook.id();
-  if (shown.ip == 0) shown.ip = helper::function_address(attachment.function);
-  (void)state_->hook.run([&](vm::Runner& runner, Programs programs) {
-    for (const auto& one : programs) (void)detail::run_one(runner, one, &shown, attachment);
+  attachment.address = helper::address_of_probe(entry_.state_->hook.id());
+  call.count_ = 0;
+  (void)entry_.state_->hook.run([&](vm::Runner& runner, Programs programs) {
+    for (const auto& one : programs) {
+      helper::Session session;
+      attachment.session = one.is_session ? &session : nullptr;
+      const std::uint64_t result = detail::run_one(runner, one, &context, attachment);
+      if (one.is_session && result == 0) call.sessions_[call.count_++] = {one.place, session.cookie};
+    }
   });
+}
+
+void ProbeHook::end(const Registers& registers, ProbeCall& call) const {
+  Registers context = shown(registers);
+  helper::Attachment attachment;
+  attachment.address = helper::address_of_probe(entry_.state_->hook.id());
+  (void)exit_.state_->hook.run([&](vm::Runner& runner, Programs programs) {
+    for (const auto& one : programs) {
+      const auto begun = std::find_if(call.sessions_, call.sessions_ + call.count_,
+                                      [&](const auto& session) { return session.place == one.place; });
+      if (one.is_session && begun == call.sessions_ + call.count_) continue;
+      helper::Session session{.cookie = one.is_session ? begun->cookie : 0, .is_return = true};
+      attachment.session = one.is_session ? &session : nullptr;
+      (void)detail::run_one(runner, one, &context, attachment);
+    }
+  });
+  call.count_ = 0;
 }
 
 TraceEventHook::TraceEventHook(std::unique_ptr<detail::HookState> state, std::uint32_t bytes)

@@ -23,14 +23,9 @@ namespace portolan::hook {
 
 void Hook::for_each_cgroup(object::Runtime& runtime, std::uint64_t device,
                            const std::function<void(Hook&)>& body) {
-  std::uint32_t id = 0;
-  while (const auto next = runtime.next_id(object::Kind::kHook, id)) {
-    id = *next;
-    const auto view = runtime.view_by_id(object::Kind::kHook, id);
-    if (!view) continue;
-    auto& hook = *static_cast<Hook*>(*view);
+  for_each(runtime, [&](Hook& hook) {
     if (hook.key_.point == Point::kCgroup && hook.key_.device == device) body(hook);
-  }
+  });
 }
 
 namespace {

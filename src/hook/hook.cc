@@ -14,6 +14,7 @@
 //                         how long its record is
 //               edge[p]   of a place p: the link or the program that is attached there; what keeps it alive, too.
 //               A link's program is the link's own edge; so is that of a perf event, which takes one by ioctl(2).
+//               A link to many probes is a member of each one's list, and knows them all (link.cc).
 //               Of each process: a Snapshot, what it has made of one value of `current`: programs, ready to run.
 //
 // Invariants    I1 banks and edges change under `lock` only, and never the bank in use; I2 a listed place has an edge;
@@ -109,6 +110,14 @@ Result<Hook*> Hook::find_if(object::Runtime& runtime, Wanted wanted) {
     id = TRY(runtime.next_id(object::Kind::kHook, id));
     const auto view = runtime.view_by_id(object::Kind::kHook, id);
     if (view && wanted(static_cast<Hook*>(*view)->key())) return static_cast<Hook*>(*view);
+  }
+}
+
+void Hook::for_each(object::Runtime& runtime, const std::function<void(Hook&)>& body) {
+  std::uint32_t id = 0;
+  while (const auto next = runtime.next_id(object::Kind::kHook, id)) {
+    id = *next;
+    if (const auto view = runtime.view_by_id(object::Kind::kHook, id)) body(*static_cast<Hook*>(*view));
   }
 }
 

@@ -20,12 +20,14 @@ inline constexpr std::uint32_t kMostMembers = 64;  // BPF_MPROG_MAX, BPF_CGROUP_
 inline constexpr std::uint32_t kNoPlace = UINT32_MAX;
 inline constexpr std::uint32_t kMostLevels = 64;  // of cgroups above one
 
+inline constexpr std::uint32_t kPlaceOfLink = 1u << 31;
+
 // One attached program.
 struct Member {
   std::uint32_t program_id = 0;
   std::uint32_t link_id = 0;  // 0: attached by itself
   // Of a cgroup: BPF_F_PREORDER; of netfilter: the priority's bits; of a probe or tracepoint: the id of the
-  // perf event.
+  // perf event, or kPlaceOfLink and which of the places of its link it is.
   std::uint32_t flags = 0;
   std::uint32_t place = kNoPlace;  // the hook's own: which of its edges
   std::uint32_t event_id = 0;      // 0: not by ioctl(2) of a perf event
@@ -60,6 +62,8 @@ class Hook final : public verifier::Attachments {
   }
   // ENOENT: no living process has declared it. Call it inside a CallEpoch.
   static Result<Hook*> find(object::Runtime& runtime, const Key& key);
+  // Calls body(hook) for all that are declared.
+  static void for_each(object::Runtime& runtime, const std::function<void(Hook&)>& body);
   // Whether any hook is declared for the same device, cgroup or namespace.
   static bool is_place(object::Runtime& runtime, const Key& key);
   // What runs at a cgroup, as effective_members() takes it. ENOENT: nobody has declared it, for any attach
@@ -92,6 +96,8 @@ class Hook final : public verifier::Attachments {
     const vm::Executable* executable;
     verifier::Program* program;
     std::uint64_t cookie;
+    std::uint64_t place;  // of a link: which, and which of its places
+    bool is_session;      // of a probe: its beginning decides whether its end is run
   };
   // body(runner, programs) once, Inside, with the attached programs in their order. EAGAIN: this process
   // cannot join the runtime.

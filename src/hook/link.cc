@@ -1,37 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes of a link: what it attaches, and to what; its program is its first edge, since that may change,
-// the map that an iterator goes through, the perf event, or the program whose function it is attached to, its
-// second. Whether it is attached, its hook says (hook.cc).
+// The bytes of a link: what it attaches, and to what, behind them its places, if it has many; its program is
+// its first edge, since that may change, the map that an iterator goes through, the perf event, or the
+// program whose function it is attached to, its second. Whether it is attached, its hooks say (hook.cc): who
+// is killed while it attaches a link to many leaves one that only some of them refer to, and that goes as
+// every link does.
 #include "hook/link.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 
+#include "abi/prog_flags.h"
+#include "helper/function_address.h"
 #include "hook/order.h"
+#include "hook/probed_functions.h"
 
 namespace portolan::hook {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x33'4b4e'494c'4c54'50ull;  // "PTLLINK3"
+constexpr std::uint64_t kMagic = 0x34'4b4e'494c'4c54'50ull;  // "PTLLINK4"
 
 }  // namespace
 
 struct Link::Stored {
   std::uint64_t magic;
   Attributes attributes;
+  std::uint64_t places;  // how many follow
 };
 
 Result<object::Runtime::Published> Link::publish(object::Runtime& runtime, const Attributes& attributes,
-                                                 std::uint32_t program_id) {
+                                                 std::uint32_t program_id, std::span<const Place> places) {
   object::Edge second{object::Kind::kMap, attributes.map_id};
   if (attributes.event_id != 0) second = {object::Kind::kPerfEvent, attributes.event_id};
   if (attributes.target_id != 0) second = {object::Kind::kProg, attributes.target_id};
   const object::Edge edges[] = {{object::Kind::kProg, program_id}, second};
   const std::uint32_t count = second.id != 0 ? 2 : 1;
-  object::Draft draft = TRY(runtime.draft(object::Kind::kLink, sizeof(Stored), sizeof(Stored), 0, count));
+  const std::uint64_t size = sizeof(Stored) + places.size_bytes();
+  object::Draft draft = TRY(runtime.draft(object::Kind::kLink, size, size, 0, count));
   auto* stored = draft.state.at<Stored>(draft.payload_offset);
   stored->attributes = attributes;
+  stored->places = places.size();
+  std::ranges::copy(places, draft.state.at<Place>(draft.payload_offset + sizeof(Stored), places.size()));
   stored->magic = kMagic;
   return runtime.publish(std::move(draft), {edges, count}, shm::Access::kReadWrite);
 }
@@ -39,12 +49,21 @@ Result<object::Runtime::Published> Link::publish(object::Runtime& runtime, const
 Result<std::unique_ptr<object::View>> Link::make(object::Mapped mapped) {
   const auto* stored = mapped.state.at<Stored>(mapped.payload_offset);
   if (stored == nullptr || stored->magic != kMagic) return fail(EINVAL);
-  return std::unique_ptr<object::View>(new Link(std::move(mapped), *stored));
+  const std::uint64_t count = stored->places;
+  const auto* places = mapped.state.at<Place>(mapped.payload_offset + sizeof(Stored), count);
+  if (places == nullptr) return fail(EINVAL);
+  return std::unique_ptr<object::View>(new Link(std::move(mapped), *stored, {places, count}));
 }
 
-Link::Link(object::Mapped mapped, const Stored& stored)
-    : View(std::move(mapped)), attributes_(stored.attributes) {
+Link::Link(object::Mapped mapped, const Stored& stored, std::span<const Place> places)
+    : View(std::move(mapped)), attributes_(stored.attributes), places_(places.begin(), places.end()) {
   attributes_.key.name[sizeof attributes_.key.name - 1] = '\0';
+}
+
+bool Link::is_changed(abi::LinkType type) {
+  using T = abi::LinkType;
+  return type != T::kRawTracepoint && type != T::kTracing && type != T::kPerfEvent &&
+         type != T::kKprobeMulti && type != T::kUprobeMulti;
 }
 
 std::uint32_t Link::program_id() const {
@@ -53,9 +72,15 @@ std::uint32_t Link::program_id() const {
                         : static_cast<std::uint32_t>(places[0].load_acquire());  // pairs with replace_edge
 }
 
-Result<Hook*> Link::hook() const {
-  runtime().settle(object::Kind::kHook, attributes_.hook_id);
-  const auto view = runtime().view_by_id(object::Kind::kHook, attributes_.hook_id);
+std::uint64_t Link::cookie_at(const Member& member) const {
+  if (places_.empty()) return attributes_.cookie;
+  const std::size_t place = member.flags & ~kPlaceOfLink;
+  return place < places_.size() ? places_[place].cookie : 0;
+}
+
+Result<Hook*> Link::hook_of(std::uint32_t hook_id) const {
+  runtime().settle(object::Kind::kHook, hook_id);
+  const auto view = runtime().view_by_id(object::Kind::kHook, hook_id);
   if (!view) return fail(ENOLINK);
   auto* const hook = static_cast<Hook*>(*view);
   for (const Member& member : hook->list().members)
@@ -63,10 +88,21 @@ Result<Hook*> Link::hook() const {
   return fail(ENOLINK);
 }
 
+Result<Hook*> Link::hook() const { return hook_of(attributes_.hook_id); }
+
 void Link::release_uref() { (void)detach(); }
 
 Result<void> Link::detach() {
-  const Result<Hook*> there = hook();
+  Result<void> done = leave(attributes_.hook_id);
+  for (const Place& place : places_)
+    for (const std::uint32_t hook_id : place.hooks)
+      if (const Result<void> left = leave(hook_id); !left) done = left;
+  return done;
+}
+
+Result<void> Link::leave(std::uint32_t hook_id) {
+  if (hook_id == 0) return {};
+  const Result<Hook*> there = hook_of(hook_id);
   if (!there) return {};
   return (*there)->edit([&](List& list) -> Result<void> {
     if (std::erase_if(list.members, [&](const Member& member) { return member.link_id == id(); }) != 0)
@@ -113,20 +149,42 @@ void show_event(const Link::Attributes& attributes, std::string& text) {
   fmt::format_to(to, "cookie:\t{}\n", attributes.cookie);
 }
 
-}  // namespace
+// bpf_kprobe_multi_show_fdinfo
+void show_functions(const Link& link, std::string& text) {
+  std::unordered_map<std::uint64_t, std::string> names;
+  for (const ProbedFunction& one : probed_functions(link.runtime())) names[one.address] = one.name;
+  const auto to = std::back_inserter(text);
+  fmt::format_to(to, "kprobe_cnt:\t{}\nmissed:\t0\ncookie\t func\n", link.places().size());
+  for (const Link::Place& place : link.places()) {
+    const auto name = names.find(place.address);
+    if (name != names.end())
+      fmt::format_to(to, "{}\t {}+0x0/{:#x}\n", place.cookie, name->second, helper::kBytesOfFunction);
+    else
+      fmt::format_to(to, "{}\t {:#x}\n", place.cookie, place.address);
+  }
+}
 
-std::string Link::show_fdinfo() const {
+const char* type_name(const Link::Attributes& attributes) {
   constexpr const char* kNames[] = {"unspec",       "raw_tracepoint", "tracing",   "cgroup",
                                     "iter",         "netns",          "xdp",       "perf",
                                     "kprobe_multi", "struct_ops",     "netfilter", "tcx"};
+  if (attributes.type == abi::LinkType::kKprobeMulti &&
+      attributes.flags == abi::link_flag::kKprobeMultiReturn)
+    return "kretprobe_multi";
+  const auto type = static_cast<std::size_t>(attributes.type);
+  return type < std::size(kNames) ? kNames[type] : "unspec";
+}
+
+}  // namespace
+
+std::string Link::show_fdinfo() const {
   const bool is_attached = hook().has_value();
   const std::uint64_t number = is_attached ? attributes_.key.number : 0;
   std::string text;
   const auto line = [&text](const char* name, const auto& value) {
     fmt::format_to(std::back_inserter(text), "{}:\t{}\n", name, value);
   };
-  const auto type = static_cast<std::size_t>(attributes_.type);
-  line("link_type", type < std::size(kNames) ? kNames[type] : "unspec");
+  line("link_type", type_name(attributes_));
   line("link_id", id());
   if (const auto program = runtime().view_by_id(object::Kind::kProg, program_id())) {
     std::string tag;
@@ -166,6 +224,9 @@ std::string Link::show_fdinfo() const {
     }
     case abi::LinkType::kPerfEvent:
       show_event(attributes_, text);
+      break;
+    case abi::LinkType::kKprobeMulti:
+      show_functions(*this, text);
       break;
     case abi::LinkType::kNetfilter:
       fmt::format_to(std::back_inserter(text), "pf:\t{}\thooknum:\t{}\tprio:\t{}\n", attributes_.netfilter.pf,

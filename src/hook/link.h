@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A link: a program's being attached to a hook, as an object with fds and pins. It ends when the last of them
-// goes, and with the hook it comes loose.
+// A link: a program's being attached to a hook, or to many, as an object with fds and pins. It ends when the
+// last of them goes, and with the hook it comes loose.
 #pragma once
+#include <span>
 #include <string>
+#include <vector>
 
 #include "abi/attr.h"
 #include "hook/hook.h"
@@ -20,21 +22,35 @@ class Link final : public object::View {
     std::uint32_t map_id = 0;     // that an iterator goes through; 0: none
     std::uint32_t event_id = 0;   // the perf event that the program is at; 0: none
     std::uint32_t target_id = 0;  // of the program whose function it is; 0: of no program's
+    std::uint32_t flags = 0;      // of one with many places: BPF_F_KPROBE_MULTI_RETURN
     abi::link_create::Netfilter netfilter = {};
     // What info calls target_obj_id.
     std::uint32_t target_object() const { return target_id != 0 ? target_id : object::kKernelBtfId; }
     Key key;  // of the hook
   };
+  // One of many, of a link that has no hook of its own.
+  struct Place {
+    std::uint64_t address = 0;  // of the function
+    std::uint64_t cookie = 0;
+    std::uint32_t hooks[2] = {};  // of its beginning and its end; 0: the program is not there
+  };
   struct Stored;
   // Not attached yet. ENOMEM.
   static Result<object::Runtime::Published> publish(object::Runtime& runtime, const Attributes& attributes,
-                                                    std::uint32_t program_id);
+                                                    std::uint32_t program_id,
+                                                    std::span<const Place> places = {});
   static Result<std::unique_ptr<object::View>> make(object::Mapped mapped);
 
-  Link(object::Mapped mapped, const Stored& stored);
+  Link(object::Mapped mapped, const Stored& stored, std::span<const Place> places);
   void release_uref() override;
 
+  // Whether the links of a type take another program, and may be detached before they end (but for
+  // iterators').
+  static bool is_changed(abi::LinkType type);
   const Attributes& attributes() const { return attributes_; }
+  std::span<const Place> places() const { return places_; }
+  // What the program is told where it runs as that member of a hook's list.
+  std::uint64_t cookie_at(const Member& member) const;
   std::uint32_t program_id() const;
   // ENOLINK: the hook has gone, or the link has been detached. Call it inside a CallEpoch.
   Result<Hook*> hook() const;
@@ -47,7 +63,11 @@ class Link final : public object::View {
   std::string show_fdinfo() const;
 
  private:
+  Result<Hook*> hook_of(std::uint32_t hook_id) const;
+  Result<void> leave(std::uint32_t hook_id);
+
   Attributes attributes_;
+  std::vector<Place> places_;
 };
 
 }  // namespace portolan::hook

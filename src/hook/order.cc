@@ -46,6 +46,12 @@ bool fits(const Key& key, const verifier::Program& program) {
   return false;
 }
 
+bool is_session(const verifier::Program& program) {
+  const std::uint32_t attach_type = program.attributes().expected_attach_type;
+  return static_cast<P>(program.attributes().type) == P::kKprobe &&
+         (is(attach_type, A::kTraceKprobeSession) || is(attach_type, A::kTraceUprobeSession));
+}
+
 std::vector<Member> effective_members(std::span<const List> lists) {
   std::vector<Member> first, rest;
   for (const List& list : lists) {
@@ -252,6 +258,13 @@ Result<void> netfilter_attach(List& list, Pair added, std::int32_t priority) {
   if (at != list.members.end() && priority_of(*at) == priority) return fail(EBUSY);
   list.members.insert(at, {added.program_id, added.link_id, static_cast<std::uint32_t>(priority), kNoPlace});
   ++list.revision;
+  return {};
+}
+
+Result<void> place_attach(List& list, Pair added, std::uint32_t place) {
+  if (list.members.size() >= kMostMembers) return fail(E2BIG);
+  list.members.insert(list.members.begin(),
+                      {added.program_id, added.link_id, kPlaceOfLink | place, kNoPlace});
   return {};
 }
 

@@ -7,6 +7,8 @@ namespace portolan::hook {
 
 // Whether a program of its type and attach type can run at the hook.
 bool fits(const Key& key, const verifier::Program& program);
+// Whether it sees both ends of a call, of which the first says whether there is to be a second.
+bool is_session(const verifier::Program& program);
 
 // The members that run at a hook, in order: `lists` are its own, and of a cgroup those of the cgroups above,
 // the nearest first (compute_effective_progs). From the nearest that is not empty on, a list counts if it has
@@ -48,5 +50,8 @@ Result<void> cgroup_detach(List& list, std::uint32_t program_id, std::uint64_t e
 
 // Netfilter: by rising priority, of which each is there once. EBUSY.
 Result<void> netfilter_attach(List& list, Pair added, std::int32_t priority);
+
+// Probes, by a link with many places, of which this is that one: the newest runs first, at both ends. E2BIG.
+Result<void> place_attach(List& list, Pair added, std::uint32_t place);
 
 }  // namespace portolan::hook

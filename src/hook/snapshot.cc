@@ -25,10 +25,11 @@ Result<Hook::Attached> Hook::prepare(const Member& member, std::vector<object::V
   std::uint64_t cookie = 0;
   if (member.link_id != 0) {
     auto* const link = static_cast<Link*>(TRY(runtime().view_by_id(object::Kind::kLink, member.link_id)));
-    cookie = link->attributes().cookie;
+    cookie = link->cookie_at(member);
   }
   views.emplace_back(*program);
-  return Attached{executable, program, cookie};
+  const std::uint64_t place = std::uint64_t{member.link_id} << 32 | member.flags;
+  return Attached{executable, program, cookie, place, is_session(*program)};
 }
 
 Result<void> Hook::refresh() {

@@ -8,6 +8,7 @@
 
 #include "helper/kernel_btf.h"
 #include "shim/open_special.h"
+#include "shim/probe_files.h"
 #include "shim/session.h"
 
 namespace portolan::shim {
@@ -20,7 +21,7 @@ bool is_kernel_types(const char* path) {
 }  // namespace
 
 const char* shown_at(const char* path) {
-  if (!is_kernel_types(path)) return path;
+  if (!is_kernel_types(path)) return place_of_probe_file(path);
   object::Runtime* const there = runtime();
   if (there == nullptr) return path;
   (void)helper::open_kernel_btf(*there);  // so that there is one; where not, who looks finds none

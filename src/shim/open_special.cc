@@ -28,19 +28,6 @@ namespace {
 
 long word(const void* pointer) { return static_cast<long>(reinterpret_cast<std::intptr_t>(pointer)); }
 
-std::string contents(const char* path) {
-  std::string text;
-  auto fd = sys::openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-  if (!fd) return text;
-  UniqueFd file(*fd);
-  char buffer[8192];
-  for (;;) {
-    auto size = sys::pread(file.get(), buffer, sizeof buffer, text.size());
-    if (!size || *size == 0) return text;
-    text.append(buffer, *size);
-  }
-}
-
 // The number N of /proc/self/<folder>N or /proc/<this process>/<folder>N; -1: another path.
 int number_in(const char* path, std::string_view folder) {
   if (std::strncmp(path, "/proc/", 6) != 0) return -1;
@@ -104,6 +91,19 @@ constexpr const char kMountLine[] = "bpf /sys/fs/bpf bpf rw,nosuid,nodev,noexec,
 
 }  // namespace
 
+std::string contents(const char* path) {
+  std::string text;
+  auto fd = sys::openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  if (!fd) return text;
+  UniqueFd file(*fd);
+  char buffer[8192];
+  for (;;) {
+    auto size = sys::pread(file.get(), buffer, sizeof buffer, text.size());
+    if (!size || *size == 0) return text;
+    text.append(buffer, *size);
+  }
+}
+
 int file_with(const std::string& text) {
   const long fd = sys::call(SYS_memfd_create, word("portolan"), MFD_CLOEXEC);
   if (fd < 0) return static_cast<int>(fd);
@@ -134,6 +134,7 @@ int open_pin(const std::string& there, int flags) {
 
 int open_special(const char* path, int flags) {
   if (path == nullptr || path[0] != '/') return kNotSpecial;
+  if (const int file = open_probe_file(path); file != kNotSpecial) return file;
   if (std::strncmp(path, "/proc/", 6) == 0) {
     if (std::strcmp(path, "/proc/mounts") == 0 || std::strcmp(path, "/proc/self/mounts") == 0) {
       std::string text = contents(path);
@@ -149,7 +150,6 @@ int open_special(const char* path, int flags) {
     return number < 0 ? kNotSpecial : open_fdinfo(number, path);
   }
   if (const int types = open_kernel_types(path, flags); types != kNotSpecial) return types;
-  if (const int file = open_probe_file(path); file != kNotSpecial) return file;
   return open_trace_pipe(path, flags);
 }
 

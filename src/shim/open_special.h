@@ -8,6 +8,8 @@ namespace portolan::shim {
 // the kernel's types, and pins. An fd, -errno, or kNotSpecial.
 inline constexpr int kNotSpecial = -100000;
 int open_special(const char* path, int flags);
+// What the machine's file says; "" where there is none.
+std::string contents(const char* path);
 // An fd of a file that has this text, or -errno.
 int file_with(const std::string& text);
 

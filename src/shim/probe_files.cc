@@ -3,9 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
-#include "hook/hook.h"
+#include "hook/probed_functions.h"
 #include "shim/open_special.h"
 #include "shim/perf_event.h"
 #include "shim/session.h"
@@ -28,9 +29,55 @@ std::string_view tracepoint_in(const char* path) {
   return name;
 }
 
+constexpr std::string_view kFunctions = "/available_filter_functions",
+                           kAddresses = "/available_filter_functions_addrs", kSymbols = "/proc/kallsyms";
+
+bool is_in_trace_directory(const char* path, std::string_view file) {
+  const char* const rest = below_trace_directory(path);
+  return rest != nullptr && rest == file;
+}
+
+// The machine's, with the functions that hosts have declared in place of its own.
+std::string symbols(std::span<const hook::ProbedFunction> functions) {
+  constexpr std::size_t kType = 17;  // behind an address and a space
+  const std::string all = contents(kSymbols.data());
+  std::string text;
+  for (std::size_t at = 0, end; at < all.size(); at = end) {
+    end = std::min(all.find('\n', at), all.size() - 1) + 1;
+    const std::string_view line = std::string_view(all).substr(at, end - at);
+    if (line.size() > kType && std::string_view("tTwW").contains(line[kType])) continue;
+    text += line;
+  }
+  for (const hook::ProbedFunction& one : functions)
+    fmt::format_to(std::back_inserter(text), "{:016x} T {}\n", one.address, one.name);
+  return text;
+}
+
+int open_function_list(const char* path) {
+  const bool is_symbols = path == kSymbols, has_addresses = is_in_trace_directory(path, kAddresses);
+  if (!is_symbols && !has_addresses && !is_in_trace_directory(path, kFunctions)) return kNotSpecial;
+  object::Runtime* const there = runtime();
+  if (there == nullptr) return kNotSpecial;
+  const sync::CallEpoch epoch;
+  const std::vector<hook::ProbedFunction> functions = hook::probed_functions(*there);
+  if (is_symbols) return functions.empty() ? kNotSpecial : file_with(symbols(functions));
+  std::string text;
+  for (const hook::ProbedFunction& one : functions) {
+    if (has_addresses) fmt::format_to(std::back_inserter(text), "{:#x} ", one.address);
+    text += one.name + '\n';
+  }
+  return file_with(text);
+}
+
 }  // namespace
 
+const char* place_of_probe_file(const char* path) {
+  const bool is_list = is_in_trace_directory(path, kFunctions) || is_in_trace_directory(path, kAddresses);
+  return is_list && runtime() != nullptr ? kSymbols.data() : path;
+}
+
 int open_probe_file(const char* path) {
+  if (const int list = open_function_list(path); list != kNotSpecial) return list;
   constexpr std::string_view kKprobes = "/sys/bus/event_source/devices/kprobe";
   if (std::string_view(path).starts_with(kKprobes)) {
     const std::string_view rest = path + kKprobes.size();

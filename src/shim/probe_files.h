@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What clients read before they open a perf event: the type of kprobes, below
-// /sys/bus/event_source/devices/kprobe, and the numbers of the tracepoints that hosts have declared.
+// What clients read before they attach to probes and tracepoints: the type of kprobes, below
+// /sys/bus/event_source/devices/kprobe, the numbers of the tracepoints and the lists of the functions that
+// hosts have declared: available_filter_functions of a tracefs, with and without addresses, and
+// /proc/kallsyms.
 #pragma once
 
 namespace portolan::shim {
 
 // An fd of what the file would say; kNotSpecial: it is none of ours.
 int open_probe_file(const char* path);
+// A path that shows who asks what there is that such a file may be read, where the machine may have none;
+// `path` itself: it is none of ours.
+const char* place_of_probe_file(const char* path);
 
 }  // namespace portolan::shim

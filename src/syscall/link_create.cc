@@ -108,6 +108,18 @@ Result<long> link_netfilter(const Call& call, verifier::Program& program) {
   });
 }
 
+Result<long> link_kprobe(const Call& call, verifier::Program& program) {
+  switch (static_cast<A>(call.attr.link_create.attach_type)) {
+    case A::kPerfEvent:
+      return link_perf_event(call, program);
+    case A::kTraceKprobeMulti:
+    case A::kTraceKprobeSession:
+      return link_kprobe_multi(call, program);
+    default:
+      return fail(EOPNOTSUPP);
+  }
+}
+
 Result<long> link_by_btf(const Call& call, verifier::Program& program) {
   const abi::LinkCreateAttr& attr = call.attr.link_create;
   if (attr.attach_type != program.attributes().expected_attach_type) return fail(EINVAL);
@@ -163,7 +175,7 @@ Result<long> link_create(const Call& call) {
     case P::kTracepoint:
       return link_perf_event(call, program);
     case P::kKprobe:
-      return attach_type == A::kPerfEvent ? link_perf_event(call, program) : fail(EOPNOTSUPP);
+      return link_kprobe(call, program);
     default:
       return fail(EINVAL);
   }

@@ -7,9 +7,7 @@ Result<long> link_detach(const Call& call) {
   auto& link =
       static_cast<hook::Link&>(*TRY(call.target(call.attr.link_detach.link_fd, object::Kind::kLink)).view);
   const abi::LinkType type = link.attributes().type;
-  if (type == abi::LinkType::kRawTracepoint || type == abi::LinkType::kTracing ||
-      type == abi::LinkType::kIter || type == abi::LinkType::kPerfEvent)
-    return fail(EOPNOTSUPP);
+  if (!hook::Link::is_changed(type) || type == abi::LinkType::kIter) return fail(EOPNOTSUPP);
   TRY(link.detach());
   return 0;
 }

@@ -45,6 +45,26 @@ Result<void> fill_event(const Call& call, const hook::Link::Attributes& attribut
   return {};
 }
 
+// bpf_kprobe_multi_link_fill_link_info. Who is shown where functions are here may see it everywhere.
+Result<void> fill_kprobe_multi(const Call& call, const hook::Link& link, abi::link_info::KprobeMulti& out) {
+  const auto places = link.places();
+  const std::uint32_t room = out.count;
+  if ((out.addrs == 0) != (room == 0)) return fail(EINVAL);
+  if (out.cookies != 0 && room == 0) return fail(EINVAL);
+  out.count = static_cast<std::uint32_t>(places.size());
+  out.flags = link.attributes().flags;
+  out.missed = 0;
+  const std::size_t shown = std::min<std::size_t>(room, places.size());
+  for (std::size_t i = 0; out.cookies != 0 && i < shown; ++i)
+    TRY(call.caller.copy_out(out.cookies + i * sizeof places[i].cookie, &places[i].cookie,
+                             sizeof places[i].cookie));
+  for (std::size_t i = 0; i < shown; ++i)
+    TRY(call.caller.copy_out(out.addrs + i * sizeof places[i].address, &places[i].address,
+                             sizeof places[i].address));
+  if (room != 0 && room < places.size()) return fail(ENOSPC);
+  return {};
+}
+
 }  // namespace
 
 Result<void> fill_link_info(const Call& call, const hook::Link& link, abi::LinkInfo& info) {
@@ -87,6 +107,8 @@ Result<void> fill_link_info(const Call& call, const hook::Link& link, abi::LinkI
       return {};
     case abi::LinkType::kPerfEvent:
       return fill_event(call, attributes, info.perf_event);
+    case abi::LinkType::kKprobeMulti:
+      return fill_kprobe_multi(call, link, info.kprobe_multi);
     case abi::LinkType::kNetfilter: {
       const auto& at = attributes.netfilter;
       info.netfilter = {at.pf, at.hooknum, at.priority, at.flags};

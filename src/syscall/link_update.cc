@@ -58,8 +58,7 @@ Result<long> link_update(const Call& call) {
     return fail(EINVAL);
 
   const LinkType type = link.attributes().type;
-  if (type == LinkType::kRawTracepoint || type == LinkType::kTracing || type == LinkType::kPerfEvent)
-    return fail(EINVAL);
+  if (!hook::Link::is_changed(type)) return fail(EINVAL);
   if (type == LinkType::kNetfilter) return fail(EOPNOTSUPP);
   if (type == LinkType::kIter) return update_iterator(call, link, program, expected);
   if (type != LinkType::kNetns) (void)TRY(link.hook());  // a namespace is asked for last

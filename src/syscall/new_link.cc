@@ -42,6 +42,20 @@ Result<void> add_to_function(hook::List& list, hook::Pair added) {
   return {};
 }
 
+// Has `attach` attach a new link; the caller's fd.
+Result<long> publish_link(const Call& call, const verifier::Program& program,
+                          const hook::Link::Attributes& attributes, std::span<const hook::Link::Place> places,
+                          const std::function<Result<void>(hook::Pair added)>& attach) {
+  auto published = TRY(hook::Link::publish(call.runtime, attributes, program.id(), places));
+  if (const Result<void> attached = attach({program.id(), published.id}); !attached) {
+    call.runtime.forget_fd(published.fd.get());
+    published.fd.reset();
+    call.runtime.settle(object::Kind::kLink, published.id);
+    return fail(attached.error());
+  }
+  return TRY(call.caller.install_fd(std::move(published.fd)));
+}
+
 }  // namespace
 
 Result<long> create_link(const Call& call, verifier::Program& program, hook::Hook& hook,
@@ -49,16 +63,24 @@ Result<long> create_link(const Call& call, verifier::Program& program, hook::Hoo
   hook::Link::Attributes complete = attributes;
   complete.hook_id = hook.id();
   complete.key = hook.key();
-  auto published = TRY(hook::Link::publish(call.runtime, complete, program.id()));
-  const hook::Pair added{program.id(), published.id};
-  const Result<void> attached = hook.edit([&](hook::List& list) { return add(list, added); });
-  if (!attached) {
-    call.runtime.forget_fd(published.fd.get());
-    published.fd.reset();
-    call.runtime.settle(object::Kind::kLink, published.id);
-    return fail(attached.error());
-  }
-  return TRY(call.caller.install_fd(std::move(published.fd)));
+  return publish_link(call, program, complete, {}, [&](hook::Pair added) {
+    return hook.edit([&](hook::List& list) { return add(list, added); });
+  });
+}
+
+Result<long> create_link_to_places(const Call& call, verifier::Program& program,
+                                   const hook::Link::Attributes& attributes,
+                                   std::span<const hook::Link::Place> places) {
+  return publish_link(call, program, attributes, places, [&](hook::Pair added) -> Result<void> {
+    for (std::uint32_t i = 0; i < places.size(); ++i)
+      for (const std::uint32_t id : places[i].hooks) {
+        if (id == 0) continue;
+        auto& hook = *static_cast<hook::Hook*>(TRY(call.runtime.view_by_id(object::Kind::kHook, id)));
+        hook.settle_links();
+        TRY(hook.edit([&](hook::List& list) { return hook::place_attach(list, added, i); }));
+      }
+    return {};
+  });
 }
 
 Result<long> link_raw_tracepoint(const Call& call, verifier::Program& program, std::uint64_t tracepoint,

@@ -8,6 +8,10 @@ namespace portolan::syscall {
 using AddLink = std::function<Result<void>(hook::List& list, hook::Pair added)>;
 Result<long> create_link(const Call& call, verifier::Program& program, hook::Hook& hook,
                          const hook::Link::Attributes& attributes, const AddLink& add);
+// The same to the hooks of all places, one after the other. E2BIG; ENOENT, ENODEV: a host has just gone.
+Result<long> create_link_to_places(const Call& call, verifier::Program& program,
+                                   const hook::Link::Attributes& attributes,
+                                   std::span<const hook::Link::Place> places);
 
 // Links of programs that name themselves where they belong. `tracepoint` 0: the program's own, by BTF.
 Result<long> link_raw_tracepoint(const Call& call, verifier::Program& program, std::uint64_t tracepoint,
@@ -18,6 +22,9 @@ Result<long> link_function(const Call& call, verifier::Program& program, std::ui
 
 // To a perf event, by the attr's fd.
 Result<long> link_perf_event(const Call& call, verifier::Program& program);
+
+// To probes of many functions.
+Result<long> link_kprobe_multi(const Call& call, verifier::Program& program);
 
 // Of a program of type tracing that is for an iterator.
 Result<long> link_iterator(const Call& call, verifier::Program& program);

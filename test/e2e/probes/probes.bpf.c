@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What programs find at the probe and the tracepoint of host.cc: each adds to a place of its own.
+// What programs find at the probes and the tracepoint of host.cc: each adds to a place of its own.
 #define __TARGET_ARCH_x86
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
+#include <stdbool.h>
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 5);
+  __uint(max_entries, 10);
   __type(key, __u32);
   __type(value, __u64);
 } sums SEC(".maps");
@@ -47,6 +48,41 @@ SEC("tp/host/work")
 int count(struct work_record* record) {
   add(4, 1);
   return 0;
+}
+
+// Of all functions of the host.
+SEC("kprobe.multi/host_*")
+int many(struct pt_regs* registers) {
+  add(5, 1);
+  return 0;
+}
+
+SEC("kretprobe.multi/host_rest")
+int BPF_KRETPROBE(rest_ends, int result) {
+  add(6, -result);
+  return 0;
+}
+
+SEC("kprobe.multi")
+int cookies(struct pt_regs* registers) {
+  add(7, bpf_get_attach_cookie(registers));
+  return 0;
+}
+
+// Both ends of every second call: what the first is given, the second finds.
+extern bool bpf_session_is_return(void) __ksym;
+extern __u64* bpf_session_cookie(void) __ksym;
+
+SEC("kprobe.multi")
+int BPF_KPROBE(session, __u64 kind) {
+  __u64* const kept = bpf_session_cookie();
+  if (bpf_session_is_return()) {
+    add(9, *kept);
+    return 0;
+  }
+  add(8, 1);
+  *kept = kind;
+  return kind & 1;
 }
 
 char LICENSE[] SEC("license") = "GPL";
