@@ -138,6 +138,16 @@ class Hook {
   PORTOLAN_EXPORT static Expected<FunctionHook> function(const Runtime& runtime, std::string_view name);
   // For kprobe and kretprobe programs of that name, which need not be a function of any kernel's.
   PORTOLAN_EXPORT static Expected<ProbeHook> probe(const Runtime& runtime, std::string_view name);
+  // For uprobe and uretprobe programs of a function of this program's, or of a library's that it has mapped.
+  // Clients name it as tools do that find it by its name: by the file and the offset in it. EINVAL: no file
+  // lies there.
+  template <class R, class... Args>
+  static Expected<ProbeHook> uprobe(const Runtime& runtime, R (*function)(Args...));
+  PORTOLAN_EXPORT static Expected<ProbeHook> uprobe(const Runtime& runtime, const void* function);
+  // The same for a place in a file, which need not be mapped: programs see its offset as its address. As
+  // open(2); EINVAL: it is no regular file, or ends before the offset.
+  PORTOLAN_EXPORT static Expected<ProbeHook> uprobe(const Runtime& runtime, const std::string& path,
+                                                    std::uint64_t offset);
   // For tracepoint programs: "sched", "sched_switch". `record_bytes`: of the record, from 8 to 8192; programs
   // that look at more are not attached. EINVAL, too: another process has declared it with another number.
   PORTOLAN_EXPORT static Expected<TraceEventHook> tracepoint(const Runtime& runtime,
@@ -192,6 +202,8 @@ class Hook {
   std::unique_ptr<detail::HookState> state_;
 
  private:
+  static Expected<ProbeHook> declare_uprobe(const Runtime& runtime, const std::string& path,
+                                            std::uint64_t offset, std::uint64_t address);
   template <class Kind>
   static Expected<Kind> declare_at_cgroup(const Runtime& runtime, const std::string& directory,
                                           std::uint32_t attach_type);

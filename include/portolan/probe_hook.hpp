@@ -11,7 +11,7 @@ struct Registers {
   std::uint64_t r15 = 0, r14 = 0, r13 = 0, r12 = 0, bp = 0, bx = 0;
   std::uint64_t r11 = 0, r10 = 0, r9 = 0, r8 = 0, ax = 0, cx = 0, dx = 0, si = 0, di = 0;
   std::uint64_t orig_ax = 0;
-  std::uint64_t ip = 0;  // 0: an address that stands for the function, as bpf_get_func_ip() has it
+  std::uint64_t ip = 0;  // 0: the function's, as bpf_get_func_ip() has it: of a probe one that stands for it
   std::uint64_t cs = 0, flags = 0, sp = 0, ss = 0;
 
   // Of a function that has been called with up to six numbers or pointers.
@@ -32,7 +32,7 @@ struct Registers {
   }
 };
 
-// One call of a function: what programs that see both its ends (kprobe sessions) know at its end.
+// One call of a function: what programs that see both its ends (sessions) know at its end.
 class ProbeCall {
  public:
   ProbeCall() {}
@@ -47,7 +47,8 @@ class ProbeCall {
   Session sessions_[kMost];
 };
 
-// A function that kprobe programs see the beginning of, kretprobe programs the end, sessions both.
+// A function that kprobe or uprobe programs see the beginning of, kretprobe or uretprobe programs the end,
+// sessions both.
 class ProbeHook {
  public:
   // body(args...), which gives a number, between the ones and the others.
@@ -90,12 +91,19 @@ class ProbeHook {
     friend class ProbeHook;
     using Hook::Hook;
   };
-  ProbeHook(Part entry, Part exit) : entry_(std::move(entry)), exit_(std::move(exit)) {}
+  ProbeHook(Part entry, Part exit, std::uint64_t address)
+      : entry_(std::move(entry)), exit_(std::move(exit)), address_(address) {}
   PORTOLAN_EXPORT void begin(const Registers& registers, ProbeCall& call) const;
   PORTOLAN_EXPORT void end(const Registers& registers, ProbeCall& call) const;
   Registers shown(const Registers& registers) const;
   Part entry_, exit_;
+  std::uint64_t address_;
 };
+
+template <class R, class... Args>
+Expected<ProbeHook> Hook::uprobe(const Runtime& runtime, R (*function)(Args...)) {
+  return uprobe(runtime, reinterpret_cast<const void*>(function));
+}
 
 // A tracepoint that programs see the record of, as `struct trace_event_raw_NAME` has it: the fields after
 // eight bytes that are the kernel's own. All attached programs run, the oldest first.

@@ -8,12 +8,14 @@
 #include "abi/context.h"
 #include "api/hook_state.h"
 #include "base/sys.h"
+#include "helper/function_address.h"
 #include "portolan/netfilter_hook.hpp"
 #include "portolan/probe_hook.hpp"
 
 namespace portolan {
 namespace {
 
+using detail::declare;
 using detail::HookState;
 using hook::Key;
 using hook::Point;
@@ -21,16 +23,6 @@ using A = abi::AttachType;
 
 std::unexpected<Error> failed(int code, std::string detail = {}) {
   return std::unexpected(Error(Operation::kDeclareHook, code, std::move(detail)));
-}
-
-Expected<std::unique_ptr<HookState>> declare(const Runtime& runtime, const Key& key,
-                                             const hook::Hook::Details& details = {}) {
-  object::Runtime* const where = runtime.backend()->runtime();
-  if (where == nullptr) return failed(EOPNOTSUPP, "hooks of the kernel are the kernel's own");
-  sync::CallEpoch epoch;
-  auto declared = hook::Hook::declare(*where, key, details);
-  if (!declared) return failed(declared.error().value);
-  return std::make_unique<HookState>(runtime.backend(), *declared->hook, declared->fd.release());
 }
 
 Expected<std::unique_ptr<HookState>> declare_named(const Runtime& runtime, Point point, A attach_type,
@@ -82,6 +74,16 @@ HookState::~HookState() {
   if (hook.key().point == Point::kCgroup) hook::Hook::tell_below(*backend->runtime(), hook.key());
 }
 
+Expected<std::unique_ptr<HookState>> declare(const Runtime& runtime, const Key& key,
+                                             const hook::Hook::Details& details) {
+  object::Runtime* const where = runtime.backend()->runtime();
+  if (where == nullptr) return failed(EOPNOTSUPP, "hooks of the kernel are the kernel's own");
+  sync::CallEpoch epoch;
+  auto declared = hook::Hook::declare(*where, key, details);
+  if (!declared) return failed(declared.error().value);
+  return std::make_unique<HookState>(runtime.backend(), *declared->hook, declared->fd.release());
+}
+
 Expected<std::unique_ptr<HookState>> declare_cgroup(const Runtime& runtime, const std::string& directory,
                                                     std::uint32_t attach_type) {
   const auto status = look_at(directory);
@@ -118,7 +120,8 @@ Expected<ProbeHook> Hook::probe(const Runtime& runtime, std::string_view name) {
   auto exit = declare_named(runtime, Point::kProbe, static_cast<A>(hook::kProbeReturn), name);
   if (!exit) return std::unexpected(exit.error());
   using Part = ProbeHook::Part;
-  return ProbeHook(Part(std::move(*entry)), Part(std::move(*exit)));
+  const std::uint64_t address = helper::address_of_probe((*entry)->hook.id());
+  return ProbeHook(Part(std::move(*entry)), Part(std::move(*exit)), address);
 }
 
 Expected<TraceEventHook> Hook::tracepoint(const Runtime& runtime, std::string_view category,

@@ -20,6 +20,9 @@ struct HookState {
   int fd;
 };
 
+// EOPNOTSUPP: the runtime is the kernel's.
+Expected<std::unique_ptr<HookState>> declare(const Runtime& runtime, const hook::Key& key,
+                                             const hook::Hook::Details& details = {});
 // A hook of a cgroup, which is any directory.
 Expected<std::unique_ptr<HookState>> declare_cgroup(const Runtime& runtime, const std::string& directory,
                                                     std::uint32_t attach_type);

@@ -5,7 +5,7 @@
 
 #include "abi/context.h"
 #include "api/hook_state.h"
-#include "helper/function_address.h"
+#include "base/sys.h"
 
 namespace portolan {
 
@@ -19,11 +19,16 @@ using Programs = std::span<const hook::Hook::Attached>;
 // much of it there is.
 constexpr std::size_t kMostRecordBytes = 8192;  // PERF_MAX_TRACE_SIZE
 
+// Uprobes may be of one process; asked at each call, since a host may fork.
+bool is_for_us(const hook::Hook::Attached& one) {
+  return one.process == 0 || one.process == static_cast<std::uint32_t>(sys::getpid());
+}
+
 }  // namespace
 
 Registers ProbeHook::shown(const Registers& registers) const {
   Registers shown = registers;
-  if (shown.ip == 0) shown.ip = helper::address_of_probe(entry_.state_->hook.id());
+  if (shown.ip == 0) shown.ip = address_;
   return shown;
 }
 
@@ -31,10 +36,11 @@ void ProbeHook::begin(const Registers& registers, ProbeCall& call) const {
   static_assert(ProbeCall::kMost == hook::kMostMembers);
   Registers context = shown(registers);
   helper::Attachment attachment;
-  attachment.address = helper::address_of_probe(entry_.state_->hook.id());
+  attachment.address = address_;
   call.count_ = 0;
   (void)entry_.state_->hook.run([&](vm::Runner& runner, Programs programs) {
     for (const auto& one : programs) {
+      if (!is_for_us(one)) continue;
       helper::Session session;
       attachment.session = one.is_session ? &session : nullptr;
       const std::uint64_t result = detail::run_one(runner, one, &context, attachment);
@@ -46,9 +52,10 @@ void ProbeHook::begin(const Registers& registers, ProbeCall& call) const {
 void ProbeHook::end(const Registers& registers, ProbeCall& call) const {
   Registers context = shown(registers);
   helper::Attachment attachment;
-  attachment.address = helper::address_of_probe(entry_.state_->hook.id());
+  attachment.address = address_;
   (void)exit_.state_->hook.run([&](vm::Runner& runner, Programs programs) {
     for (const auto& one : programs) {
+      if (!is_for_us(one)) continue;
       const auto begun = std::find_if(call.sessions_, call.sessions_ + call.count_,
                                       [&](const auto& session) { return session.place == one.place; });
       if (one.is_session && begun == call.sessions_ + call.count_) continue;

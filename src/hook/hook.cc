@@ -5,8 +5,8 @@
 // Source        the kernel's bpf_mprog: two arrays, of which one is in use while the other is being filled, and RCU for
 //               whoever may still be running what has left. Here one word says which array, and how long it is.
 //
-// Layout        Stored { key; bytes; lock; current; effective; banks[2]; above[] } (stored.h), and the edges of
-//               the object.
+// Layout        Stored { key; bytes; lock; current; effective; banks[2]; above[]; path } (stored.h), and the edges
+//               of the object.
 //               current   version << 8 | members. The bank in use is the one of the version's lowest bit.
 //               effective of a cgroup's: what its hosts look at instead, see hierarchy.cc
 //               Bank      { revision, flags, rows[64] }; a row is a place | flags << 32
@@ -61,7 +61,7 @@
 namespace portolan::hook {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x32'4b4f'4f48'4c54'50ull;  // "PTLHOOK2"
+constexpr std::uint64_t kMagic = 0x33'4b4f'4f48'4c54'50ull;  // "PTLHOOK3"
 // More than members, so that what has left may keep its place until nobody runs it.
 constexpr std::uint32_t kPlaces = 2 * kMostMembers;
 
@@ -148,13 +148,17 @@ Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key, c
     }
     if (fd.error().value != ENOENT) return fail(fd.error());  // else its last host has just gone
   }
-  object::Draft draft = TRY(runtime.draft(object::Kind::kHook, sizeof(Stored), sizeof(Stored), 0, kPlaces));
+  const std::uint64_t size = sizeof(Stored) + details.path.size();
+  object::Draft draft = TRY(runtime.draft(object::Kind::kHook, size, size, 0, kPlaces));
   auto* stored = draft.state.at<Stored>(draft.payload_offset);
   stored->key = key;
   stored->bytes = details.bytes;
   for (Bank& bank : stored->banks) bank.revision.store_relaxed(1);
   stored->levels = static_cast<std::uint32_t>(details.above.size());
   std::ranges::copy(details.above, stored->above);
+  stored->path_bytes = static_cast<std::uint32_t>(details.path.size());
+  std::ranges::copy(details.path,
+                    draft.state.at<char>(draft.payload_offset + sizeof(Stored), details.path.size()));
   stored->magic = kMagic;  // publish() publishes it
   auto published = TRY(runtime.publish(std::move(draft), {}, shm::Access::kReadWrite));
   auto* const hook = static_cast<Hook*>(published.view);
@@ -166,15 +170,19 @@ Result<Hook::Declared> Hook::declare(object::Runtime& runtime, const Key& key, c
 Result<std::unique_ptr<object::View>> Hook::make(object::Mapped mapped) {
   auto* stored = mapped.state.at<Stored>(mapped.payload_offset);
   if (stored == nullptr || stored->magic != kMagic) return fail(EINVAL);
-  return std::unique_ptr<object::View>(new Hook(std::move(mapped), stored));
+  const std::uint32_t size = stored->path_bytes;
+  const char* const path = mapped.state.at<char>(mapped.payload_offset + sizeof(Stored), size);
+  if (path == nullptr) return fail(EINVAL);
+  return std::unique_ptr<object::View>(new Hook(std::move(mapped), stored, {path, size}));
 }
 
-Hook::Hook(object::Mapped mapped, Stored* stored)
+Hook::Hook(object::Mapped mapped, Stored* stored, std::string_view path)
     : Attachments(std::move(mapped)),
       stored_(stored),
       current_(stored->key.point == Point::kCgroup ? &stored->effective : &stored->current),
       key_(stored->key),
-      above_(stored->above, stored->above + std::min(stored->levels, kMostLevels)) {
+      above_(stored->above, stored->above + std::min(stored->levels, kMostLevels)),
+      path_(path) {
   key_.name[sizeof key_.name - 1] = '\0';
 }
 

@@ -49,6 +49,7 @@ class Hook final : public verifier::Attachments {
     // Of a raw tracepoint: what programs may write of what its first argument points to. Of a tracepoint: its
     // record's.
     std::uint32_t bytes = 0;
+    std::string_view path = {};  // of a uprobe's file
   };
   // The hook of that key, made if nobody has declared it yet; `fd` keeps it there.
   struct Declared {
@@ -73,12 +74,13 @@ class Hook final : public verifier::Attachments {
   static void tell_below(object::Runtime& runtime, const Key& key);
   static Result<std::unique_ptr<object::View>> make(object::Mapped mapped);
 
-  Hook(object::Mapped mapped, Stored* stored);
+  Hook(object::Mapped mapped, Stored* stored, std::string_view path);
   ~Hook() override;
   void let_go() override;
 
   const Key& key() const { return key_; }
-  std::uint32_t bytes() const;  // Details::bytes, as its hosts say; outside data
+  std::uint32_t bytes() const;                       // Details::bytes, as its hosts say; outside data
+  const std::string& path() const { return path_; }  // Details::path, as the first of them said
   // Not 0 while anything is attached. Lies in shared memory.
   const volatile std::uint8_t* attached() const;
 
@@ -96,8 +98,9 @@ class Hook final : public verifier::Attachments {
     const vm::Executable* executable;
     verifier::Program* program;
     std::uint64_t cookie;
-    std::uint64_t place;  // of a link: which, and which of its places
-    bool is_session;      // of a probe: its beginning decides whether its end is run
+    std::uint64_t place;    // of a link: which, and which of its places
+    std::uint32_t process;  // of a uprobe: the one that it is for; 0: for all
+    bool is_session;        // of a probe: its beginning decides whether its end is run
   };
   // body(runner, programs) once, Inside, with the attached programs in their order. EAGAIN: this process
   // cannot join the runtime.
@@ -202,6 +205,7 @@ class Hook final : public verifier::Attachments {
   const sync::Atomic<std::uint64_t>* current_;
   Key key_;
   std::vector<std::uint64_t> above_;
+  std::string path_;
   sync::Atomic<std::uint32_t> vouched_bytes_;  // that this process hands out as writable
   sync::Atomic<Snapshot*> snapshot_, retired_;
   sync::Atomic<std::uint32_t> runs_;

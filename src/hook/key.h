@@ -21,6 +21,7 @@ enum class Point : std::uint32_t {
   kProbe = 8,       // by a function's name; attach_type is kProbeEntry or kProbeReturn
   kTraceEvent = 9,  // by category and name: "sched/sched_switch"; tracepoint programs
   kProgram = 10,    // by program, and function of it; there while something is attached
+  kUprobe = 11,     // by the file's device and inode, and an offset in it; attach_type as of kProbe
 };
 
 inline constexpr std::uint32_t kProbeEntry = 0, kProbeReturn = 1;
@@ -62,6 +63,17 @@ inline Key of_function(std::uint32_t program_id, std::uint32_t function, std::ui
 }
 inline std::uint32_t function_of(const Key& key) { return static_cast<std::uint32_t>(key.number >> 32); }
 inline std::uint32_t type_id_of(const Key& key) { return static_cast<std::uint32_t>(key.number); }
+// `end`: kProbeEntry, kProbeReturn.
+inline Key of_uprobe(std::uint64_t device, std::uint64_t inode, std::uint64_t offset, std::uint32_t end) {
+  Key key{Point::kUprobe, end, device, inode, {}};
+  std::memcpy(key.name, &offset, sizeof offset);
+  return key;
+}
+inline std::uint64_t offset_of(const Key& key) {
+  std::uint64_t offset;
+  std::memcpy(&offset, key.name, sizeof offset);
+  return offset;
+}
 inline Key of_device(std::uint32_t ifindex, abi::AttachType type) {
   return {Point::kDevice, static_cast<std::uint32_t>(type), 0, ifindex, {}};
 }

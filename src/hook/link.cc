@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes of a link: what it attaches, and to what, behind them its places, if it has many; its program is
-// its first edge, since that may change, the map that an iterator goes through, the perf event, or the
-// program whose function it is attached to, its second. Whether it is attached, its hooks say (hook.cc): who
-// is killed while it attaches a link to many leaves one that only some of them refer to, and that goes as
-// every link does.
+// The bytes of a link: what it attaches, and to what, behind them its places, if it has many, and the path
+// of its file, if it is of uprobes; its program is its first edge, since that may change, the map that an
+// iterator goes through, the perf event, or the program whose function it is attached to, its second. Whether
+// it is attached, its hooks say (hook.cc): who is killed while it attaches a link to many leaves one that
+// only some of them refer to, and that goes as every link does.
 #include "hook/link.h"
 
 #include <fmt/format.h>
@@ -26,22 +26,25 @@ constexpr std::uint64_t kMagic = 0x34'4b4e'494c'4c54'50ull;  // "PTLLINK4"
 struct Link::Stored {
   std::uint64_t magic;
   Attributes attributes;
-  std::uint64_t places;  // how many follow
+  std::uint32_t places, path_bytes;  // that follow
 };
 
 Result<object::Runtime::Published> Link::publish(object::Runtime& runtime, const Attributes& attributes,
-                                                 std::uint32_t program_id, std::span<const Place> places) {
+                                                 std::uint32_t program_id, std::span<const Place> places,
+                                                 std::string_view path) {
   object::Edge second{object::Kind::kMap, attributes.map_id};
   if (attributes.event_id != 0) second = {object::Kind::kPerfEvent, attributes.event_id};
   if (attributes.target_id != 0) second = {object::Kind::kProg, attributes.target_id};
   const object::Edge edges[] = {{object::Kind::kProg, program_id}, second};
   const std::uint32_t count = second.id != 0 ? 2 : 1;
-  const std::uint64_t size = sizeof(Stored) + places.size_bytes();
+  const std::uint64_t path_offset = sizeof(Stored) + places.size_bytes(), size = path_offset + path.size();
   object::Draft draft = TRY(runtime.draft(object::Kind::kLink, size, size, 0, count));
   auto* stored = draft.state.at<Stored>(draft.payload_offset);
   stored->attributes = attributes;
-  stored->places = places.size();
+  stored->places = static_cast<std::uint32_t>(places.size());
+  stored->path_bytes = static_cast<std::uint32_t>(path.size());
   std::ranges::copy(places, draft.state.at<Place>(draft.payload_offset + sizeof(Stored), places.size()));
+  std::ranges::copy(path, draft.state.at<char>(draft.payload_offset + path_offset, path.size()));
   stored->magic = kMagic;
   return runtime.publish(std::move(draft), {edges, count}, shm::Access::kReadWrite);
 }
@@ -49,14 +52,20 @@ Result<object::Runtime::Published> Link::publish(object::Runtime& runtime, const
 Result<std::unique_ptr<object::View>> Link::make(object::Mapped mapped) {
   const auto* stored = mapped.state.at<Stored>(mapped.payload_offset);
   if (stored == nullptr || stored->magic != kMagic) return fail(EINVAL);
-  const std::uint64_t count = stored->places;
-  const auto* places = mapped.state.at<Place>(mapped.payload_offset + sizeof(Stored), count);
-  if (places == nullptr) return fail(EINVAL);
-  return std::unique_ptr<object::View>(new Link(std::move(mapped), *stored, {places, count}));
+  const std::uint32_t count = stored->places, path_bytes = stored->path_bytes;
+  const std::uint64_t places_at = mapped.payload_offset + sizeof(Stored);
+  const auto* places = mapped.state.at<Place>(places_at, count);
+  const char* path = mapped.state.at<char>(places_at + count * sizeof(Place), path_bytes);
+  if (places == nullptr || path == nullptr) return fail(EINVAL);
+  return std::unique_ptr<object::View>(
+      new Link(std::move(mapped), *stored, {places, count}, {path, path_bytes}));
 }
 
-Link::Link(object::Mapped mapped, const Stored& stored, std::span<const Place> places)
-    : View(std::move(mapped)), attributes_(stored.attributes), places_(places.begin(), places.end()) {
+Link::Link(object::Mapped mapped, const Stored& stored, std::span<const Place> places, std::string_view path)
+    : View(std::move(mapped)),
+      attributes_(stored.attributes),
+      places_(places.begin(), places.end()),
+      path_(path) {
   attributes_.key.name[sizeof attributes_.key.name - 1] = '\0';
 }
 
@@ -138,15 +147,18 @@ Result<void> Link::replace_iterated(std::uint32_t new_program) {
 namespace {
 
 // What a perf event is of.
-void show_event(const Link::Attributes& attributes, std::string& text) {
-  const Key& key = attributes.key;
+void show_event(const Link& link, std::string& text) {
+  const Key& key = link.attributes().key;
   const auto to = std::back_inserter(text);
+  const char* const end = key.attach_type == kProbeReturn ? "ret" : "";
   if (key.point == Point::kProbe)
-    fmt::format_to(to, "name:\t{}\noffset:\t0\nmissed:\t0\naddr:\t0\nevent_type:\t{}\n", key.name,
-                   key.attach_type == kProbeReturn ? "kretprobe" : "kprobe");
+    fmt::format_to(to, "name:\t{}\noffset:\t0\nmissed:\t0\naddr:\t0\nevent_type:\tk{}probe\n", key.name, end);
+  else if (key.point == Point::kUprobe)
+    fmt::format_to(to, "name:\t{}\noffset:\t{:#x}\nref_ctr_offset:\t0\nevent_type:\tu{}probe\n", link.path(),
+                   offset_of(key), end);
   else
     fmt::format_to(to, "tp_name:\t{}\nevent_type:\ttracepoint\n", event_name(key));
-  fmt::format_to(to, "cookie:\t{}\n", attributes.cookie);
+  fmt::format_to(to, "cookie:\t{}\n", link.attributes().cookie);
 }
 
 // bpf_kprobe_multi_show_fdinfo
@@ -164,13 +176,22 @@ void show_functions(const Link& link, std::string& text) {
   }
 }
 
+// bpf_uprobe_multi_show_fdinfo
+void show_uprobes(const Link& link, std::string& text) {
+  const auto to = std::back_inserter(text);
+  fmt::format_to(to, "uprobe_cnt:\t{}\npid:\t{}\npath:\t{}\ncookie\t offset\t ref_ctr_offset\n",
+                 link.places().size(), link.attributes().process, link.path());
+  for (const Link::Place& place : link.places())
+    fmt::format_to(to, "{}\t {:#x}\t 0\n", place.cookie, place.address);
+}
+
 const char* type_name(const Link::Attributes& attributes) {
-  constexpr const char* kNames[] = {"unspec",       "raw_tracepoint", "tracing",   "cgroup",
-                                    "iter",         "netns",          "xdp",       "perf",
-                                    "kprobe_multi", "struct_ops",     "netfilter", "tcx"};
-  if (attributes.type == abi::LinkType::kKprobeMulti &&
-      attributes.flags == abi::link_flag::kKprobeMultiReturn)
-    return "kretprobe_multi";
+  constexpr const char* kNames[] = {
+      "unspec", "raw_tracepoint", "tracing",    "cgroup",    "iter", "netns",       "xdp",
+      "perf",   "kprobe_multi",   "struct_ops", "netfilter", "tcx",  "uprobe_multi"};
+  const bool is_return = attributes.flags == abi::link_flag::kKprobeMultiReturn;
+  if (is_return && attributes.type == abi::LinkType::kKprobeMulti) return "kretprobe_multi";
+  if (is_return && attributes.type == abi::LinkType::kUprobeMulti) return "uretprobe_multi";
   const auto type = static_cast<std::size_t>(attributes.type);
   return type < std::size(kNames) ? kNames[type] : "unspec";
 }
@@ -223,10 +244,13 @@ std::string Link::show_fdinfo() const {
       break;
     }
     case abi::LinkType::kPerfEvent:
-      show_event(attributes_, text);
+      show_event(*this, text);
       break;
     case abi::LinkType::kKprobeMulti:
       show_functions(*this, text);
+      break;
+    case abi::LinkType::kUprobeMulti:
+      show_uprobes(*this, text);
       break;
     case abi::LinkType::kNetfilter:
       fmt::format_to(std::back_inserter(text), "pf:\t{}\thooknum:\t{}\tprio:\t{}\n", attributes_.netfilter.pf,

@@ -23,6 +23,7 @@ class Link final : public object::View {
     std::uint32_t event_id = 0;   // the perf event that the program is at; 0: none
     std::uint32_t target_id = 0;  // of the program whose function it is; 0: of no program's
     std::uint32_t flags = 0;      // of one with many places: BPF_F_KPROBE_MULTI_RETURN
+    std::uint32_t process = 0;    // of uprobes: that they are for; 0: for all
     abi::link_create::Netfilter netfilter = {};
     // What info calls target_obj_id.
     std::uint32_t target_object() const { return target_id != 0 ? target_id : object::kKernelBtfId; }
@@ -30,7 +31,7 @@ class Link final : public object::View {
   };
   // One of many, of a link that has no hook of its own.
   struct Place {
-    std::uint64_t address = 0;  // of the function
+    std::uint64_t address = 0;  // of the function; of a uprobe: the offset in the file
     std::uint64_t cookie = 0;
     std::uint32_t hooks[2] = {};  // of its beginning and its end; 0: the program is not there
   };
@@ -38,10 +39,11 @@ class Link final : public object::View {
   // Not attached yet. ENOMEM.
   static Result<object::Runtime::Published> publish(object::Runtime& runtime, const Attributes& attributes,
                                                     std::uint32_t program_id,
-                                                    std::span<const Place> places = {});
+                                                    std::span<const Place> places = {},
+                                                    std::string_view path = {});
   static Result<std::unique_ptr<object::View>> make(object::Mapped mapped);
 
-  Link(object::Mapped mapped, const Stored& stored, std::span<const Place> places);
+  Link(object::Mapped mapped, const Stored& stored, std::span<const Place> places, std::string_view path);
   void release_uref() override;
 
   // Whether the links of a type take another program, and may be detached before they end (but for
@@ -49,6 +51,7 @@ class Link final : public object::View {
   static bool is_changed(abi::LinkType type);
   const Attributes& attributes() const { return attributes_; }
   std::span<const Place> places() const { return places_; }
+  const std::string& path() const { return path_; }  // of uprobes: the file's
   // What the program is told where it runs as that member of a hook's list.
   std::uint64_t cookie_at(const Member& member) const;
   std::uint32_t program_id() const;
@@ -68,6 +71,7 @@ class Link final : public object::View {
 
   Attributes attributes_;
   std::vector<Place> places_;
+  std::string path_;
 };
 
 }  // namespace portolan::hook

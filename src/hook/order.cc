@@ -34,6 +34,7 @@ bool fits(const Key& key, const verifier::Program& program) {
     case Point::kNetfilter:
       return type == P::kNetfilter;
     case Point::kProbe:
+    case Point::kUprobe:
       return type == P::kKprobe;
     case Point::kTraceEvent:
       return type == P::kTracepoint;

@@ -25,6 +25,10 @@ std::uint32_t ProbeEvent::program_id(const object::View& event) {
                         : static_cast<std::uint32_t>(places[0].load_acquire());  // pairs with replace_edge
 }
 
+std::uint32_t ProbeEvent::process(const map::PerfEvent& event) {
+  return static_cast<std::uint32_t>(std::max(event.spec().thread, 0));
+}
+
 void ProbeEvent::release_uref() {
   if (spec().hook_id == 0) return;
   const Result<Hook*> there = hook_of(*this);
@@ -40,7 +44,8 @@ void ProbeEvent::release_uref() {
 Result<void> check_event_program(const Hook& hook, const verifier::Program& program) {
   const auto& attributes = program.attributes();
   if (!fits(hook.key(), program)) return fail(EINVAL);
-  if ((attributes.flags & abi::prog_flag::kSleepable) != 0) return fail(EINVAL);
+  const bool is_sleepable = (attributes.flags & abi::prog_flag::kSleepable) != 0;
+  if (is_sleepable && hook.key().point != Point::kUprobe) return fail(EINVAL);
   const bool is_beyond =
       hook.key().point == Point::kTraceEvent && attributes.max_context_offset > hook.bytes();
   if (is_beyond) return fail(EACCES);
@@ -54,7 +59,8 @@ Result<void> event_attach(List& list, const Key& key, std::uint32_t event_id, st
     if (key.point == Point::kTraceEvent && member.program_id == program_id) return fail(EEXIST);
   }
   if (list.members.size() >= kMostMembers) return fail(E2BIG);
-  const bool is_first = key.point == Point::kProbe && key.attach_type == kProbeEntry;
+  const bool is_first =
+      key.point == Point::kUprobe || (key.point == Point::kProbe && key.attach_type == kProbeEntry);
   list.members.insert(is_first ? list.members.begin() : list.members.end(),
                       {program_id, link_id, event_id, kNoPlace, link_id == 0 ? event_id : 0});
   return {};

@@ -4,6 +4,7 @@
 #include "hook/function_rules.h"
 #include "hook/link.h"
 #include "hook/order.h"
+#include "hook/probe_event.h"
 #include "hook/stored.h"
 #include "vm/prepare.h"
 
@@ -22,14 +23,18 @@ Result<Hook::Attached> Hook::prepare(const Member& member, std::vector<object::V
   if (key_.point == Point::kProgram) TRY(check_function(key_, *program));
   const vm::Executable* const executable = TRY(vm::executable_of(*program));
   if (executable->buffer_bytes().tracepoint > vouched_bytes_.load_relaxed()) return fail(EINVAL);
-  std::uint64_t cookie = 0;
+  Attached one{executable,          program, 0, std::uint64_t{member.link_id} << 32 | member.flags, 0,
+               is_session(*program)};
   if (member.link_id != 0) {
     auto* const link = static_cast<Link*>(TRY(runtime().view_by_id(object::Kind::kLink, member.link_id)));
-    cookie = link->cookie_at(member);
+    one.cookie = link->cookie_at(member);
+    one.process = link->attributes().process;
+  } else if (member.event_id != 0) {
+    const auto event = TRY(runtime().view_by_id(object::Kind::kPerfEvent, member.event_id));
+    one.process = ProbeEvent::process(static_cast<const map::PerfEvent&>(*event));
   }
   views.emplace_back(*program);
-  const std::uint64_t place = std::uint64_t{member.link_id} << 32 | member.flags;
-  return Attached{executable, program, cookie, place, is_session(*program)};
+  return one;
 }
 
 Result<void> Hook::refresh() {

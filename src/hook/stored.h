@@ -23,6 +23,7 @@ struct Hook::Stored {
   Bank banks[2];
   std::uint32_t levels;
   std::uint64_t above[kMostLevels];
+  std::uint32_t path_bytes;  // that follow
 };
 
 template <class Body>

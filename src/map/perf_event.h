@@ -14,7 +14,7 @@ namespace portolan::map {
 struct PerfEventSpec {
   std::uint64_t sample_type = 0;
   std::uint64_t read_format = 0;
-  std::int32_t thread = -1, cpu = -1;                 // -1: any
+  std::int32_t thread = -1, cpu = -1;                 // -1: any; of a uprobe, `thread` is the process
   std::uint32_t wakeup_events = 0, wakeup_bytes = 0;  // one of them, or none
   bool is_disabled = false;
   bool takes_records = true;

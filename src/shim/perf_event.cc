@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <linux/perf_event.h>
 
+#include <climits>
+
 #include "base/fault_copy.h"
 #include "base/sys.h"
-#include "hook/hook.h"
+#include "hook/uprobe.h"
 #include "shim/session.h"
 #include "sync/call_epoch.h"
 #include "syscall/perf_event_programs.h"
@@ -16,23 +18,45 @@ namespace {
 
 const void* at(long address) { return reinterpret_cast<const void*>(static_cast<std::intptr_t>(address)); }
 
+// The string may end where its page does. EFAULT; `too_long`: it does not fit.
+Result<void> string_in(std::uint64_t address, std::span<char> to, int too_long) {
+  const long length = portolan_fault_copy_string(
+      to.data(), static_cast<const char*>(at(static_cast<long>(address))), to.size());
+  if (length < 0) return fail(EFAULT);
+  if (static_cast<std::size_t>(length) == to.size()) return fail(too_long);
+  return {};
+}
+
+constexpr std::uint64_t kReturn = 1;  // format/retprobe
+
+std::uint32_t end_of(const perf_event_attr& attr) {
+  return (attr.config & kReturn) != 0 ? hook::kProbeReturn : hook::kProbeEntry;
+}
+
 Result<hook::Key> kprobe_key(const perf_event_attr& attr) {
-  constexpr std::uint64_t kReturn = 1;  // format/retprobe
   if (attr.kprobe_func == 0 || attr.probe_offset != 0) return fail(EINVAL);
   char name[sizeof(hook::Key::name)] = "";
-  std::size_t length = 0;
-  do {  // the string may end where its page does
-    if (length == sizeof name - 1) return fail(ENOENT);
-    const void* const from = at(static_cast<long>(attr.kprobe_func + length));
-    if (!portolan_fault_copy(name + length, from, 1)) return fail(EFAULT);
-  } while (name[length++] != '\0');
-  const std::uint32_t end = (attr.config & kReturn) != 0 ? hook::kProbeReturn : hook::kProbeEntry;
-  return hook::named(hook::Point::kProbe, end, name);
+  TRY(string_in(attr.kprobe_func, name, ENOENT));
+  return hook::named(hook::Point::kProbe, end_of(attr), name);
+}
+
+// perf_uprobe_init
+Result<hook::Key> uprobe_key(const perf_event_attr& attr) {
+  constexpr unsigned kCounterOffset = 32;  // format/ref_ctr_offset
+  char path[PATH_MAX] = "";
+  if (attr.uprobe_path == 0) return fail(EINVAL);
+  TRY(string_in(attr.uprobe_path, path, E2BIG));
+  if (path[0] == '\0') return fail(EINVAL);
+  const hook::ProbedFile file = TRY(hook::probed_file(path));
+  if (!file.is_regular) return fail(EINVAL);
+  TRY(hook::check_uprobe(file, attr.probe_offset, attr.config >> kCounterOffset));
+  return hook::of_uprobe(file.device, file.inode, attr.probe_offset, end_of(attr));
 }
 
 // The hook that the event is of; nullptr: of none of ours. ENOENT: nobody has declared it.
 Result<hook::Hook*> hook_of(object::Runtime& runtime, const perf_event_attr& attr) {
   if (attr.type == kKprobeType) return hook::Hook::find(runtime, TRY(kprobe_key(attr)));
+  if (attr.type == kUprobeType) return hook::Hook::find(runtime, TRY(uprobe_key(attr)));
   if (attr.type != PERF_TYPE_TRACEPOINT || attr.config <= kFirstTracepoint) return nullptr;
   const auto id = static_cast<std::uint32_t>(attr.config - kFirstTracepoint);
   auto* const hook = static_cast<hook::Hook*>(TRY(runtime.view_by_id(object::Kind::kHook, id)));
@@ -40,13 +64,26 @@ Result<hook::Hook*> hook_of(object::Runtime& runtime, const perf_event_attr& att
   return hook;
 }
 
-// Whatever thread and CPU it is asked for: programs run for all, as at the kernel's probes and tracepoints.
-map::PerfEventSpec spec_of(const hook::Hook& hook, const perf_event_attr& attr) {
+// The process that a uprobe is for, by one of its threads: 0 is the caller's; -1: all. ESRCH.
+Result<std::int32_t> process_of(std::int32_t thread) {
+  if (thread < 0) return -1;
+  const int whose = thread == 0 ? sys::getpid() : thread;
+  return static_cast<std::int32_t>(TRY(hook::process_of_thread(static_cast<std::uint32_t>(whose))));
+}
+
+// Whatever thread and CPU an event of a hook is asked for: programs run for all, as at the kernel's probes
+// and tracepoints, but for uprobes, which are of a process. Nothing: it is no event of ours.
+Result<std::optional<map::PerfEventSpec>> spec_of(object::Runtime& runtime, const perf_event_attr& attr,
+                                                  std::int32_t thread, std::int32_t cpu) {
+  const std::int32_t process = attr.type == kUprobeType ? TRY(process_of(thread)) : -1;
+  const hook::Hook* const hook = TRY(hook_of(runtime, attr));
+  if (hook == nullptr) return map::PerfEventSpec::of(attr, thread, cpu);
   map::PerfEventSpec spec;
+  spec.thread = process;
   spec.read_format = attr.read_format;
   spec.is_disabled = attr.disabled != 0;
   spec.takes_records = false;
-  spec.hook_id = hook.id();
+  spec.hook_id = hook->id();
   return spec;
 }
 
@@ -92,10 +129,9 @@ long open_perf_event(long attr_address, long pid, long cpu, long group, long fla
   object::Runtime* const there = runtime();
   if (there == nullptr) return -ENOSYS;
   const sync::CallEpoch epoch;
-  const Result<hook::Hook*> hook = hook_of(*there, attr);
-  if (!hook) return -hook.error().value;
-  const std::optional<map::PerfEventSpec> spec =
-      *hook != nullptr ? spec_of(**hook, attr) : map::PerfEventSpec::of(attr, process, processor);
+  const auto known = spec_of(*there, attr, process, processor);
+  if (!known) return -known.error().value;
+  const std::optional<map::PerfEventSpec>& spec = *known;
   if (!spec || (!spec->takes_records && static_cast<std::int32_t>(group) != -1)) return -ENOSYS;
   if ((flags & ~long{PERF_FLAG_FD_CLOEXEC | PERF_FLAG_FD_NO_GROUP}) != 0) return -EINVAL;
   if (process == -1 && processor == -1) return -EINVAL;

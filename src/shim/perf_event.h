@@ -8,9 +8,9 @@
 
 namespace portolan::shim {
 
-// Numbers of perf events that the kernel gives to none of its own: the type of kprobes, and tracepoints, each
-// of which has the number of its hook above the first.
-inline constexpr std::uint32_t kKprobeType = 1u << 20;
+// Numbers of perf events that the kernel gives to none of its own: the types of kprobes and uprobes, and
+// tracepoints, each of which has the number of its hook above the first.
+inline constexpr std::uint32_t kKprobeType = 1u << 20, kUprobeType = kKprobeType + 1;
 inline constexpr std::uint64_t kFirstTracepoint = 1u << 20;
 
 // -ENOSYS: no event of ours; the kernel is to be asked.

@@ -29,6 +29,23 @@ std::string_view tracepoint_in(const char* path) {
   return name;
 }
 
+constexpr std::string_view kDevices = "/sys/bus/event_source/devices/";
+
+// What there is to be said of kprobes and uprobes as types of perf events. "": it is another file.
+std::string type_of_probes(std::string_view path) {
+  if (!path.starts_with(kDevices)) return {};
+  const std::string_view file = path.substr(kDevices.size());
+  if (file == "kprobe/type") return fmt::format("{}\n", kKprobeType);
+  if (file == "uprobe/type") return fmt::format("{}\n", kUprobeType);
+  if (file == "kprobe/format/retprobe" || file == "uprobe/format/retprobe") return "config:0\n";
+  return file == "uprobe/format/ref_ctr_offset" ? "config:32-63\n" : "";
+}
+
+int open_type_of_probes(const char* path) {
+  const std::string text = type_of_probes(path);
+  return text.empty() ? kNotSpecial : file_with(text);
+}
+
 constexpr std::string_view kFunctions = "/available_filter_functions",
                            kAddresses = "/available_filter_functions_addrs", kSymbols = "/proc/kallsyms";
 
@@ -72,18 +89,15 @@ int open_function_list(const char* path) {
 }  // namespace
 
 const char* place_of_probe_file(const char* path) {
-  const bool is_list = is_in_trace_directory(path, kFunctions) || is_in_trace_directory(path, kAddresses);
-  return is_list && runtime() != nullptr ? kSymbols.data() : path;
+  if (path == nullptr) return path;
+  const bool is_ours = is_in_trace_directory(path, kFunctions) || is_in_trace_directory(path, kAddresses) ||
+                       !type_of_probes(path).empty();
+  return is_ours && runtime() != nullptr ? kSymbols.data() : path;
 }
 
 int open_probe_file(const char* path) {
   if (const int list = open_function_list(path); list != kNotSpecial) return list;
-  constexpr std::string_view kKprobes = "/sys/bus/event_source/devices/kprobe";
-  if (std::string_view(path).starts_with(kKprobes)) {
-    const std::string_view rest = path + kKprobes.size();
-    if (rest == "/type") return file_with(fmt::format("{}\n", kKprobeType));
-    return rest == "/format/retprobe" ? file_with("config:0\n") : kNotSpecial;
-  }
+  if (const int file = open_type_of_probes(path); file != kNotSpecial) return file;
   const std::string_view name = tracepoint_in(path);
   object::Runtime* const there = name.empty() ? nullptr : runtime();
   if (there == nullptr) return kNotSpecial;

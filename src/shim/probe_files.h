@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What clients read before they attach to probes and tracepoints: the type of kprobes, below
-// /sys/bus/event_source/devices/kprobe, the numbers of the tracepoints and the lists of the functions that
+// What clients read before they attach to probes and tracepoints: the types of kprobes and uprobes,
+// below /sys/bus/event_source/devices, the numbers of the tracepoints and the lists of the functions that
 // hosts have declared: available_filter_functions of a tracefs, with and without addresses, and
 // /proc/kallsyms.
 #pragma once

@@ -115,8 +115,11 @@ Result<long> link_kprobe(const Call& call, verifier::Program& program) {
     case A::kTraceKprobeMulti:
     case A::kTraceKprobeSession:
       return link_kprobe_multi(call, program);
+    case A::kTraceUprobeMulti:
+    case A::kTraceUprobeSession:
+      return link_uprobe_multi(call, program);
     default:
-      return fail(EOPNOTSUPP);
+      return fail(EINVAL);
   }
 }
 

@@ -35,6 +35,7 @@ Result<long> link_perf_event(const Call& call, verifier::Program& program) {
   attributes.attach_type = attr.attach_type;
   attributes.cookie = attr.perf_event.bpf_cookie;
   attributes.event_id = event.id();
+  attributes.process = hook::ProbeEvent::process(event);
   return create_link(call, program, hook, attributes, [&](hook::List& list, hook::Pair added) {
     return event_attach(list, hook.key(), event.id(), added.program_id, added.link_id);
   });

@@ -45,8 +45,9 @@ Result<void> add_to_function(hook::List& list, hook::Pair added) {
 // Has `attach` attach a new link; the caller's fd.
 Result<long> publish_link(const Call& call, const verifier::Program& program,
                           const hook::Link::Attributes& attributes, std::span<const hook::Link::Place> places,
+                          std::string_view path,
                           const std::function<Result<void>(hook::Pair added)>& attach) {
-  auto published = TRY(hook::Link::publish(call.runtime, attributes, program.id(), places));
+  auto published = TRY(hook::Link::publish(call.runtime, attributes, program.id(), places, path));
   if (const Result<void> attached = attach({program.id(), published.id}); !attached) {
     call.runtime.forget_fd(published.fd.get());
     published.fd.reset();
@@ -63,15 +64,15 @@ Result<long> create_link(const Call& call, verifier::Program& program, hook::Hoo
   hook::Link::Attributes complete = attributes;
   complete.hook_id = hook.id();
   complete.key = hook.key();
-  return publish_link(call, program, complete, {}, [&](hook::Pair added) {
+  return publish_link(call, program, complete, {}, hook.path(), [&](hook::Pair added) {
     return hook.edit([&](hook::List& list) { return add(list, added); });
   });
 }
 
 Result<long> create_link_to_places(const Call& call, verifier::Program& program,
                                    const hook::Link::Attributes& attributes,
-                                   std::span<const hook::Link::Place> places) {
-  return publish_link(call, program, attributes, places, [&](hook::Pair added) -> Result<void> {
+                                   std::span<const hook::Link::Place> places, std::string_view path) {
+  return publish_link(call, program, attributes, places, path, [&](hook::Pair added) -> Result<void> {
     for (std::uint32_t i = 0; i < places.size(); ++i)
       for (const std::uint32_t id : places[i].hooks) {
         if (id == 0) continue;

@@ -11,7 +11,7 @@ Result<long> create_link(const Call& call, verifier::Program& program, hook::Hoo
 // The same to the hooks of all places, one after the other. E2BIG; ENOENT, ENODEV: a host has just gone.
 Result<long> create_link_to_places(const Call& call, verifier::Program& program,
                                    const hook::Link::Attributes& attributes,
-                                   std::span<const hook::Link::Place> places);
+                                   std::span<const hook::Link::Place> places, std::string_view path = {});
 
 // Links of programs that name themselves where they belong. `tracepoint` 0: the program's own, by BTF.
 Result<long> link_raw_tracepoint(const Call& call, verifier::Program& program, std::uint64_t tracepoint,
@@ -23,8 +23,9 @@ Result<long> link_function(const Call& call, verifier::Program& program, std::ui
 // To a perf event, by the attr's fd.
 Result<long> link_perf_event(const Call& call, verifier::Program& program);
 
-// To probes of many functions.
+// To probes of many functions, and to uprobes of many places of a file.
 Result<long> link_kprobe_multi(const Call& call, verifier::Program& program);
+Result<long> link_uprobe_multi(const Call& call, verifier::Program& program);
 
 // Of a program of type tracing that is for an iterator.
 Result<long> link_iterator(const Call& call, verifier::Program& program);

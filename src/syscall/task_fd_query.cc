@@ -13,12 +13,14 @@
 namespace portolan::syscall {
 namespace {
 
-enum class FdType : std::uint32_t { kRawTracepoint, kTracepoint, kKprobe, kKretprobe };  // BPF_FD_TYPE_*
+// BPF_FD_TYPE_*
+enum class FdType : std::uint32_t { kRawTracepoint, kTracepoint, kKprobe, kKretprobe, kUprobe, kUretprobe };
 
 struct Answer {
   std::uint32_t program_id;
   FdType type;
   std::string name;
+  std::uint64_t offset = 0;
 };
 
 // ENOENT: there is no such process; EBADF: it has no such fd; kEnotsupp: it is of nothing of ours.
@@ -51,6 +53,9 @@ Result<Answer> answer_of(const map::PerfEvent& event) {
     if (key.point == hook::Point::kTraceEvent)
       return Answer{member.program_id, FdType::kTracepoint, hook::event_name(key)};
     const bool is_return = key.attach_type == hook::kProbeReturn;
+    if (key.point == hook::Point::kUprobe)
+      return Answer{member.program_id, is_return ? FdType::kUretprobe : FdType::kUprobe, (*hook)->path(),
+                    hook::offset_of(key)};
     return Answer{member.program_id, is_return ? FdType::kKretprobe : FdType::kKprobe, key.name};
   }
   return fail(ENOENT);
@@ -77,7 +82,7 @@ Result<void> copy_out(const Call& call, const Answer& answer) {
   }
   TRY(call.put(offsetof(Attr, prog_id), answer.program_id));
   TRY(call.put(offsetof(Attr, fd_type), static_cast<std::uint32_t>(answer.type)));
-  TRY(call.put(offsetof(Attr, probe_offset), std::uint64_t{0}));
+  TRY(call.put(offsetof(Attr, probe_offset), answer.offset));
   TRY(call.put(offsetof(Attr, probe_addr), std::uint64_t{0}));
   if (attr.buf_len != 0 && attr.buf != 0 && is_short) return fail(ENOSPC);
   return {};

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# session.sh PORTOLAN HOST ATTACH OBJECT: a host that runs, and libbpf that attaches to its probe and tracepoint.
+# session.sh PORTOLAN HOST ATTACH OBJECT: a host that runs, and libbpf that attaches to what it has declared.
 set -euo pipefail
-portolan=$1 host=$2 attach=$3 object=$4
+portolan=$1 binary=$2 attach=$3 object=$4
 runtime=$(mktemp -d "${XDG_RUNTIME_DIR:-/dev/shm}/probes-XXXXXX")
 trap 'rm -rf "$runtime"' EXIT
 PATH=$PATH:/usr/sbin:/sbin
 
-coproc host { "$host" "$runtime"; }
+coproc host { "$binary" "$runtime"; }
 host_in=${host[1]} host_out=${host[0]}
 read -r answer <&"$host_out"
 work() { # in the host; its answer
@@ -17,7 +17,7 @@ work() { # in the host; its answer
 }
 work
 mkfifo "$runtime/to" "$runtime/from"
-"$portolan" run --runtime "$runtime" -- "$attach" "$object" < "$runtime/to" > "$runtime/from" &
+"$portolan" run --runtime "$runtime" -- "$attach" "$object" "$binary" < "$runtime/to" > "$runtime/from" &
 exec 5> "$runtime/to" 6< "$runtime/from"
 while read -r answer <&6; do
   echo "$answer"
