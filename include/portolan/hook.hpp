@@ -18,6 +18,7 @@ namespace portolan {
 namespace detail {
 
 struct HookState;
+struct UsdtPlace;
 
 // What programs see of an argument: its bytes, as a number of 64 bits; pointers as addresses.
 template <class T>
@@ -81,6 +82,7 @@ class SockOpsHook;
 class NetfilterHook;  // netfilter_hook.hpp
 class ProbeHook;      // this one and the next: probe_hook.hpp
 class TraceEventHook;
+class UsdtHook;  // usdt_hook.hpp
 // NFPROTO_*, enum nf_inet_hooks
 enum class NetfilterFamily : std::uint8_t { kIpv4 = 2, kIpv6 = 10 };
 enum class NetfilterPlace : std::uint8_t { kPreRouting, kLocalIn, kForward, kLocalOut, kPostRouting };
@@ -148,6 +150,13 @@ class Hook {
   // open(2); EINVAL: it is no regular file, or ends before the offset.
   PORTOLAN_EXPORT static Expected<ProbeHook> uprobe(const Runtime& runtime, const std::string& path,
                                                     std::uint64_t offset);
+  // For uprobe programs of all places of that name that this program (or library) passes by PORTOLAN_USDT.
+  // EINVAL: there is none.
+  [[gnu::always_inline]] static Expected<UsdtHook> usdt(const Runtime& runtime, std::string_view provider,
+                                                        std::string_view name);
+  PORTOLAN_EXPORT static Expected<UsdtHook> usdt(const Runtime& runtime, std::string_view provider,
+                                                 std::string_view name,
+                                                 std::span<const detail::UsdtPlace> places);
   // For tracepoint programs: "sched", "sched_switch". `record_bytes`: of the record, from 8 to 8192; programs
   // that look at more are not attached. EINVAL, too: another process has declared it with another number.
   PORTOLAN_EXPORT static Expected<TraceEventHook> tracepoint(const Runtime& runtime,

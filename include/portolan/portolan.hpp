@@ -22,3 +22,4 @@
 #include "portolan/ring_buffer.hpp"
 #include "portolan/runtime.hpp"
 #include "portolan/socket.hpp"
+#include "portolan/usdt_hook.hpp"

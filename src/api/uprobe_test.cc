@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Uprobes: by perf events, and by links to many places.
+// Uprobes: by perf events, and by links to many places; and places of a name.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <climits>
 #include <fstream>
 
@@ -276,6 +277,40 @@ TEST_F(Uprobes, are_declared_of_what_lies_in_a_file) {
   ASSERT_GE(link(load_asking(kGetFuncIp), {.offsets = {5}, .path = path.c_str()}), 0);
   probe->enter({});
   EXPECT_EQ(sum(), 5u);
+}
+
+[[gnu::noinline]] void pass(const UsdtHook& hook, int first, std::uint64_t second) {
+  PORTOLAN_USDT(hook, test, turn, first, second);
+}
+
+TEST_F(Uprobes, of_places_of_a_name_see_their_arguments) {
+  auto hook = Hook::usdt(*runtime_, "test", "turn");
+  ASSERT_TRUE(hook) << hook.error().message();
+  EXPECT_FALSE(Hook::usdt(*runtime_, "test", "no_turn"));
+  std::vector<std::uint64_t> places;
+  {
+    const sync::CallEpoch epoch;
+    hook::Hook::for_each(runtime(), [&](hook::Hook& one) {
+      const std::uint64_t offset = hook::offset_of(one.key());
+      if (one.key().attach_type == hook::kProbeEntry && std::ranges::find(offsets_, offset) == offsets_.end())
+        places.push_back(offset);
+    });
+  }
+  constexpr std::int32_t kReadUser = 112;
+  const long reads_second = load({{0x79, regs(3, 1), kDi, 0},
+                                  {0x07, regs(3), 0, 8},
+                                  {0xbf, regs(1, 10), 0, 0},
+                                  {0x07, regs(1), 0, -8},
+                                  set(2, 8),
+                                  {0x85, 0, 0, kReadUser},
+                                  {0x79, regs(6, 10), -8, 0}});
+  pass(*hook, 1, 20);
+  EXPECT_FALSE(hook->is_attached());
+  ASSERT_GE(link(reads_second, {.offsets = places}), 0);
+  EXPECT_TRUE(hook->is_attached());
+  pass(*hook, 1, 20);
+  pass(*hook, -1, 22);
+  EXPECT_EQ(sum(), 42u);
 }
 
 }  // namespace

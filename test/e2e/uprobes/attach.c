@@ -85,6 +85,11 @@ int main(int argc, char** argv) {
   const __u64 serve = attach("serve_ends", -1, "host_serve", true);
   const __u64 rest = attach("of_another", getpid(), "host_rest", false);
   attach("of_another", -1, "main", false);
+  LIBBPF_OPTS(bpf_usdt_opts, options, .usdt_cookie = 7);
+  links[link_count++] = bpf_program__attach_usdt(program("turn"), -1, binary, "host", "turn", &options);
+  if (!links[link_count - 1]) printf("turn: %s\n", strerror(errno));
+  if (!bpf_program__attach_usdt(program("turn"), -1, binary, "host", "return", NULL))
+    printf("no such place: %s\n", strerror(errno));
   attach_many("many", UPROBE_MULTI, serve, rest);
   attach_many("session", UPROBE_SESSION, serve, rest);
   attach_many("many", UPROBE_MULTI, serve, serve + 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// host DIRECTORY: a program whose functions have uprobes. It says "ready", and works when a line comes.
+// host DIRECTORY: a program whose functions have uprobes, and places that notes tell of. It says "ready", and
+// works when a line comes.
 #include <cstdio>
 #include <optional>
 #include <portolan/portolan.hpp>
@@ -24,7 +25,8 @@ int main(int argc, char** argv) {
   if (!runtime) return 1;
   auto serves = portolan::Hook::uprobe(*runtime, host_serve);
   auto rests = portolan::Hook::uprobe(*runtime, host_rest);
-  if (!serves || !rests) return 1;
+  auto turn = portolan::Hook::usdt(*runtime, "host", "turn");
+  if (!serves || !rests || !turn) return 1;
   served.emplace(std::move(*serves));
   rested.emplace(std::move(*rests));
   std::puts("ready");
@@ -33,9 +35,11 @@ int main(int argc, char** argv) {
     for (int kind = 0; kind < 10; ++kind) {
       (void)host_serve(kind, 7);
       (void)host_rest(kind);
+      PORTOLAN_USDT(*turn, host, turn, kind, kind - 5, "a turn", ~0u);
     }
-    std::printf("worked%s%s\n", served->is_attached() ? ", served" : "",
-                rested->is_attached() ? ", rested" : "");
+    PORTOLAN_USDT(*turn, host, turn, 0, 1000, "the end", 0);
+    std::printf("worked%s%s%s\n", served->is_attached() ? ", served" : "",
+                rested->is_attached() ? ", rested" : "", turn->is_attached() ? ", turned" : "");
     std::fflush(stdout);
   }
   return 0;

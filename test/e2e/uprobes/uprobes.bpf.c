@@ -7,6 +7,7 @@
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include <bpf/usdt.bpf.h>
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -54,6 +55,15 @@ int BPF_KPROBE(session, __u64 kind) {
   const bool ends = bpf_session_is_return();
   add(ends ? 7 : 6, 1);
   return ends ? 0 : kind & 1;
+}
+
+SEC("usdt")
+int BPF_USDT(turn, int kind, long number, const char* text, unsigned int most) {
+  char first = 0;
+  bpf_probe_read_user(&first, sizeof first, text);
+  add(8, number + (first == 't'));
+  add(9, bpf_usdt_arg_cnt(ctx) == 4 && most + 1 == (kind == 0 && number > 0) && bpf_usdt_cookie(ctx) == 7);
+  return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";
