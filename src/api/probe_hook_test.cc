@@ -267,6 +267,8 @@ TEST_F(Probes, an_fd_tells_what_it_attaches) {
   EXPECT_EQ(answer.prog_id, client_->program_info(program).id);
   EXPECT_EQ(answer.fd_type, 3u);  // BPF_FD_TYPE_KRETPROBE
   EXPECT_EQ(answer.probe_offset, 0u);
+  EXPECT_NE(answer.probe_addr, 0u);
+  EXPECT_EQ(answer.probe_addr, client_->info(made).perf_event.kprobe.addr);
   EXPECT_EQ(ask(event, 4, &answer), -ENOSPC);
   EXPECT_STREQ(name, "wor");
   EXPECT_EQ(ask(made, 16, &answer), -524);

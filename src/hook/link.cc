@@ -152,7 +152,8 @@ void show_event(const Link& link, std::string& text) {
   const auto to = std::back_inserter(text);
   const char* const end = key.attach_type == kProbeReturn ? "ret" : "";
   if (key.point == Point::kProbe)
-    fmt::format_to(to, "name:\t{}\noffset:\t0\nmissed:\t0\naddr:\t0\nevent_type:\tk{}probe\n", key.name, end);
+    fmt::format_to(to, "name:\t{}\noffset:\t0\nmissed:\t0\naddr:\t{:#x}\nevent_type:\tk{}probe\n", key.name,
+                   address_of(link.runtime(), key), end);
   else if (key.point == Point::kUprobe)
     fmt::format_to(to, "name:\t{}\noffset:\t{:#x}\nref_ctr_offset:\t0\nevent_type:\tu{}probe\n", link.path(),
                    offset_of(key), end);

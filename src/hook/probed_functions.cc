@@ -24,4 +24,9 @@ std::vector<ProbedFunction> probed_functions(object::Runtime& runtime) {
   return functions;
 }
 
+std::uint64_t address_of(object::Runtime& runtime, const Key& probe) {
+  const Result<Hook*> begins = Hook::find(runtime, named(Point::kProbe, kProbeEntry, probe.name));
+  return begins ? helper::address_of_probe((*begins)->id()) : 0;
+}
+
 }  // namespace portolan::hook

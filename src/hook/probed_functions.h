@@ -16,5 +16,7 @@ struct ProbedFunction {
 
 // By name.
 std::vector<ProbedFunction> probed_functions(object::Runtime& runtime);
+// Where the function of a probe is, by the key of either end. 0: its host has gone.
+std::uint64_t address_of(object::Runtime& runtime, const Key& probe);
 
 }  // namespace portolan::hook

@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "hook/probed_functions.h"
+
 namespace portolan::syscall {
 namespace {
 
@@ -47,7 +49,7 @@ Result<void> fill_event(const Call& call, const hook::Link& link, abi::link_info
   TRY(event_name_out(call, key.name, out.kprobe.func_name, &out.kprobe.name_len));
   out.type = static_cast<std::uint32_t>(is_return ? Type::kKretprobe : Type::kKprobe);
   out.kprobe.offset = 0;
-  out.kprobe.addr = 0;  // as for whoever may not see where the kernel's functions lie
+  out.kprobe.addr = hook::address_of(call.runtime, key);
   out.kprobe.missed = 0;
   out.kprobe.cookie = attributes.cookie;
   return {};
@@ -63,7 +65,7 @@ Result<void> words_out(const Call& call, std::span<const Place> places, std::uin
   return {};
 }
 
-// bpf_kprobe_multi_link_fill_link_info. Who is shown where functions are here may see it everywhere.
+// bpf_kprobe_multi_link_fill_link_info. Everybody may see where functions are, as /proc/kallsyms says it.
 Result<void> fill_kprobe_multi(const Call& call, const hook::Link& link, abi::link_info::KprobeMulti& out) {
   const auto places = link.places();
   const std::uint32_t room = out.count;

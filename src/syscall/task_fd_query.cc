@@ -8,6 +8,7 @@
 
 #include "base/sys.h"
 #include "hook/probe_event.h"
+#include "hook/probed_functions.h"
 #include "syscall/attach.h"
 
 namespace portolan::syscall {
@@ -20,7 +21,7 @@ struct Answer {
   std::uint32_t program_id;
   FdType type;
   std::string name;
-  std::uint64_t offset = 0;
+  std::uint64_t offset = 0, address = 0;
 };
 
 // ENOENT: there is no such process; EBADF: it has no such fd; kEnotsupp: it is of nothing of ours.
@@ -56,7 +57,8 @@ Result<Answer> answer_of(const map::PerfEvent& event) {
     if (key.point == hook::Point::kUprobe)
       return Answer{member.program_id, is_return ? FdType::kUretprobe : FdType::kUprobe, (*hook)->path(),
                     hook::offset_of(key)};
-    return Answer{member.program_id, is_return ? FdType::kKretprobe : FdType::kKprobe, key.name};
+    return Answer{member.program_id, is_return ? FdType::kKretprobe : FdType::kKprobe, key.name, 0,
+                  hook::address_of(event.runtime(), key)};
   }
   return fail(ENOENT);
 }
@@ -83,7 +85,7 @@ Result<void> copy_out(const Call& call, const Answer& answer) {
   TRY(call.put(offsetof(Attr, prog_id), answer.program_id));
   TRY(call.put(offsetof(Attr, fd_type), static_cast<std::uint32_t>(answer.type)));
   TRY(call.put(offsetof(Attr, probe_offset), answer.offset));
-  TRY(call.put(offsetof(Attr, probe_addr), std::uint64_t{0}));
+  TRY(call.put(offsetof(Attr, probe_addr), answer.address));
   if (attr.buf_len != 0 && attr.buf != 0 && is_short) return fail(ENOSPC);
   return {};
 }
