@@ -25,6 +25,9 @@ struct Socket {
   std::array<std::uint32_t, 4> remote_ip6 = {};
   std::uint32_t state = 0;  // TCP_*
   std::int32_t rx_queue_mapping = -1;
+  // The socket itself, on which programs at hooks of cgroups then act: bpf_setsockopt, bpf_getsockopt,
+  // bpf_bind. -1: there is none that they could.
+  int fd = -1;
 };
 
 // What a socket is to send, in pieces of the host's memory that follow one another. Programs of type sk_msg

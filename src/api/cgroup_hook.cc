@@ -17,9 +17,9 @@ using A = abi::AttachType;
 
 namespace detail {
 
-int run_cgroup(HookState& state, void* context, std::int32_t& retval, std::uint32_t* flags) {
+int run_cgroup(HookState& state, void* context, std::int32_t& retval, int socket, std::uint32_t* flags) {
   constexpr std::int32_t kMostErrors = 4095;
-  helper::Attachment attachment{.retval = &retval};
+  helper::Attachment attachment{.retval = &retval, .socket = socket};
   (void)state.hook.run([&](vm::Runner& runner, std::span<const hook::Hook::Attached> programs) {
     for (const auto& one : programs) {
       auto result = static_cast<std::uint32_t>(run_one(runner, one, context, attachment));
@@ -48,7 +48,7 @@ int DeviceHook::run_attached(std::uint32_t access, std::uint32_t major, std::uin
 int SockHook::run_attached(Socket& socket) const {
   abi::Sock context = sock_of(socket);
   std::int32_t retval = 0;
-  detail::run_cgroup(*state_, &context, retval);
+  detail::run_cgroup(*state_, &context, retval, socket.fd);
   socket.bound_dev_if = context.bound_dev_if;
   socket.mark = context.mark;
   socket.priority = context.priority;
@@ -73,7 +73,7 @@ int SockAddrHook::run_attached(SocketAddress& address, const Socket& socket, boo
   context.sk = address_of(&sock);
   std::int32_t retval = 0;
   std::uint32_t flags = 0;
-  detail::run_cgroup(*state_, &context, retval, is_bind ? &flags : nullptr);
+  detail::run_cgroup(*state_, &context, retval, socket.fd, is_bind ? &flags : nullptr);
   address.ip4 = context.user_ip4;
   std::ranges::copy(context.user_ip6, address.ip6.begin());
   address.port = static_cast<std::uint16_t>(context.user_port);
@@ -143,7 +143,7 @@ int SetsockoptHook::run_attached(SocketOption& option, const Socket& socket) con
   room.fill(option.value);
   abi::Sockopt context = room.context(sock, option, size);
   std::int32_t retval = 0;
-  if (detail::run_cgroup(*state_, &context, retval) != 0) return retval;
+  if (detail::run_cgroup(*state_, &context, retval, socket.fd) != 0) return retval;
   if (context.optlen == -1) return 1;
   if (context.optlen > room.size() || context.optlen < -1)
     return size > kMostOptionBytes && context.optlen >= 0 ? 0 : -EFAULT;
@@ -162,7 +162,7 @@ int GetsockoptHook::run_attached(SocketOption& option, std::size_t most, int res
   if (result == 0) room.fill(option.value);
   abi::Sockopt context = room.context(sock, option, optlen);
   context.retval = result;
-  if (detail::run_cgroup(*state_, &context, context.retval) < 0) return context.retval;
+  if (detail::run_cgroup(*state_, &context, context.retval, socket.fd) < 0) return context.retval;
   if (context.optlen > room.size() || context.optlen < 0)
     return optlen > kMostOptionBytes && context.optlen >= 0 ? result : -EFAULT;
   if (context.optlen != 0) room.give(context.optlen, option.value);
@@ -181,7 +181,7 @@ int SockOpsHook::run_attached(SocketOps& ops, const Socket& socket, std::span<st
   context.skb_data_end = address_of(packet.data() + packet.size());
   context.skb_len = static_cast<std::uint32_t>(packet.size());
   std::int32_t retval = 0;
-  detail::run_cgroup(*state_, &context, retval);
+  detail::run_cgroup(*state_, &context, retval, socket.fd);
   std::memcpy(static_cast<void*>(&ops), &context, sizeof ops);
   return retval;
 }

@@ -42,8 +42,9 @@ inline std::uint64_t run_one(vm::Runner& runner, const hook::Hook::Attached& att
 }
 
 // bpf_prog_run_array_cg: all programs of a cgroup run, and what they make of the operation's result, which is
-// retval. With `flags`, only the lowest bit of what they return says whether they allow it; the others are
-// gathered there.
-int run_cgroup(HookState& state, void* context, std::int32_t& retval, std::uint32_t* flags = nullptr);
+// retval. `socket`: the host's fd of that which it is about, if it says so. With `flags`, only the lowest bit
+// of what they return says whether they allow it; the others are gathered there.
+int run_cgroup(HookState& state, void* context, std::int32_t& retval, int socket = -1,
+               std::uint32_t* flags = nullptr);
 
 }  // namespace portolan::detail

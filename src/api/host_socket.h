@@ -9,7 +9,7 @@
 namespace portolan::detail {
 
 inline abi::Sock sock_of(const Socket& socket) {
-  static_assert(sizeof(abi::Sock) == sizeof(Socket) &&
+  static_assert(offsetof(Socket, fd) == sizeof(abi::Sock) &&
                 offsetof(abi::Sock, src_port) == offsetof(Socket, local_port) &&
                 offsetof(abi::Sock, rx_queue_mapping) == offsetof(Socket, rx_queue_mapping));
   abi::Sock sock;

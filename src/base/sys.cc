@@ -74,6 +74,15 @@ Result<std::size_t> pwrite(int fd, const void* in, std::size_t size, std::uint64
   return static_cast<std::size_t>(TRY(
       checked(call(SYS_pwrite64, fd, address_of(in), static_cast<long>(size), static_cast<long>(offset)))));
 }
+Result<void> getsockopt(int fd, int level, int name, void* value, std::uint32_t& size) {
+  return status(call(SYS_getsockopt, fd, level, name, address_of(value), address_of(&size)));
+}
+Result<void> setsockopt(int fd, int level, int name, const void* value, std::uint32_t size) {
+  return status(call(SYS_setsockopt, fd, level, name, address_of(value), size));
+}
+Result<void> bind(int fd, const void* address, std::uint32_t size) {
+  return status(call(SYS_bind, fd, address_of(address), size));
+}
 int gettid() { return static_cast<int>(call(SYS_gettid)); }
 int getpid() { return static_cast<int>(call(SYS_getpid)); }
 unsigned getcpu() {

@@ -51,6 +51,10 @@ Result<void> linkat(int from_dir, const char* from, int to_dir, const char* to, 
 Result<std::size_t> readlinkat(int dir_fd, const char* path, char* out, std::size_t size);
 Result<std::size_t> pread(int fd, void* out, std::size_t size, std::uint64_t offset);
 Result<std::size_t> pwrite(int fd, const void* in, std::size_t size, std::uint64_t offset);
+// `size`: of the room, then of the value.
+Result<void> getsockopt(int fd, int level, int name, void* value, std::uint32_t& size);
+Result<void> setsockopt(int fd, int level, int name, const void* value, std::uint32_t size);
+Result<void> bind(int fd, const void* address, std::uint32_t size);
 int gettid();
 int getpid();
 unsigned getcpu();

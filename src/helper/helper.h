@@ -25,6 +25,7 @@ enum class Arg : std::uint8_t {
   kCtxOfTc,      // the context, where the program is one of tc; others give nothing
   kSocket,       // a socket of any kind
   kBtfSocket,    // likewise, or one of the kernel's own structs
+  kCtxOrSocket,  // of cgroup_sockopt programs kBtfSocket, of others kCtx
   kSpinLock,     // a bpf_spin_lock in a map value
   kTimer,        // a bpf_timer in a map value
   kFunc,         // a function of the program, as a callback

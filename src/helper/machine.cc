@@ -112,7 +112,6 @@ U64 get_branch_snapshot(Run&, U64, U64, U64 flags, U64, U64) {
 U64 get_cgroup_classid(Run&, U64, U64, U64, U64, U64) { return 0; }
 U64 skb_cgroup_classid(Run&, U64, U64, U64, U64, U64) { return 0; }
 U64 get_route_realm(Run&, U64, U64, U64, U64, U64) { return 0; }
-U64 get_socket_cookie(Run&, U64, U64, U64, U64, U64) { return 0; }
 U64 get_socket_uid(Run&, U64, U64, U64, U64, U64) { return 65534; }  // overflowuid
 
 }  // namespace portolan::helper::functions

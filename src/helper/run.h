@@ -42,6 +42,7 @@ struct Attachment {
   std::uint64_t address = 0;   // of a program's function
   Session* session = nullptr;
   std::int32_t* retval = nullptr;  // of a cgroup's hook: what its programs make of the operation's result
+  std::int32_t socket = -1;        // of a cgroup's hook: the host's fd of it; -1: it has not said
   SeqFile* seq_file = nullptr;     // of an iterator
 };
 

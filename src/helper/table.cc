@@ -32,6 +32,7 @@ constexpr Argument reserved{Arg::kReserved, kReleases};
 constexpr Argument ctx{Arg::kCtx};
 constexpr Argument ctx_or_null{Arg::kCtx, kOrNull};
 constexpr Argument ctx_of_tc{Arg::kCtxOfTc};
+constexpr Argument ctx_or_sock{Arg::kCtxOrSocket};
 constexpr Argument sock{Arg::kSocket};
 constexpr Argument btf_sock{Arg::kBtfSocket};
 constexpr Argument sock_back{Arg::kBtfSocket, kReleases};

@@ -46,6 +46,9 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
     case Arg::kCtxOfTc:
       TRY(expect({RegType::kCtx}, "ctx"));
       return check_fixed(reg, number);
+    case Arg::kCtxOrSocket:
+      return check_type(number,
+                        {program_.type == abi::ProgType::kCgroupSockopt ? Arg::kBtfSocket : Arg::kCtx});
     case Arg::kMapKey:
     case Arg::kMapValue:
     case Arg::kMem:
