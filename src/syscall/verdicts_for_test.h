@@ -3,6 +3,7 @@
 // they do not. Both are what Linux 6.18 says, unless the test says otherwise.
 #pragma once
 #include "abi/insn.h"
+#include "abi/prog_type.h"
 #include "btf/blob_for_test.h"
 #include "syscall/world_for_test.h"
 
@@ -92,6 +93,7 @@ struct Verdict {
   const char* last_line;
   std::vector<std::uint32_t> functions = {};  // where they start, for BTF: static ones that return int
   std::uint32_t global = 0;                   // one of them that is global
+  abi::AttachType attach_type = {};           // expected_attach_type
 };
 
 class Verdicts : public World {
@@ -125,6 +127,7 @@ class Verdicts : public World {
     attr.prog_load.log_buf = address(log.data());
     attr.prog_load.log_size = static_cast<std::uint32_t>(log.size());
     attr.prog_load.log_level = 1;
+    attr.prog_load.expected_attach_type = static_cast<std::uint32_t>(row.attach_type);
     std::vector<abi::FuncInfo> functions;
     if (!row.functions.empty()) {
       btf::Blob blob;

@@ -76,8 +76,8 @@ class UprobeLinks : public Probes {
   long link(long program, Asked asked) {
     static const std::uint64_t beyond = std::uint64_t{1} << 40;
     if (asked.offsets == 0) asked.offsets = address(&beyond);
-    const auto eight = [](unsigned offset) { return Field{offset, 8, "of uprobe_multi"}; };
-    const auto four = [](unsigned offset) { return Field{offset, 4, "of uprobe_multi"}; };
+    const auto eight = [](std::uint16_t offset) { return Field{offset, 8, "of uprobe_multi"}; };
+    const auto four = [](std::uint16_t offset) { return Field{offset, 4, "of uprobe_multi"}; };
     Attr attr;
     attr.set(link::kProgFd, static_cast<std::uint64_t>(program)).set(link::kType, asked.type);
     attr.set(link::kFlags, asked.link_flags);
