@@ -159,20 +159,31 @@ struct SocketOps {
   std::uint64_t bytes_acked = 0;
 };
 
+// A TCP segment that something happens by.
+struct TcpSegment {
+  std::span<std::byte> bytes = {};  // from its TCP header on
+  std::size_t header_size = 0;      // how many of them programs see: the header, as far as it is written
+  // In and out: how many bytes of options may be added. Of a header that is not written yet
+  // (BPF_SOCK_OPS_HDR_OPT_LEN_CB) programs take as many as they will write, and the host rounds that up to 4;
+  // behind this one (BPF_SOCK_OPS_WRITE_HDR_OPT_CB) they write them, and what they leave becomes
+  // no-operations.
+  std::uint32_t option_room = 0;
+  std::span<const std::byte> syn = {};  // the TCP header of the connection's SYN, if it was kept
+};
+
 class SockOpsHook : public Hook {
  public:
-  // `packet`: from its TCP header on, where there is one. The socket is the programs' if `is_fullsock` says
-  // so.
-  int run(SocketOps& ops, const Socket& socket, std::span<std::byte> packet = {}) const {
+  // The socket is the programs' if `is_fullsock` says so. -EINVAL of a segment that has not what it says.
+  int run(SocketOps& ops, const Socket& socket, TcpSegment* segment = nullptr) const {
     if (!is_attached()) [[likely]]
       return 0;
-    return run_attached(ops, socket, packet);
+    return run_attached(ops, socket, segment);
   }
 
  private:
   friend class Hook;
   using Hook::Hook;
-  PORTOLAN_EXPORT int run_attached(SocketOps& ops, const Socket& socket, std::span<std::byte> packet) const;
+  PORTOLAN_EXPORT int run_attached(SocketOps& ops, const Socket& socket, TcpSegment* segment) const;
 };
 
 }  // namespace portolan

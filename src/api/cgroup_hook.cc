@@ -9,6 +9,7 @@
 #include "abi/context.h"
 #include "api/hook_state.h"
 #include "api/host_socket.h"
+#include "helper/socket_data.h"
 #include "helper/sysctl.h"
 
 namespace portolan {
@@ -169,20 +170,53 @@ int GetsockoptHook::run_attached(SocketOption& option, std::size_t most, int res
   return context.retval;
 }
 
-int SockOpsHook::run_attached(SocketOps& ops, const Socket& socket, std::span<std::byte> packet) const {
+namespace {
+
+constexpr std::uint32_t kWritesOptions = 15;  // BPF_SOCK_OPS_WRITE_HDR_OPT_CB
+
+bool is_whole(const TcpSegment& segment, std::uint32_t op) {
+  if (segment.header_size > segment.bytes.size() || segment.bytes.size() > UINT32_MAX) return false;
+  return op != kWritesOptions || segment.option_room <= segment.bytes.size() - segment.header_size;
+}
+
+void show(const TcpSegment& segment, helper::Connection& connection) {
+  constexpr std::size_t kTcpFlags = 13;  // a byte of the header
+  connection.seen.skb_data = address_of(segment.bytes.data());
+  connection.seen.skb_data_end = connection.seen.skb_data + segment.header_size;
+  connection.seen.skb_len = static_cast<std::uint32_t>(segment.bytes.size());
+  if (segment.bytes.size() > kTcpFlags)
+    connection.seen.skb_tcp_flags = std::to_integer<std::uint32_t>(segment.bytes[kTcpFlags]);
+  connection.option_room = segment.option_room;
+  connection.syn = segment.syn;
+}
+
+// What programs have made of the room for options; nothing, if they have failed.
+void take_back(TcpSegment& segment, std::uint32_t op, std::uint32_t left) {
+  constexpr std::byte kNoOperation{1};
+  if (op == kWritesOptions) {
+    const std::size_t written = segment.option_room - left;
+    std::ranges::fill(segment.bytes.subspan(segment.header_size + written, left), kNoOperation);
+  }
+  segment.option_room = left;
+}
+
+}  // namespace
+
+int SockOpsHook::run_attached(SocketOps& ops, const Socket& socket, TcpSegment* segment) const {
   static_assert(offsetof(abi::SockOps, sk) == sizeof(SocketOps) &&
                 offsetof(abi::SockOps, bpf_sock_ops_cb_flags) == offsetof(SocketOps, cb_flags) &&
                 offsetof(abi::SockOps, bytes_acked) == offsetof(SocketOps, bytes_acked));
+  if (segment != nullptr && !is_whole(*segment, ops.op)) return -EINVAL;
   abi::Sock sock = sock_of(socket);
-  abi::SockOps context{};
-  std::memcpy(&context, &ops, sizeof ops);
-  context.sk = ops.is_fullsock != 0 ? address_of(&sock) : 0;
-  context.skb_data = address_of(packet.data());
-  context.skb_data_end = address_of(packet.data() + packet.size());
-  context.skb_len = static_cast<std::uint32_t>(packet.size());
+  helper::Connection context{};
+  std::memcpy(&context.seen, &ops, sizeof ops);
+  context.seen.sk = ops.is_fullsock != 0 ? address_of(&sock) : 0;
+  if (segment != nullptr) show(*segment, context);
   std::int32_t retval = 0;
   detail::run_cgroup(*state_, &context, retval, socket.fd);
-  std::memcpy(static_cast<void*>(&ops), &context, sizeof ops);
+  if (segment != nullptr)
+    take_back(*segment, ops.op, retval == 0 ? context.option_room : segment->option_room);
+  std::memcpy(static_cast<void*>(&ops), &context.seen, sizeof ops);
   return retval;
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the contexts of sk_msg and sk_reuseport programs stand for: helpers know more of it than programs see.
+// What the contexts of sk_msg, sk_reuseport and sock_ops programs stand for: helpers know more of it than
+// programs see.
 #pragma once
+#include <span>
+
 #include "abi/context.h"
 
 namespace portolan::helper {
@@ -32,6 +35,13 @@ void show_first_piece(SkMsg& message);
 struct ReuseportPacket {
   abi::SkReuseportMd seen;  // at the beginning: what programs see
   const std::byte *mac_header, *network_header;
+};
+
+// What happens to a connection, with the TCP segment that it happens by, if there is one.
+struct Connection {
+  abi::SockOps seen;               // at the beginning: what programs see
+  std::uint32_t option_room;       // for options of the header, behind skb_data_end if they are to be written
+  std::span<const std::byte> syn;  // its TCP header, if it was kept
 };
 
 }  // namespace portolan::helper

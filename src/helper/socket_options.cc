@@ -17,6 +17,7 @@
 #include "base/sys.h"
 #include "helper/functions.h"
 #include "helper/memory.h"
+#include "helper/socket_data.h"
 
 namespace portolan::helper::functions {
 namespace {
@@ -98,7 +99,7 @@ int socket_of(const Run& run, U64 context) {
   return run.attachment->socket;
 }
 
-// What goes by no name of a socket option, but by what programs of a connection have of it: 0, or the error.
+// An option that the machine does not have, for it is of programs: their callbacks. 0, or the error.
 int set_cb_flags(abi::SockOps& ops, U64 value, std::uint32_t size) {
   std::uint32_t flags = 0;
   if (ops.sk == 0 || size != kNumberBytes) return EINVAL;
@@ -172,6 +173,24 @@ int bind_socket(int fd, const void* address, std::uint32_t size) {
   return done ? 0 : done.error().value;
 }
 
+// A value, and zeros behind it. False: there is no such memory.
+bool give(U64 to, std::uint32_t room, std::span<const std::byte> value) {
+  if (!portolan_fault_copy(mutable_bytes_at(to), value.data(), value.size())) return false;
+  clear(to + value.size(), room - value.size());
+  return true;
+}
+
+// Of the SYN that the host has kept: its TCP header; what is before that is not known.
+U64 get_syn(const Connection& connection, const Option& option, U64 to) {
+  if (connection.seen.op > kLastOfTcp) return negative(EOPNOTSUPP);
+  const std::span<const std::byte> syn =
+      option.name == kBpfSyn ? connection.syn : std::span<const std::byte>();
+  if (!give(to, option.size, syn.first(std::min<std::size_t>(syn.size(), option.size))))
+    return negative(EFAULT);
+  if (syn.empty()) return negative(ENOENT);
+  return syn.size() > option.size ? negative(ENOSPC) : syn.size();
+}
+
 U64 result_of(int error) { return error == 0 ? 0 : negative(error); }
 
 }  // namespace
@@ -188,13 +207,14 @@ U64 setsockopt(Run& run, U64 context, U64 level, U64 name, U64 value, U64 size) 
 
 U64 getsockopt(Run& run, U64 context, U64 level, U64 name, U64 to, U64 size) {
   const Option option(level, name, size);
+  if (is_sock_ops(run) && option.level == SOL_TCP && option.name >= kBpfSyn && option.name <= kBpfSynMac)
+    return get_syn(at<Connection>(context), option, to);
   Value value;
   std::uint32_t length = 0;
   const auto got = [&]() -> int {
     if (is_sock_ops(run)) {
       const auto& ops = at<abi::SockOps>(context);
       if (ops.op > kLastOfTcp) return EOPNOTSUPP;
-      if (option.level == SOL_TCP && option.name >= kBpfSyn && option.name <= kBpfSynMac) return ENOENT;
       if (option.is(SOL_TCP, kBpfCbFlags)) {
         if (ops.sk == 0 || option.size != kNumberBytes) return EINVAL;
         std::memcpy(value.data(), &ops.bpf_sock_ops_cb_flags, length = kNumberBytes);
@@ -205,9 +225,7 @@ U64 getsockopt(Run& run, U64 context, U64 level, U64 name, U64 to, U64 size) {
   };
   const int error = got();
   const std::uint32_t given = error == 0 ? std::min(length, option.size) : 0;
-  if (!portolan_fault_copy(mutable_bytes_at(to), value.data(), given)) return negative(EFAULT);
-  clear(to + given, option.size - given);
-  return result_of(error);
+  return give(to, option.size, {value.data(), given}) ? result_of(error) : negative(EFAULT);
 }
 
 U64 bind(Run& run, U64 context, U64 address, U64 size_arg, U64, U64) {

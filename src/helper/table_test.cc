@@ -79,6 +79,7 @@ TEST(Helpers, functions_that_look_into_the_context_go_to_programs_that_have_it) 
                   : name.starts_with("bpf_msg_")      ? is_sk_msg
                   : name.starts_with("bpf_sysctl_")   ? is_sysctl
                   : name.starts_with("bpf_sock_ops_") ? is_sock_ops
+                  : name.ends_with("_hdr_opt")        ? is_sock_ops
                                                       : is_packet)
           << name << " in type " << type;
     }

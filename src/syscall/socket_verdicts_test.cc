@@ -10,7 +10,7 @@ using abi::AttachType;
 constexpr std::uint32_t kSockOps = 13, kSkSkb = 14, kSkMsg = 16, kSockAddr = 18, kReuseport = 21,
                         kSockopt = 25;
 constexpr std::int32_t kSetsockopt = 49, kGetsockopt = 57, kApplyBytes = 61, kPullData = 63, kBind = 64,
-                       kPushData = 90, kPopData = 91;
+                       kPushData = 90, kPopData = 91, kLoadOption = 142, kStoreOption = 143;
 const Code kOne{mov(r0, 1), kExit};
 
 class SocketVerdicts : public Verdicts {};
@@ -87,6 +87,32 @@ TEST_F(SocketVerdicts, what_changes_a_message_leaves_no_pointers_into_it) {
        EACCES, "R1 type=scalar expected=ctx"},
       {"of a group of sockets, read", kReuseport, around({}, read), 0, ""},
       {"written", kReuseport, around({}, write), EACCES, "cannot write into packet"},
+  });
+}
+
+TEST_F(SocketVerdicts, an_option_that_is_written_leaves_no_pointers_into_the_header) {
+  // R7 = the first byte of the segment, there before a call with an option on the stack.
+  const auto around = [](std::int32_t helper) {
+    return Code{move(r6, r1),         load(8, r7, r6, 192),
+                load(8, r3, r6, 200), move(r4, r7),
+                add(r4, 1),           {0xbd, regs(r4, r3), 2, 0},
+                mov(r0, 0),           kExit,
+                put(r10, -8, 2),      move(r1, r6),
+                move(r2, r10),        add(r2, -8),
+                mov(r3, 4),           mov(r4, 0),
+                ask(helper),          load(1, r0, r7, 0)} +
+           kZero;
+  };
+  const auto written = [](const Code& change) {
+    return Code{load(8, r7, r1, 192),       load(8, r3, r1, 200), move(r4, r7), add(r4, 1),
+                {0xbd, regs(r4, r3), 2, 0}, mov(r0, 0),           kExit} +
+           change + kZero;
+  };
+  expect({
+      {"read", kSockOps, around(kLoadOption), 0, ""},
+      {"stored", kSockOps, around(kStoreOption), EACCES, "R7 invalid mem access 'scalar'"},
+      {"written by the program itself", kSockOps, written({store(1, r7, 0, r7)}), EACCES,
+       "cannot write into packet"},
   });
 }
 
