@@ -80,6 +80,10 @@ std::uint32_t pointer_to_mine(Types& types) {
   return pointer_to(types, types.structure("nothing_of_the_kernels", 4, {{"a", 1, 0}}));
 }
 
+std::uint32_t pointer_to_registers(Types& types) {
+  return pointer_to(types, types.structure("bpf_user_pt_regs_t", 0, {}));
+}
+
 const Code kTask{ask(kCurrentTaskBtf), move(r1, r0)}, kNull{mov(r1, 0)},
     kStackBytes{put(r10, -8, 0), move(r1, r10), add(r1, -8)}, kRead{load(8, r0, r1, 0)},
     kReadChecked{if_equal(r1, 0, 1), load(8, r0, r1, 0)};
@@ -208,6 +212,14 @@ TEST_F(GlobalArguments, have_tags_that_fit_their_types) {
        "arg#0 should be `struct __sk_buff *`",
        kFilter},
       {"the context as anything", pointer_to_void, {"arg:ctx"}, {}, {}, 0, kSafe, kFilter},
+      {"the registers of a probe, by a struct of the typedef's name",
+       pointer_to_registers,
+       {},
+       {},
+       {},
+       0,
+       kSafe,
+       kKprobe},
       {"the context, not NULL",
        pointer_to_void,
        {"arg:ctx", "arg:nonnull"},

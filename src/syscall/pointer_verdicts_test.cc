@@ -148,6 +148,7 @@ TEST_F(PointerVerdicts, sockets_are_given_back_and_read_by_field) {
        "R0 invalid sock access off=80 size=4"},
       {"written", kCgroupSkb, packet_sock() + Code{store(4, r0, 4, r0)} + kZero, EACCES,
        "R0 cannot write into sock"},
+      {"a field with its sign", kTc, packet_socket() + Code{{0x81, regs(r0, r0), 76, 0}} + kZero, 0, ""},
       {"one of two", kTc,
        Code{move(r6, r1)} + packet_sock() +
            Code{load(8, r1, r6, 168),
@@ -182,6 +183,20 @@ TEST_F(PointerVerdicts, helpers_get_what_they_ask_for) {
        {move(r3, r1), mov(r2, 0), mov(r4, 8), ask(kLoadBytes), mov(r0, 0), kExit},
        EACCES,
        "R3 type=ctx expected=fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_"},
+  });
+}
+
+TEST_F(PointerVerdicts, helpers_take_one_thing_that_must_be_given_back) {
+  constexpr std::int32_t kReserve = 131, kDiscard = 133, kUpdate = 2;
+  const Code reserved{ring_of(r1),      kRest,      mov(r2, 48), mov(r3, 0),   ask(kReserve),
+                      if_not(r0, 0, 2), mov(r0, 0), kExit,       move(r6, r0), put(r6, 0, 0)};
+  const Code updated{map_of(r1), kRest, move(r3, r6), mov(r4, 0), ask(kUpdate)};
+  const Code discarded{move(r1, r6), mov(r2, 0), ask(kDiscard)};
+  expect({
+      {"a value", kTc,
+       reserved + Code{put(r10, -8, 0), move(r2, r10), add(r2, -8)} + updated + discarded + kZero, 0, ""},
+      {"a key and a value", kTc, reserved + Code{move(r2, r6)} + updated + discarded + kZero, EACCES,
+       "more than one arg with ref_obj_id R3 2 2"},
   });
 }
 

@@ -97,7 +97,12 @@ Result<void> Walk::check_argument(unsigned number, const helper::Argument& argum
   if (!is_null) TRY(check_type(number, argument));
   if ((argument.flags & arg_flag::kReleases) != 0 && argument.kind != Arg::kDynptr)
     TRY(check_released(number, meta));
-  if (reg.reference != 0 && reg.is_socket()) meta.reference = reg.reference;
+  if (reg.reference != 0) {
+    if (meta.reference != 0)
+      return refuse(EACCES, "more than one arg with ref_obj_id R{} {} {}", number, reg.reference,
+                    meta.reference);
+    meta.reference = reg.reference;
+  }
   const Access kind = (argument.flags & arg_flag::kWrites) != 0 ? Access::kWrite : Access::kRead;
   switch (argument.kind) {
     case Arg::kConstMapPtr:

@@ -16,6 +16,7 @@ using btf::Kind;
 using btf::Type;
 
 constexpr std::size_t kMostArguments = 5;
+constexpr std::string_view kRegisters = "bpf_user_pt_regs_t";
 
 const char* kind_name(const Type& type) { return btf::kKinds[abi::btf::info_kind(type.info)].name; }
 
@@ -60,7 +61,7 @@ bool is_typedef_of_registers(const Btf& btf, std::uint32_t id) {
   while (btf::is(*type, Kind::kConst) || btf::is(*type, Kind::kVolatile) || btf::is(*type, Kind::kRestrict) ||
          btf::is(*type, Kind::kTypeTag))
     type = btf.type(type->type);
-  return btf::is(*type, Kind::kTypedef) && btf.name(*type) == std::string_view("bpf_user_pt_regs_t");
+  return btf::is(*type, Kind::kTypedef) && btf.name(*type) == kRegisters;
 }
 
 // As btf_is_prog_ctx_type.
@@ -69,7 +70,10 @@ bool points_to_context(const UnverifiedProgram& program, const Type& pointer) {
   if (program.type == abi::ProgType::kKprobe && is_typedef_of_registers(btf, pointer.type)) return true;
   const Type& target = *btf.type(btf.resolve(pointer.type));
   const char* const wanted = context_struct(program.type);
-  return wanted != nullptr && btf::is(target, Kind::kStruct) && btf.name(target) == std::string_view(wanted);
+  if (wanted == nullptr || !btf::is(target, Kind::kStruct)) return false;
+  const std::string_view name = btf.name(target);
+  // Programs declare a struct of the typedef's name, where the headers they use have none.
+  return name == wanted || (program.type == abi::ProgType::kKprobe && name == kRegisters);
 }
 
 // Of an argument that is tagged as the context: as btf_validate_prog_ctx_type.

@@ -30,6 +30,9 @@ bool may_sleep_with(abi::MapType type) {
 
 Result<void> check_compatible(const UnverifiedProgram& program, const map::Map& map, btf::Log* log) {
   const map::MapSpec& spec = map.spec();
+  const bool has_roots = spec.has_field(map::FieldKind::kListHead) || spec.has_field(map::FieldKind::kRbRoot);
+  if (has_roots && is_tracing(program.type))
+    return refuse(log, EINVAL, "tracing progs cannot use bpf_{{list_head,rb_root}} yet");
   if (spec.has_field(map::FieldKind::kSpinLock)) {
     if (program.type == abi::ProgType::kSocketFilter)
       return refuse(log, EINVAL, "socket filter progs cannot use bpf_spin_lock yet");

@@ -291,8 +291,6 @@ Result<void> Walk::access(unsigned base, std::int32_t offset, std::uint32_t size
     case RegType::kTcpSock:
       if (kind == Access::kWrite) return refuse(EACCES, "R{} cannot write into {}", base, type_text(reg));
       TRY(check_socket(base, reg, offset, size));
-      if (is_signed)
-        return refuse(EACCES, "R{} invalid {} access off={} size={}", base, type_text(reg), offset, size);
       break;
     case RegType::kPacket:
     case RegType::kPacketMeta:

@@ -60,7 +60,7 @@ Result<void> Walk::check_nothing_held(const char* what) {
 
 // The result of the call must be given back.
 void Walk::acquire(RegState& result) {
-  result.reference = result.id;
+  result.id = result.reference = new_id();
   state_.references.push_back({result.reference, at_, state_.callbacks()});
 }
 

@@ -75,7 +75,7 @@ Result<void> Walk::check_stack_bounds(unsigned number, const RegState& reg, std:
     if (reg.bounds.is_constant())
       return refuse(error, "invalid {} stack R{} off={} size={}", what, number, least, size);
     return refuse(error, "invalid variable-offset {} stack R{} var_off={} off={} size={}", what, number,
-                  to_text(reg.bounds.bits), offset, size);
+                  to_text(reg.bounds.bits), reg.off + offset, size);
   }
   need_stack(reg, least);
   return {};

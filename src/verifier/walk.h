@@ -29,7 +29,7 @@ struct CallMeta {
   std::uint32_t callback = 0;
   std::uint64_t size = 0;           // of the memory that is returned
   std::uint32_t given_back = 0;     // a reference
-  std::uint32_t reference = 0;      // of a socket that was given
+  std::uint32_t reference = 0;      // of what was given that must be given back
   RegState dynptr;                  // that is read, or given back
   std::int64_t most = 0;            // the largest size that was given
   std::uint8_t iterator_frame = 0;  // of the iterator that was given: where its first word lies
