@@ -2,6 +2,8 @@
 // Small programs, and what the verifier says of them: whether they pass, and the last line of its log where
 // they do not. Both are what Linux 6.18 says, unless the test says otherwise.
 #pragma once
+#include <fmt/core.h>
+
 #include "abi/insn.h"
 #include "abi/prog_type.h"
 #include "btf/blob_for_test.h"
@@ -100,20 +102,41 @@ class Verdicts : public World {
  protected:
   void expect(const Verdict& row) {
     SCOPED_TRACE(row.name);
+    std::string text;
+    const long result = load_program(row, 1, text);
+    if (row.error == 0) {
+      EXPECT_GE(result, 0) << text;
+      return;
+    }
+    EXPECT_EQ(result, -row.error) << text;
+    const std::size_t statistics = text.rfind("processed ");
+    if (statistics != std::string::npos) text.resize(statistics);
+    if (!text.empty() && text.back() == '\n') text.pop_back();
+    EXPECT_EQ(text.substr(text.rfind('\n') + 1), row.last_line);
+  }
+  void expect(const std::vector<Verdict>& rows) {
+    for (const Verdict& row : rows) expect(row);
+  }
+  // That it passes, and what the log says of the stack of each of its functions: "16+0".
+  void expect_stack(const Verdict& row, const char* depths) {
+    SCOPED_TRACE(row.name);
+    std::string text;
+    EXPECT_GE(load_program(row, 4, text), 0) << text;
+    EXPECT_NE(text.find(fmt::format("\nstack depth {}\n", depths)), std::string::npos) << text;
+  }
+
+  // What the call returned; `text`: its log.
+  long load_program(const Verdict& row, std::uint32_t log_level, std::string& text) {
     const long map = create({.type = abi::MapType::kHash, .key_size = 8, .value_size = 48});
     const long array = create({.type = abi::MapType::kArray, .value_size = 48, .max_entries = 4});
     const long ring =
         create({.type = abi::MapType::kUserRingbuf, .key_size = 0, .value_size = 0, .max_entries = 4096});
-    ASSERT_GE(map, 0);
-    ASSERT_GE(array, 0);
-    ASSERT_GE(ring, 0);
     const long programs =
         create({.type = abi::MapType::kProgArray, .key_size = 4, .value_size = 4, .max_entries = 4});
-    ASSERT_GE(programs, 0);
     const long records =
         create({.type = abi::MapType::kRingbuf, .key_size = 0, .value_size = 0, .max_entries = 4096});
-    ASSERT_GE(records, 0);
     const long maps[] = {map, array, ring, programs, records};
+    for (const long one : maps) EXPECT_GE(one, 0);
     Code code = row.code;
     for (std::size_t i = 0; i < code.size(); ++i)
       if (code[i].code == 0x18 && code[i].src() == 1)
@@ -126,7 +149,7 @@ class Verdicts : public World {
     attr.prog_load.license = address("GPL");
     attr.prog_load.log_buf = address(log.data());
     attr.prog_load.log_size = static_cast<std::uint32_t>(log.size());
-    attr.prog_load.log_level = 1;
+    attr.prog_load.log_level = log_level;
     attr.prog_load.expected_attach_type = static_cast<std::uint32_t>(row.attach_type);
     std::vector<abi::FuncInfo> functions;
     if (!row.functions.empty()) {
@@ -142,26 +165,15 @@ class Verdicts : public World {
       load.btf_load.btf = address(bytes.data());
       load.btf_load.btf_size = static_cast<std::uint32_t>(bytes.size());
       const long fd = call(kBtfLoad, load);
-      ASSERT_GE(fd, 0);
+      EXPECT_GE(fd, 0);
       attr.prog_load.prog_btf_fd = static_cast<std::uint32_t>(fd);
       attr.prog_load.func_info = address(functions.data());
       attr.prog_load.func_info_cnt = static_cast<std::uint32_t>(functions.size());
       attr.prog_load.func_info_rec_size = sizeof functions[0];
     }
     const long result = call(kProgLoad, attr);
-    if (row.error == 0) {
-      EXPECT_GE(result, 0) << log.c_str();
-      return;
-    }
-    EXPECT_EQ(result, -row.error) << log.c_str();
-    std::string text = log.c_str();
-    const std::size_t statistics = text.rfind("processed ");
-    if (statistics != std::string::npos) text.resize(statistics);
-    if (!text.empty() && text.back() == '\n') text.pop_back();
-    EXPECT_EQ(text.substr(text.rfind('\n') + 1), row.last_line);
-  }
-  void expect(const std::vector<Verdict>& rows) {
-    for (const Verdict& row : rows) expect(row);
+    text = log.c_str();
+    return result;
   }
 };
 

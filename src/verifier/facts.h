@@ -17,6 +17,9 @@ struct InsnFacts {
   RegType through = RegType::kNotInit;   // a load or store through a pointer of which it makes a difference
   bool may_fault = false;                // as InsnNotes
   std::int32_t map = kNotSeen;           // of a call of a helper: index into maps, or one of these
+  std::int32_t loop = kNotSeen;          // of a call of bpf_loop: which function it calls back, without flags
+  bool is_of_fastcall = false;           // a spill or fill around a call: see fastcall.h
+  bool needs_no_spills = false;          // a call that has some
   const helper::Kfunc* kfunc = nullptr;  // that it calls
   std::int64_t index = kNotSeen;         // of a tail call: into its map, or one of these
   static constexpr std::int32_t kNotSeen = -2, kSeveral = -1;
@@ -31,6 +34,7 @@ struct SourceSubprogram {
   bool reads_unwritten_stack = true;
   bool has_other_arguments = false, changes_packet = false, might_sleep = false;
   std::vector<GlobalArgument> arguments = {};
+  std::uint32_t stack_depth = 0;  // that the kernel charges it with
 };
 
 // A function that timers, or work, in values of such maps call.

@@ -21,6 +21,7 @@ bool is_conditional(const abi::Insn& insn) {
   const Jump jump = isa::jump_of(insn);
   return jump != Jump::kJa && jump != Jump::kCall && jump != Jump::kExit;
 }
+bool is_may_goto(const abi::Insn& insn) { return is_jump(insn) && isa::jump_of(insn) == Jump::kJcond; }
 constexpr abi::Insn jump_by(std::int16_t offset) { return {0x05, 0, offset, 0}; }
 
 // A conditional jump of which one way was never taken is none.
@@ -35,15 +36,47 @@ void make_plain_jumps(Draft& draft) {
   }
 }
 
+// Jumps that lead nowhere. As opt_remove_nops: one that leads past others is looked at again only when the
+// last of them was a may_goto.
+std::vector<bool> find_nothings(const std::vector<abi::Insn>& insns) {
+  std::vector<bool> is_nothing(insns.size());
+  std::size_t behind = 0;  // how many such come next
+  for (std::size_t at = insns.size(); at-- > 0;) {
+    const abi::Insn& insn = insns[at];
+    const bool leads_on = (insn.code == 0x05 || is_may_goto(insn)) && insn.off >= 0;
+    const auto past = static_cast<std::size_t>(insn.off);
+    is_nothing[at] = leads_on && (past == 0 || (past <= behind && is_may_goto(insns[at + past])));
+    behind = is_nothing[at] ? behind + 1 : 0;
+  }
+  return is_nothing;
+}
+
 Result<void> remove_dead_code(Draft& draft) {
   make_plain_jumps(draft);
   TRY(rewrite(draft, [&](std::size_t at, std::vector<abi::Insn>& out) {
     if (draft.facts[at].seen) out.push_back(draft.insns[at]);
   }));
-  const auto is_nothing = [](const abi::Insn& insn) { return insn.code == 0x05 && insn.off == 0; };
+  const std::vector<bool> is_nothing = find_nothings(draft.insns);
   return rewrite(draft, [&](std::size_t at, std::vector<abi::Insn>& out) {
-    if (!is_nothing(draft.insns[at])) out.push_back(draft.insns[at]);
+    if (!is_nothing[at]) out.push_back(draft.insns[at]);
   });
+}
+
+// As optimize_bpf_loop and do_misc_fixups: what the kernel's code for loops takes of a function's stack, once
+// that has been found small enough.
+void add_stack_of_loops(Draft& draft) {
+  constexpr std::uint32_t kOfLoop = 24, kOfMayGoto = 16;
+  for (std::size_t i = 0; i < draft.subprograms.size(); ++i) {
+    SourceSubprogram& one = draft.subprograms[i];
+    const std::size_t end =
+        i + 1 < draft.subprograms.size() ? draft.subprograms[i + 1].start : draft.insns.size();
+    bool has_loop = false, has_may_goto = false;
+    for (std::size_t at = one.start; at < end; ++at) {
+      has_loop |= draft.facts[at].loop >= 0;
+      has_may_goto |= is_may_goto(draft.insns[at]);
+    }
+    one.stack_depth += (has_loop ? kOfLoop : 0) + (has_may_goto ? kOfMayGoto : 0);
+  }
 }
 
 // By a register that may hold zero: what the instruction set says about it, spelled out, as the kernel does.
@@ -132,6 +165,7 @@ class ProgramBuilder {
     Draft draft{source.insns, std::move(facts.insns), std::move(facts.subprograms), source.func_info,
                 source.line_info};
     TRY(remove_dead_code(draft));
+    add_stack_of_loops(draft);
     TRY(expand(draft, source.type));
     VerifiedProgram program;
     program.source_ = std::move(source);
@@ -140,10 +174,10 @@ class ProgramBuilder {
     for (const InsnFacts& one : draft.facts)
       program.notes_.push_back({one.may_fault, one.map, one.kfunc, one.index});
     for (SourceSubprogram& one : draft.subprograms)
-      program.subprograms_.push_back({one.start, one.stack_bytes, std::move(one.name), std::move(one.timers),
-                                      one.is_exception_callback, one.reads_unwritten_stack,
-                                      type_at(draft.func_info, one.start), one.has_other_arguments,
-                                      one.changes_packet, one.might_sleep, std::move(one.arguments)});
+      program.subprograms_.push_back(
+          {one.start, one.stack_bytes, std::move(one.name), std::move(one.timers), one.is_exception_callback,
+           one.reads_unwritten_stack, type_at(draft.func_info, one.start), one.has_other_arguments,
+           one.changes_packet, one.might_sleep, std::move(one.arguments), one.stack_depth});
     program.maps_ = std::move(facts.maps);
     program.read_only_copies_ = std::move(facts.read_only_copies);
     program.func_info_ = std::move(draft.func_info);

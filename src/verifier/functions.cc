@@ -210,6 +210,17 @@ Result<void> Walk::check_global_argument(unsigned number, const GlobalArgument& 
   return {};
 }
 
+// As update_loop_inline_state: the kernel's code has the loop in it, and three words of stack for it, where
+// always the same function is called back, and no flags are given.
+void Walk::note_loop(std::uint32_t callback) {
+  const RegState& flags = state_.reg(4);
+  if (flags.is_null()) depend_on(flags);
+  std::int32_t& noted = facts_.insns[at_].loop;
+  const auto called = static_cast<std::int32_t>(callback);
+  const bool is_same = noted == InsnFacts::kNotSeen || noted == called;
+  noted = is_same && flags.is_null() ? called : InsnFacts::kSeveral;
+}
+
 // The callback may be called any number of times, that of bpf_loop as often as it says: here once more, with
 // the state to come back to; what follows the call here is the path on which it is called no more.
 Result<void> Walk::enter_callback(const CallMeta& meta) {
@@ -217,6 +228,7 @@ Result<void> Walk::enter_callback(const CallMeta& meta) {
   const std::uint32_t rounds_begun = here.rounds_begun;
   here.rounds_begun = 0;
   if (meta.prototype->id == kLoop) {
+    note_loop(meta.callback);
     depend_on(here.regs[1]);
     if (rounds_begun >= here.regs[1].bounds.wide.umax) return {};
   }

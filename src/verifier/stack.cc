@@ -4,6 +4,7 @@
 // function clears its stack, if it may read such bytes.
 #include <algorithm>
 
+#include "verifier/fastcall.h"
 #include "verifier/walk.h"
 
 namespace portolan::verifier {
@@ -53,6 +54,11 @@ void Walk::need_stack(const RegState& reg, std::int64_t least) {
   Frame& frame = frame_of(reg);
   std::uint32_t& bytes = structure_.functions[frame.subprogram].stack_bytes;
   bytes = std::max(bytes, static_cast<std::uint32_t>(round_up(static_cast<std::uint64_t>(-least), 8)));
+}
+
+void Walk::touch_stack(const RegState& reg, std::int64_t least) {
+  Function& function = structure_.functions[frame_of(reg).subprogram];
+  if (least < function.spills.end && !facts_.insns[at_].is_of_fastcall) keep_spills(function, facts_);
 }
 
 Result<void> Walk::check_stack_bounds(unsigned number, const RegState& reg, std::int32_t offset,
@@ -108,6 +114,7 @@ Result<void> Walk::check_not_opaque(const RegState& reg, std::int64_t least, std
 // All that may have been written to: numbers, or zeros where it was zeros that were written and zeros that
 // were there.
 Result<void> Walk::forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros) {
+  touch_stack(reg, least);
   Frame& frame = frame_of(reg);
   for (std::int64_t offset = least; offset < end; ++offset) {
     const Place place = place_of(offset);
@@ -134,6 +141,7 @@ Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32
     return forget_stack(reg, least, end, is_zero);
   }
   const std::int64_t least = static_cast<std::int64_t>(reg.bounds.value()) + reg.off + offset;
+  touch_stack(reg, least);
   const Place place = place_of(least);
   if (size == 8) frame_of(reg).written |= std::uint64_t{1} << place.slot;
   StackSlot& slot = slot_at(frame_of(reg), place.slot);
@@ -192,6 +200,7 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
     end = reg.bounds.wide.smax + reg.off + offset + static_cast<std::int64_t>(size);
   }
   TRY(check_not_opaque(reg, least, end, reg.bounds.is_constant() ? "" : fmt::format("R{} ", number)));
+  touch_stack(reg, least);
   read_slots(reg, least, end);
   // As in the kernel: bytes of zero, or a number on the stack where it is known which one is read; not both.
   bool are_zeros = true, are_of_zero = reg.bounds.is_constant();

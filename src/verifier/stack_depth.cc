@@ -67,7 +67,7 @@ class Chains {
 
   // What it adds to the depth of a chain.
   std::uint32_t bytes_of(std::size_t function) const {
-    const auto bytes = static_cast<std::uint32_t>(round_up(functions_[function].stack_bytes, kUnit));
+    const auto bytes = static_cast<std::uint32_t>(round_up(functions_[function].stack_depth(), kUnit));
     const bool has_own = gives_own_stacks_ && !is_on_shared_stack_[function] && bytes >= kLeastOfOwnStack;
     return has_own ? 0 : bytes;
   }

@@ -86,39 +86,52 @@ Result<std::int64_t> find_exception_callback(const UnverifiedProgram& program, b
   return refuse(log, EINVAL, "exception callback type id not found in func_info");
 }
 
-}  // namespace
-
-Result<Structure> find_functions(const UnverifiedProgram& program, const Facts& facts, btf::Log* log) {
+// Where functions start: what is called, or has its address taken. Those that were found before it failed
+// stay in `starts`.
+Result<void> find_starts(const UnverifiedProgram& program, std::set<std::int64_t>& starts,
+                         std::set<std::int64_t>& callbacks, btf::Log* log) {
   constexpr std::size_t kMostFunctions = 256;
-  const auto& insns = program.insns;
-  const auto count = static_cast<std::int64_t>(insns.size());
-  std::set<std::int64_t> starts{0};
-  std::set<std::int64_t> callbacks;
+  const auto count = static_cast<std::int64_t>(program.insns.size());
   // Encodings have not been looked at: second halves of wide instructions count like all others, here and
   // below.
   for (std::int64_t at = 0; at < count; ++at) {
-    const abi::Insn& insn = insns[static_cast<std::size_t>(at)];
-    if (calls_function(insn) || loads_function(insn)) {
-      const std::int64_t target = target_of(insn, static_cast<std::size_t>(at));
-      if (target < 0 || target >= count) return refuse(log, EINVAL, "call to invalid destination");
-      starts.insert(target);
-      if (loads_function(insn)) callbacks.insert(target);
-      if (starts.size() > kMostFunctions) return refuse(log, E2BIG, "too many subprograms");
-    }
+    const abi::Insn& insn = program.insns[static_cast<std::size_t>(at)];
+    if (!calls_function(insn) && !loads_function(insn)) continue;
+    const std::int64_t target = target_of(insn, static_cast<std::size_t>(at));
+    if (target < 0 || target >= count) return refuse(log, EINVAL, "call to invalid destination");
+    if (!starts.contains(target) && starts.size() == kMostFunctions)
+      return refuse(log, E2BIG, "too many subprograms");
+    starts.insert(target);
+    if (loads_function(insn)) callbacks.insert(target);
   }
-  const std::int64_t exception_callback = TRY(find_exception_callback(program, log));
+  return {};
+}
+
+}  // namespace
+
+Result<void> find_functions(const UnverifiedProgram& program, const Facts& facts, Structure& structure,
+                            btf::Log* log) {
+  const auto& insns = program.insns;
+  std::set<std::int64_t> starts{0}, callbacks;
+  Result<void> found = find_starts(program, starts, callbacks, log);
+  std::int64_t exception_callback = 0;
+  if (found) {
+    const Result<std::int64_t> callback = find_exception_callback(program, log);
+    if (!callback) found = std::unexpected(callback.error());
+    exception_callback = callback.value_or(0);
+  }
   if (exception_callback != 0) starts.insert(exception_callback);
-  Structure structure;
   structure.has_exception_callback = exception_callback != 0;
   for (auto start = starts.begin(); start != starts.end(); ++start) {
     const auto next = std::next(start);
     Function function;
     function.start = static_cast<std::uint32_t>(*start);
-    function.end = static_cast<std::uint32_t>(next == starts.end() ? count : *next);
+    function.end = static_cast<std::uint32_t>(next == starts.end() ? insns.size() : *next);
     function.is_exception_callback = exception_callback != 0 && *start == exception_callback;
     function.is_callback = callbacks.contains(*start) || function.is_exception_callback;
     structure.functions.push_back(std::move(function));
   }
+  TRY(found);
   for (Function& function : structure.functions) {
     for (std::uint32_t at = function.start; at < function.end; ++at) {
       const abi::Insn& insn = insns[at];
@@ -170,7 +183,7 @@ Result<Structure> find_functions(const UnverifiedProgram& program, const Facts& 
           abi::btf::vlen(*type) == static_cast<std::uint32_t>(abi::btf::FuncLinkage::kGlobal);
     }
   if (structure.functions[0].name.empty()) structure.functions[0].name = program.name;
-  return structure;
+  return {};
 }
 
 Result<void> check_flow(const UnverifiedProgram& program, const Facts& facts, Structure& structure,

@@ -3,11 +3,15 @@
 // for the same one.
 #include "verifier/verifier.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <chrono>
 #include <new>
 
 #include "verifier/attach_target.h"
 #include "verifier/encoding.h"
+#include "verifier/fastcall.h"
 #include "verifier/kernel_symbols.h"
 #include "verifier/map_references.h"
 #include "verifier/stack_depth.h"
@@ -66,62 +70,103 @@ std::vector<TimersOf> timers_of(const AsyncCallback& callback, const Facts& fact
   return timers;
 }
 
-Result<VerifiedProgram> check(UnverifiedProgram program, MapSource& maps, btf::Log* log) {
-  const auto began = std::chrono::steady_clock::now();
-  TRY(check_btf_info_early(program, log));
-  Facts facts;
-  facts.insns.resize(program.insns.size());
-  TRY(resolve_kfuncs(program, facts, log));
-  Structure structure = TRY(find_functions(program, facts, log));
-  TRY(check_btf_info(program, shapes_of(structure), log));
-  TRY(check_opcodes(program.insns, log));
-  TRY(resolve_maps(program, maps, facts, log));
-  TRY(resolve_kernel_symbols(program, log));
-  program.sha256 = nullptr;  // it was for the maps, and may not live as long as the program
-  TRY(check_flow(program, facts, structure, log));
-  const AttachTarget target = TRY(find_attach_target(program, structure.functions[0], log));
-  program.target = nullptr;  // likewise
-  find_live_registers(program, facts, structure);
+class Check {
+ public:
+  Check(UnverifiedProgram program, MapSource& maps, btf::Log* log)
+      : program_(std::move(program)), maps_(maps), log_(log) {}
 
-  Walk walk(program, target, structure, facts, log);
-  Result<void> walked = walk_all(structure, program.is_extension, walk, log);
-  if (walked) walked = check_stack_depth(program, facts, structure, log);
-  if (walked) walked = walk.check_frames();
-  if (walked) walked = check_no_weak_kfuncs(program, facts, log);
-  if (log != nullptr) {
-    const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - began;
-    if ((log->level() & 4) != 0) {
-      std::string depths;
-      for (const Function& one : structure.functions)
-        depths += fmt::format("{}{}", depths.empty() ? "" : "+", one.stack_bytes);
-      log->print("verification time {:.0f} usec\nstack depth {}\n", took.count(), depths);
-    }
-    log->print("{}", walk.statistics());
+  // The log ends with figures, whatever comes of the program.
+  Result<VerifiedProgram> run() {
+    const auto began = std::chrono::steady_clock::now();
+    facts_.insns.resize(program_.insns.size());
+    Result<void> checked = check_shape();
+    if (checked) checked = check_paths();
+    Result<VerifiedProgram> made =
+        checked ? build() : Result<VerifiedProgram>(std::unexpected(checked.error()));
+    if (log_ != nullptr) log_figures(std::chrono::steady_clock::now() - began, made);
+    return made;
   }
-  TRY(walked);
-  facts.verified_insns = walk.insns_walked();
-  for (const Function& one : structure.functions)
-    facts.subprograms.push_back({one.start,
-                                 one.end,
-                                 one.stack_bytes,
-                                 one.name,
-                                 {},
-                                 one.is_exception_callback,
-                                 one.reads_unwritten_stack,
-                                 one.has_other_arguments,
-                                 one.changes_packet,
-                                 one.might_sleep,
-                                 one.arguments.value_or(std::vector<GlobalArgument>{})});
-  for (const AsyncCallback& one : facts.async_callbacks)
-    facts.subprograms[one.function].timers = timers_of(one, facts);
-  return build_program(std::move(program), std::move(facts));
-}
+
+ private:
+  Result<void> check_shape() {
+    TRY(check_btf_info_early(program_, log_));
+    structure_.functions = {Function{}};
+    TRY(resolve_kfuncs(program_, facts_, log_));
+    structure_.functions.clear();
+    TRY(find_functions(program_, facts_, structure_, log_));
+    TRY(check_btf_info(program_, shapes_of(structure_), log_));
+    TRY(check_opcodes(program_.insns, log_));
+    TRY(resolve_maps(program_, maps_, facts_, log_));
+    TRY(resolve_kernel_symbols(program_, log_));
+    program_.sha256 = nullptr;  // it was for the maps, and may not live as long as the program
+    return check_flow(program_, facts_, structure_, log_);
+  }
+
+  Result<void> check_paths() {
+    const AttachTarget target = TRY(find_attach_target(program_, structure_.functions[0], log_));
+    program_.target = nullptr;  // likewise
+    find_live_registers(program_, facts_, structure_);
+    find_fastcalls(program_, facts_, structure_);
+    Walk walk(program_, target, structure_, facts_, log_);
+    const Result<void> walked = walk_all(structure_, program_.is_extension, walk, log_);
+    statistics_ = walk.statistics();
+    throws_ = std::ranges::any_of(facts_.insns,
+                                  [](const InsnFacts& one) { return one.seen && helper::throws(one.kfunc); });
+    TRY(walked);
+    leave_out_spills(facts_, structure_);
+    TRY(check_stack_depth(program_, facts_, structure_, log_));
+    TRY(walk.check_frames());
+    facts_.verified_insns = statistics_.insns;
+    return check_no_weak_kfuncs(program_, facts_, log_);
+  }
+
+  Result<VerifiedProgram> build() {
+    for (const Function& one : structure_.functions)
+      facts_.subprograms.push_back({one.start,
+                                    one.end,
+                                    one.stack_bytes,
+                                    one.name,
+                                    {},
+                                    one.is_exception_callback,
+                                    one.reads_unwritten_stack,
+                                    one.has_other_arguments,
+                                    one.changes_packet,
+                                    one.might_sleep,
+                                    one.arguments.value_or(std::vector<GlobalArgument>{}),
+                                    one.stack_depth()});
+    for (const AsyncCallback& one : facts_.async_callbacks)
+      facts_.subprograms[one.function].timers = timers_of(one, facts_);
+    return build_program(std::move(program_), std::move(facts_));
+  }
+
+  void log_figures(std::chrono::duration<double, std::micro> took, const Result<VerifiedProgram>& made) {
+    std::vector<std::uint32_t> depths;
+    if (made) {
+      for (const Subprogram& one : made->subprograms()) depths.push_back(one.stack_depth);
+      // The kernel's own callback for what is thrown.
+      if (throws_ && !structure_.has_exception_callback) depths.push_back(0);
+    } else {
+      for (const Function& one : structure_.functions) depths.push_back(one.stack_depth());
+    }
+    if ((log_->level() & 4) != 0)
+      log_->print("verification time {:.0f} usec\nstack depth {}\n", took.count(), fmt::join(depths, "+"));
+    log_->print("{}\n", to_text(statistics_));
+  }
+
+  UnverifiedProgram program_;
+  MapSource& maps_;
+  btf::Log* log_;
+  Facts facts_;
+  Structure structure_;
+  Statistics statistics_;
+  bool throws_ = false;  // on some path
+};
 
 }  // namespace
 
 Result<VerifiedProgram> verify(UnverifiedProgram program, MapSource& maps, btf::Log* log) {
   try {
-    return check(std::move(program), maps, log);
+    return Check(std::move(program), maps, log).run();
   } catch (const std::bad_alloc&) {
     return fail(ENOMEM);
   }

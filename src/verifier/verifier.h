@@ -100,6 +100,7 @@ struct Subprogram {
   bool changes_packet = false;       // it, or what it calls
   bool might_sleep = false;          // likewise
   std::vector<GlobalArgument> arguments = {};  // of a global one, and of the main program
+  std::uint32_t stack_depth = 0;               // as the kernel counts it, for the log
 };
 
 // A program that another one is to be attached to, as its own checks left it.

@@ -22,10 +22,10 @@ Walk::Walk(const UnverifiedProgram& program, const AttachTarget& target, Structu
       called_(structure.functions.size()),
       deepest_(structure.functions.size()) {}
 
-std::string Walk::statistics() const {
+std::string to_text(const Statistics& all) {
   return fmt::format(
-      "processed {} insns (limit {}) max_states_per_insn {} total_states {} peak_states {} mark_read 0\n",
-      insns_walked_, kMostInsns, most_states_of_insn_, total_states_, peak_states_);
+      "processed {} insns (limit {}) max_states_per_insn {} total_states {} peak_states {} mark_read 0",
+      all.insns, kMostInsns, all.most_states_of_insn, all.total_states, all.peak_states);
 }
 
 Result<void> Walk::run(std::uint32_t function) {

@@ -38,6 +38,12 @@ struct CallMeta {
 
 enum class Access : std::uint8_t { kRead, kWrite };
 
+// What the walk took.
+struct Statistics {
+  std::uint32_t insns = 0, most_states_of_insn = 0, total_states = 0, peak_states = 0;
+};
+std::string to_text(const Statistics& all);
+
 class Walk {
  public:
   Walk(const UnverifiedProgram& program, const AttachTarget& target, Structure& structure, Facts& facts,
@@ -46,12 +52,11 @@ class Walk {
   // The main program with all that it calls, or a global function by itself. EINVAL, EACCES …: see verify().
   Result<void> run(std::uint32_t function);
   // Functions that are global and were called, and have not been walked.
-  std::uint32_t insns_walked() const { return insns_walked_; }
   bool is_called(std::uint32_t function) const { return called_[function]; }
   // After all functions have been walked, and no chain of calls is without end: E2BIG, if more of them may be
   // active at one time than whoever runs the program has room for.
   Result<void> check_frames();
-  std::string statistics() const;
+  Statistics statistics() const { return {insns_walked_, most_states_of_insn_, total_states_, peak_states_}; }
 
  private:
   enum class Next : std::uint8_t {
@@ -176,6 +181,7 @@ class Walk {
   Result<void> forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros);
   Frame& frame_of(const RegState& reg) { return state_.frames[reg.frame]; }
   void need_stack(const RegState& reg, std::int64_t least);
+  void touch_stack(const RegState& reg, std::int64_t least);
   Result<void> check_not_opaque(const RegState& reg, std::int64_t least, std::int64_t end,
                                 const std::string& through);
   Result<void> overwrite_opaque(Frame& frame, std::size_t number);
@@ -266,6 +272,7 @@ class Walk {
   Result<void> check_global_argument(unsigned number, const GlobalArgument& argument);
   bool is_main_by_type() const;
   bool fits_type(const Function& callee) const;
+  void note_loop(std::uint32_t callback);
   Result<void> enter_callback(const CallMeta& meta);
   Result<Next> leave_function();
   Result<void> leave_early(const RegState& result, bool forgets_packet);
