@@ -114,6 +114,10 @@ TEST_F(PointerVerdicts, sockets_are_given_back_and_read_by_field) {
                 load(1, r0, r7, 0)} +
            kZero,
        EACCES, "R7 invalid mem access 'scalar'"},
+      {"which may be NULL, and is not trusted", kTc,
+       looked_for_socket() +
+           Code{if_not(r0, 0, 1), kExit, move(r1, r0), ask(kSkcToTcpSock), load(4, r1, r0, 0)} + kZero,
+       EACCES, "R0 invalid mem access 'ptr_or_null_'"},
       {"which may be cast again, as what it begins with", kTc,
        looked_for_socket() +
            Code{if_not(r0, 0, 1), kExit, move(r6, r0), move(r1, r0), ask(kSkcToTcpSock), if_equal(r0, 0, 2),

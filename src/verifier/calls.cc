@@ -262,6 +262,7 @@ void Walk::set_result(const CallMeta& meta) {
       const Result<RegState> object = name != nullptr ? kernel_object(name) : fail(ENOENT);
       result = object ? *object : RegState::number(0);
       if (!object) return;
+      result.trust = Trust::kNone;
       result.maybe_null = true;
       result.id = new_id();
       if (meta.prototype->casts) result.reference = meta.reference;
