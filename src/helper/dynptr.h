@@ -12,9 +12,10 @@ struct Dynptr {
   static constexpr std::uint32_t kMost = 0xff'ffff;  // bytes
   enum class Kind : std::uint32_t {
     kNone,
-    kMemory,  // `data` is where its bytes begin
-    kSkb,     // `data` is the SkBuff, whose packet may move or shrink
-    kXdp,     // likewise, the XdpBuff
+    kMemory,   // `data` is where its bytes begin
+    kSkb,      // `data` is the SkBuff, whose packet may move or shrink
+    kXdp,      // likewise, the XdpBuff
+    kSkbMeta,  // likewise, the SkBuff, of its metadata
   };
 
   void* data = nullptr;  // nullptr: it holds nothing
@@ -45,6 +46,8 @@ struct Dynptr {
         return static_cast<std::byte*>(data) + offset + at;
       case Kind::kSkb:
         return in_packet(static_cast<SkBuff*>(data)->data, static_cast<SkBuff*>(data)->data_end, at, count);
+      case Kind::kSkbMeta:
+        return in_packet(static_cast<SkBuff*>(data)->data_meta, static_cast<SkBuff*>(data)->data, at, count);
       case Kind::kXdp:
         return xdp_pointer(xdp(), offset + at, count).value_or(nullptr);
     }

@@ -143,6 +143,15 @@ U64 dynptr_from_skb(Run& run, U64 context, U64 flags, U64 to, U64, U64) {
   return 0;
 }
 
+U64 dynptr_from_skb_meta(Run&, U64 context, U64 flags, U64 to, U64, U64) {
+  auto& dynptr = at<Dynptr>(to);
+  dynptr = {};
+  if (flags != 0) return negative_int(EINVAL);
+  auto& skb = at<SkBuff>(context);
+  dynptr = Dynptr::of(Kind::kSkbMeta, &skb, static_cast<std::uint32_t>(skb.data - skb.data_meta));
+  return 0;
+}
+
 U64 dynptr_from_xdp(Run&, U64 context, U64 flags, U64 to, U64, U64) {
   auto& dynptr = at<Dynptr>(to);
   dynptr = {};

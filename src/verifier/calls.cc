@@ -116,8 +116,7 @@ Result<void> Walk::call_helper(const abi::Insn& insn) {
   clobber_caller_saved();
   set_result(meta);
   // A tail call that comes back has done nothing.
-  const bool writes_skb =
-      id == kDynptrWrite && meta.dynptr.mem_size == static_cast<unsigned>(DynptrKind::kSkb);
+  const bool writes_skb = id == kDynptrWrite && is_of_skb(static_cast<DynptrKind>(meta.dynptr.mem_size));
   if ((prototype->changes_pkt_data && id != kTailCall) || writes_skb) forget_packet_pointers();
   return {};
 }

@@ -138,7 +138,10 @@ Result<void> Walk::check_kfunc_dynptr(unsigned number, const Kfunc& kfunc, CallM
     return refuse(EINVAL, "Dynptr has to be an uninitialized dynptr");
   if (kfunc.id == KfuncId::dynptr_clone)
     return make_dynptr(number, static_cast<DynptrKind>(meta.dynptr.mem_size), meta.dynptr.reference);
-  return make_dynptr(number, kfunc.id == KfuncId::dynptr_from_skb ? DynptrKind::kSkb : DynptrKind::kXdp, 0);
+  const DynptrKind kind = kfunc.id == KfuncId::dynptr_from_skb        ? DynptrKind::kSkb
+                          : kfunc.id == KfuncId::dynptr_from_skb_meta ? DynptrKind::kSkbMeta
+                                                                      : DynptrKind::kXdp;
+  return make_dynptr(number, kind, 0);
 }
 
 // With its size, which the next register holds.
@@ -190,7 +193,7 @@ void Walk::set_kfunc_result(const Kfunc& kfunc, const CallMeta& meta) {
       result = RegState::pointer(RegType::kMem);
       result.mem_size = static_cast<std::uint32_t>(meta.size);
       result.is_read_only = !kfunc.writes;
-      result.is_in_packet = meta.dynptr.mem_size == static_cast<unsigned>(DynptrKind::kSkb) ||
+      result.is_in_packet = is_of_skb(static_cast<DynptrKind>(meta.dynptr.mem_size)) ||
                             meta.dynptr.mem_size == static_cast<unsigned>(DynptrKind::kXdp);
       result.dynptr = meta.dynptr.id;
       result.reference = meta.dynptr.reference;  // the dynptr itself may be a callee's, and gone before it

@@ -114,7 +114,9 @@ struct RegState {
 std::string type_text(const RegState& reg);
 std::string to_text(const RegState& reg, std::size_t frame);  // as seen from that frame
 
-enum class DynptrKind : std::uint8_t { kLocal = 1, kRingbuf, kSkb, kXdp };
+enum class DynptrKind : std::uint8_t { kLocal = 1, kRingbuf, kSkb, kXdp, kSkbMeta };
+// Of the bytes of a socket buffer, which a write may have to move.
+constexpr bool is_of_skb(DynptrKind kind) { return kind == DynptrKind::kSkb || kind == DynptrKind::kSkbMeta; }
 
 enum class Byte : std::uint8_t { kInvalid, kSpill, kMisc, kZero, kDynptr, kIterator, kIrqFlags };
 struct StackSlot {

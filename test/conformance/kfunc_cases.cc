@@ -168,6 +168,47 @@ TEST_P(Kfunc, dynptrs_of_packets) {
   }
 }
 
+TEST_P(Kfunc, dynptrs_of_metadata_hold_nothing_where_there_is_none) {
+  const auto asked = [&](std::int32_t flags, const Body& body) {
+    Bytecode code;
+    call(stack(code.set(2, flags), 3, -16), "bpf_dynptr_from_skb_meta");
+    body(code);
+    return result(code);
+  };
+  constexpr std::int32_t kRead = 201, kWrite = 202, kData = 203;
+  const auto access = [](std::int32_t helper, std::int32_t size, std::int32_t flags) {
+    return [=](Bytecode& c) {
+      c.store_imm(Bytecode::kDouble, 10, -24, 7);
+      if (helper == kRead) stack(stack(c, 1, -24).set(2, size), 3, -16).set(4, 0).set(5, flags).call(kRead);
+      if (helper == kWrite) stack(stack(c, 1, -16).set(2, 0), 3, -24).set(4, size).set(5, flags).call(kWrite);
+    };
+  };
+  EXPECT_ANSWER(0, asked(0, [](Bytecode&) {}));
+  EXPECT_ANSWER(-EINVAL, asked(1, [](Bytecode&) {}));
+  EXPECT_ANSWER(0, asked(0, [](Bytecode& c) { call(stack(c, 1, -16), "bpf_dynptr_size"); }));
+  EXPECT_ANSWER(0, asked(0, [](Bytecode& c) { call(stack(c, 1, -16), "bpf_dynptr_is_rdonly"); }));
+  EXPECT_ANSWER(0, asked(0, [](Bytecode& c) { call(stack(c, 1, -16), "bpf_dynptr_is_null"); }));
+  EXPECT_ANSWER(0, asked(0, access(kRead, 0, 0)));
+  EXPECT_ANSWER(-E2BIG, asked(0, access(kRead, 4, 0)));
+  EXPECT_ANSWER(0, asked(0, access(kWrite, 0, 0)));
+  EXPECT_ANSWER(-EINVAL, asked(0, access(kWrite, 0, 1)));
+  EXPECT_ANSWER(-E2BIG, asked(0, access(kWrite, 4, 0)));
+  EXPECT_ANSWER(
+      0, asked(0, [](Bytecode& c) {
+        const int none = c.new_label();
+        stack(c, 1, -16).set(2, 0).set(3, 0).call(kData).jump(kIfEqual, 0, 0, none).set(0, 1).here(none);
+      }));
+  EXPECT_ANSWER(0, asked(0, [](Bytecode& c) {
+                  const int none = c.new_label();
+                  call(stack(c, 1, -16).set(2, 0).set(3, 0).set(4, 4), "bpf_dynptr_slice");
+                  c.jump(kIfEqual, 0, 0, none).set(0, 1).here(none);
+                }));
+  const Body only_made = [](Bytecode& c) { call(stack(c.set(2, 0), 3, -16), "bpf_dynptr_from_skb_meta"); };
+  EXPECT_ANSWER(0, verdict(only_made, 4));        // an action of tc
+  EXPECT_ANSWER(-EACCES, verdict(only_made, 8));  // of a cgroup
+  EXPECT_ANSWER(-EACCES, verdict(only_made, kXdp));
+}
+
 TEST_P(Kfunc, pulling_moves_the_packet) {
   const auto pull = [](Bytecode& c, std::int32_t length) {
     call(c.move(6, 1).set(2, length), "bpf_xdp_pull_data");
