@@ -143,14 +143,20 @@ U64 xdp_pull_data(Run&, U64 context, U64 length_arg, U64, U64, U64) {
   return 0;
 }
 
-U64 xdp_load_bytes(Run&, U64 context, U64 offset, U64 to, U64 length, U64) {
-  return result(load_xdp_bytes(at<XdpBuff>(context), static_cast<std::uint32_t>(offset), mutable_bytes_at(to),
-                               static_cast<std::uint32_t>(length)));
+U64 xdp_load_bytes(Run&, U64 context, U64 offset_arg, U64 to, U64 length_arg, U64) {
+  const auto& xdp = at<XdpBuff>(context);
+  const auto offset = static_cast<std::uint32_t>(offset_arg), length = static_cast<std::uint32_t>(length_arg);
+  if (const std::byte* const bytes = linear_pointer(xdp, offset, length))
+    return portolan_fault_copy(pointer(to), bytes, length) ? 0 : negative(EFAULT);
+  return result(load_xdp_bytes(xdp, offset, mutable_bytes_at(to), length));
 }
 
-U64 xdp_store_bytes(Run&, U64 context, U64 offset, U64 from, U64 length, U64) {
-  return result(store_xdp_bytes(at<XdpBuff>(context), static_cast<std::uint32_t>(offset), bytes_at(from),
-                                static_cast<std::uint32_t>(length)));
+U64 xdp_store_bytes(Run&, U64 context, U64 offset_arg, U64 from, U64 length_arg, U64) {
+  const auto& xdp = at<XdpBuff>(context);
+  const auto offset = static_cast<std::uint32_t>(offset_arg), length = static_cast<std::uint32_t>(length_arg);
+  if (std::byte* const bytes = linear_pointer(xdp, offset, length))
+    return portolan_fault_copy(bytes, pointer(from), length) ? 0 : negative(EFAULT);
+  return result(store_xdp_bytes(xdp, offset, bytes_at(from), length));
 }
 
 // What a program asks for; whether there is such a device is found out by whoever acts on its verdict.

@@ -19,6 +19,14 @@ inline std::uint32_t length_of(const XdpBuff& xdp) {
   return linear_bytes(xdp) + (xdp.fragments != nullptr ? xdp.fragments->bytes : 0);
 }
 
+inline constexpr std::uint32_t kMostXdpOffset = 0xffff, kMostXdpLength = 0xffff;  // that may be asked for
+
+// Where these bytes lie in the linear part; nullptr: not all of them do.
+inline std::byte* linear_pointer(const XdpBuff& xdp, std::uint32_t offset, std::uint32_t length) {
+  const bool may_be_asked_for = offset <= kMostXdpOffset && length <= kMostXdpLength;
+  return may_be_asked_for && offset + length <= linear_bytes(xdp) ? xdp.data + offset : nullptr;
+}
+
 // Where these bytes lie together; nullptr: they do not. EFAULT: beyond what may be asked for; EINVAL: beyond
 // the packet.
 Result<std::byte*> xdp_pointer(const XdpBuff& xdp, std::uint32_t offset, std::uint32_t length);

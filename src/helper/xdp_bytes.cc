@@ -8,10 +8,8 @@
 namespace portolan::helper {
 namespace {
 
-constexpr std::uint32_t kMostOffset = 0xffff, kMostLength = 0xffff;
-
 Result<void> check_range(const XdpBuff& xdp, std::uint32_t offset, std::uint32_t length) {
-  if (offset > kMostOffset || length > kMostLength) return fail(EFAULT);
+  if (offset > kMostXdpOffset || length > kMostXdpLength) return fail(EFAULT);
   if (offset + length > length_of(xdp)) return fail(EINVAL);
   return {};
 }
@@ -45,10 +43,10 @@ bool for_each_piece(const XdpBuff& xdp, std::uint32_t offset, std::uint32_t leng
 }  // namespace
 
 Result<std::byte*> xdp_pointer(const XdpBuff& xdp, std::uint32_t offset, std::uint32_t length) {
+  if (std::byte* const bytes = linear_pointer(xdp, offset, length)) return bytes;
   TRY(check_range(xdp, offset, length));
-  const std::uint32_t linear = linear_bytes(xdp);
-  if (offset < linear || !has_fragments(xdp)) return offset + length <= linear ? xdp.data + offset : nullptr;
-  offset -= linear;
+  if (offset < linear_bytes(xdp)) return nullptr;
+  offset -= linear_bytes(xdp);
   for (std::uint32_t i = 0; i < xdp.fragments->count; ++i) {
     const XdpFragment& fragment = xdp.fragments->of[i];
     if (offset < fragment.size) return offset + length <= fragment.size ? fragment.data() + offset : nullptr;
