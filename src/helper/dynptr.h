@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a dynptr on a program's stack is (struct bpf_dynptr_kern): the verifier keeps programs from seeing it.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -22,8 +23,9 @@ struct Dynptr {
   std::uint32_t word = 0;
   std::uint32_t offset = 0;  // of its first byte from that of the memory, or of the packet
 
+  // Of more bytes than kMost it holds the first.
   static Dynptr of(Kind kind, void* data, std::uint32_t size) {
-    return {data, size | static_cast<std::uint32_t>(kind) << kKindShift, 0};
+    return {data, std::min(size, kMost) | static_cast<std::uint32_t>(kind) << kKindShift, 0};
   }
   std::uint32_t size() const { return word & kMost; }
   Kind kind() const { return static_cast<Kind>(word >> kKindShift & kKindMask); }
