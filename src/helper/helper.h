@@ -34,6 +34,8 @@ enum class Arg : std::uint8_t {
   kDynptr,
   kSeqFile,  // what an iterator's program writes to
   kTask,     // a task of the kernel's
+  kSkBuff,   // the kernel's struct sk_buff
+  kXdpBuff,  // an XDP packet: the context, or, for other programs, the kernel's struct xdp_buff
   kOther,    // pointers that only a kernel can give: no register here ever holds one
 };
 // How; combined with |.

@@ -292,7 +292,8 @@ constexpr std::string_view kObjects = R"(
 struct seq_file { void *private; };
 struct sock_common { unsigned short skc_family; };
 struct sock { struct sock_common __sk_common; };
-struct sk_buff { unsigned int len; };
+struct sk_buff { unsigned int len; unsigned char *data; };
+struct xdp_buff { void *data, *data_end, *data_meta; };
 struct nf_hook_state {
   u8 hook, pf;
   struct net_device *in, *out;

@@ -115,9 +115,9 @@ TEST_F(KernelTypesOfMachine, nothing_is_missing_there) { EXPECT_EQ(completed(*ma
 // Of those inside the kernel there are only some members, wherever.
 TEST_F(KernelTypesOfMachine, structs_that_clients_see_are_as_in_linux) {
   const std::set<std::string_view> inside = {
-      "seq_file",        "sock_common",     "sock",          "sk_buff",         "task_struct", "bpf_map",
-      "bpf_prog_aux",    "bpf_prog",        "bpf_link",      "bpf_array",       "bpf_htab",    "lpm_trie",
-      "bpf_queue_stack", "bpf_ringbuf_map", "bpf_stack_map", "bpf_bloom_filter"};
+      "seq_file",        "sock_common",     "sock",          "sk_buff",          "task_struct", "bpf_map",
+      "bpf_prog_aux",    "bpf_prog",        "bpf_link",      "bpf_array",        "bpf_htab",    "lpm_trie",
+      "bpf_queue_stack", "bpf_ringbuf_map", "bpf_stack_map", "bpf_bloom_filter", "xdp_buff"};
   int compared = 0;
   for (std::uint32_t id = 1; id < own_.type_count(); ++id) {
     const btf::Type& type = *own_.type(id);

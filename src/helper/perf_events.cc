@@ -5,6 +5,7 @@
 #include "abi/prog_type.h"
 #include "helper/functions.h"
 #include "helper/memory.h"
+#include "helper/struct_image.h"
 #include "helper/xdp.h"
 #include "map/perf_event_array.h"
 
@@ -68,19 +69,48 @@ Result<map::PerfEventValue> value_of(Run& run, U64 map_arg, U64 flags) {
   return event->value();
 }
 
+// The first bytes of memory that a struct of the kernel's says is its packet, of which it has `size`.
+Result<ConstBytes> first_bytes_at(Result<U64> data, Result<U64> size, std::uint32_t length) {
+  if (!data || !size || length > *size) return fail(EFAULT);
+  return ConstBytes(bytes_at(*data), length);
+}
+
+// A record with the first bytes of a packet behind it, as many as the flags say: packet(length).
+template <class Packet>
+U64 output(Run& run, U64 map_arg, U64 flags, ConstBytes record, Packet&& packet) {
+  if ((flags & ~(kIndexMask | kContextBytes)) != 0) return negative(EINVAL);
+  const Result<ConstBytes> second =
+      packet(static_cast<std::uint32_t>((flags & kContextBytes) >> kContextShift));
+  if (!second) return negative(second.error().value);
+  const auto event = event_of(run, map_arg, flags);
+  if (!event) return negative(event.error().value);
+  const auto put = (*event)->output(run.actor, run.cpu, record, *second);
+  return put ? 0 : negative(put.error().value);
+}
+
 }  // namespace
 
 U64 perf_event_output(Run& run, U64, U64 map_arg, U64 flags, U64 data, U64 size) {
   const std::optional<ConstBytes> packet = packet_of(run);
-  if ((flags & ~(kIndexMask | (packet ? kContextBytes : 0))) != 0) return negative(EINVAL);
-  const auto length = static_cast<std::uint32_t>((flags & kContextBytes) >> kContextShift);
+  if (!packet && (flags & kContextBytes) != 0) return negative(EINVAL);
   map::Scratch room;
-  const auto second = first_bytes(run, packet.value_or(ConstBytes{}), length, room);
-  if (!second) return negative(second.error().value);
-  const auto event = event_of(run, map_arg, flags);
-  if (!event) return negative(event.error().value);
-  const auto put = (*event)->output(run.actor, run.cpu, {bytes_at(data), size}, *second);
-  return put ? 0 : negative(put.error().value);
+  return output(run, map_arg, flags, {bytes_at(data), size}, [&](std::uint32_t length) {
+    return first_bytes(run, packet.value_or(ConstBytes{}), length, room);
+  });
+}
+
+U64 skb_output(Run& run, U64 skb, U64 map_arg, U64 flags, U64 data, U64 size) {
+  return output(run, map_arg, flags, {bytes_at(data), size}, [&](std::uint32_t length) {
+    return first_bytes_at(read_member(run.runtime, "sk_buff", "data", skb),
+                          read_member(run.runtime, "sk_buff", "len", skb), length);
+  });
+}
+
+U64 xdp_output(Run& run, U64 xdp, U64 map_arg, U64 flags, U64 data, U64 size) {
+  return output(run, map_arg, flags, {bytes_at(data), size}, [&](std::uint32_t length) {
+    return first_bytes_at(read_member(run.runtime, "xdp_buff", "data", xdp),
+                          linear_bytes_at(run.runtime, xdp), length);
+  });
 }
 
 U64 perf_event_read(Run& run, U64 map_arg, U64 flags, U64, U64, U64) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "helper/kernel_btf.h"
+#include "helper/memory.h"
 
 namespace portolan::helper {
 namespace {
@@ -30,6 +31,17 @@ std::optional<Place> find_member(const btf::Btf& types, std::uint32_t id, std::s
 }
 
 }  // namespace
+
+Result<std::uint64_t> read_member(object::Runtime& runtime, const char* struct_name, std::string_view member,
+                                  std::uint64_t address) {
+  const btf::Btf& types = *TRY(kernel_btf(runtime));
+  const auto place = find_member(types, TRY(kernel_struct(runtime, struct_name)), member);
+  std::uint64_t value = 0;
+  if (!place || place->first_bit % 8 != 0 || place->bits % 8 != 0 || place->bits > 64) return fail(ENOENT);
+  if (!portolan_fault_copy(&value, pointer(address + place->first_bit / 8), place->bits / 8))
+    return fail(EFAULT);
+  return value;
+}
 
 Result<StructImage> StructImage::create(object::Runtime& runtime, const char* name) {
   const btf::Btf& types = *TRY(kernel_btf(runtime));

@@ -36,4 +36,9 @@ class StructImage {
   std::vector<std::uint64_t> bytes_;
 };
 
+// A number that is a member of a struct of the kernel's, as a program is given one, which lies at that
+// address. ENOENT …: the kernel types have no such member; EFAULT: nothing is there.
+Result<std::uint64_t> read_member(object::Runtime& runtime, const char* struct_name, std::string_view member,
+                                  std::uint64_t address);
+
 }  // namespace portolan::helper

@@ -56,6 +56,8 @@ constexpr Argument dynptr_out{Arg::kDynptr, kUninit | kWrites};
 constexpr Argument dynptr_back{Arg::kDynptr, kReleases};
 constexpr Argument seq_file{Arg::kSeqFile};
 constexpr Argument task{Arg::kTask};
+constexpr Argument sk_buff{Arg::kSkBuff};
+constexpr Argument xdp_buff{Arg::kXdpBuff};
 constexpr Argument other{Arg::kOther};
 
 constexpr Prototype row(std::uint32_t id, const char* name, Function function, Ret ret, Set programs,
@@ -185,7 +187,6 @@ bool takes_context_of(const Prototype& prototype, abi::ProgType type) {
   };
   constexpr OtherContexts kOthers[] = {
       {"bpf_get_socket_cookie", kSyscallAndByBtf | set(Type::kSkReuseport)},
-      {"bpf_xdp_get_buff_len", kSyscallAndByBtf},
   };
   for (const OtherContexts& one : kOthers)
     if (std::string_view(prototype.name) == one.name) return (one.programs & set(type)) == 0;

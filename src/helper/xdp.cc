@@ -83,7 +83,11 @@ void pull_from_fragments(XdpBuff& xdp, std::uint32_t bytes) {
 
 }  // namespace
 
-U64 xdp_get_buff_len(Run&, U64 context, U64, U64, U64, U64) { return length_of(at<XdpBuff>(context)); }
+U64 xdp_get_buff_len(Run& run, U64 context, U64, U64, U64, U64) {
+  if (run.program_type == static_cast<std::uint32_t>(abi::ProgType::kXdp))
+    return length_of(at<XdpBuff>(context));
+  return linear_bytes_at(run.runtime, context).value_or(0);
+}
 
 U64 xdp_adjust_head(Run&, U64 context, U64 by, U64, U64, U64) {
   auto& xdp = at<XdpBuff>(context);

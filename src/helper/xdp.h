@@ -6,6 +6,10 @@
 #include "base/result.h"
 #include "helper/packet.h"
 
+namespace portolan::object {
+class Runtime;
+}
+
 namespace portolan::helper {
 
 inline std::uint32_t linear_bytes(const XdpBuff& xdp) {
@@ -18,6 +22,9 @@ inline bool has_fragments(const XdpBuff& xdp) {
 inline std::uint32_t length_of(const XdpBuff& xdp) {
   return linear_bytes(xdp) + (xdp.fragments != nullptr ? xdp.fragments->bytes : 0);
 }
+
+// Of the kernel's struct xdp_buff that lies at an address. ENOENT …, EFAULT: it does not.
+Result<std::uint64_t> linear_bytes_at(object::Runtime& runtime, std::uint64_t xdp_buff);
 
 inline constexpr std::uint32_t kMostXdpOffset = 0xffff, kMostXdpLength = 0xffff;  // that may be asked for
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "base/fault_copy.h"
+#include "helper/struct_image.h"
 #include "helper/xdp.h"
 
 namespace portolan::helper {
@@ -41,6 +42,12 @@ bool for_each_piece(const XdpBuff& xdp, std::uint32_t offset, std::uint32_t leng
 }
 
 }  // namespace
+
+Result<std::uint64_t> linear_bytes_at(object::Runtime& runtime, std::uint64_t xdp_buff) {
+  const std::uint64_t begin = TRY(read_member(runtime, "xdp_buff", "data", xdp_buff));
+  const std::uint64_t end = TRY(read_member(runtime, "xdp_buff", "data_end", xdp_buff));
+  return end > begin ? end - begin : 0;
+}
 
 Result<std::byte*> xdp_pointer(const XdpBuff& xdp, std::uint32_t offset, std::uint32_t length) {
   if (std::byte* const bytes = linear_pointer(xdp, offset, length)) return bytes;

@@ -18,6 +18,20 @@ bool is_tc(abi::ProgType type) {
   return type == abi::ProgType::kSchedCls || type == abi::ProgType::kSchedAct;
 }
 
+// The kernel's, of an argument that is a pointer to one.
+const char* struct_of(Arg kind) {
+  switch (kind) {
+    case Arg::kSeqFile:
+      return "seq_file";
+    case Arg::kSkBuff:
+      return "sk_buff";
+    case Arg::kXdpBuff:
+      return "xdp_buff";
+    default:
+      return "task_struct";
+  }
+}
+
 }  // namespace
 
 Result<void> Walk::check_type(unsigned number, const helper::Argument& argument) {
@@ -71,10 +85,14 @@ Result<void> Walk::check_type(unsigned number, const helper::Argument& argument)
       return expect({RegType::kMem}, "ringbuf_mem");
     case Arg::kDynptr:
       return expect({RegType::kStack, RegType::kDynptr}, "fp, dynptr_ptr");
+    case Arg::kXdpBuff:
+      if (program_.type == abi::ProgType::kXdp) return check_type(number, {Arg::kCtx});
+      [[fallthrough]];
     case Arg::kSeqFile:  // a program comes by none but its iterator's
+    case Arg::kSkBuff:
     case Arg::kTask:
       TRY(expect({RegType::kKernelObject}, "ptr_, trusted_ptr_, rcu_ptr_"));
-      return check_struct(number, argument.kind == Arg::kTask ? "task_struct" : "seq_file");
+      return check_struct(number, struct_of(argument.kind));
     case Arg::kAllocSize:
     case Arg::kConstSize:
     case Arg::kConstSizeOrZero:

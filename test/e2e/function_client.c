@@ -34,14 +34,15 @@ static int silent(enum libbpf_print_level level, const char* format, va_list arg
 }
 static int fd_of(const char* name) { return bpf_program__fd(bpf_object__find_program_by_name(target, name)); }
 static int run_program(int fd) {
-  char packet[64] = {0};
+  char packet[64];
+  for (int i = 0; i < 64; i++) packet[i] = (char)i;
   LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet, .data_size_in = sizeof packet);
   return bpf_prog_test_run_opts(fd, &options) == 0 ? (int)options.retval : -errno;
 }
 static int run(const char* name) { return run_program(fd_of(name)); }
 
-// One program of the object for a function of `entry`; NULL in .program: it does not load.
-static struct attached load(const char* name, const char* function) {
+// One program of the object for a function of `program`; NULL in .program: it does not load.
+static struct attached load_for(const char* to, const char* name, const char* function) {
   struct attached it = {.object = bpf_object__open_file(attached_path, NULL)};
   struct bpf_program* program;
   int error = 0;
@@ -50,7 +51,7 @@ static struct attached load(const char* name, const char* function) {
     const int is_it = strcmp(bpf_program__name(program), name) == 0;
     bpf_program__set_autoload(program, is_it);
     if (is_it) {
-      error = bpf_program__set_attach_target(program, fd_of("entry"), function);
+      error = bpf_program__set_attach_target(program, fd_of(to), function);
       bpf_program__set_log_buf(program, log_text, sizeof log_text);
       bpf_program__set_log_level(program, 1);
       it.program = program;
@@ -63,15 +64,22 @@ static struct attached load(const char* name, const char* function) {
   }
   return it;
 }
+static struct attached load(const char* name, const char* function) {
+  return load_for("entry", name, function);
+}
 static void end(struct bpf_link* link, struct attached* it) {
   if (link != NULL) bpf_link__destroy(link);
   bpf_object__close(it->object);
 }
-static void refused(const char* name, const char* function, const char* why) {
-  struct attached it = load(name, function);
+static void refused_for(const char* to, const char* name, const char* function, const char* why) {
+  struct attached it = load_for(to, name, function);
   if (it.program != NULL || strstr(log_text, why) == NULL)
     printf("%s on %s: not refused with \"%s\": %s\n", name, function, why, log_text), wrong++;
   bpf_object__close(it.object);
+}
+
+static void refused(const char* name, const char* function, const char* why) {
+  refused_for("entry", name, function, why);
 }
 
 static int is_compiled(void) {
@@ -191,12 +199,46 @@ static void traces_functions(void) {
   end(links[3], &whole);
 }
 
+// A record of the number, and the packet's first bytes behind it.
+static void on_record(void* context, int cpu, void* data, __u32 size) {
+  (void)cpu;
+  ++*(int*)context;
+  const unsigned char* const bytes = data;
+  EXPECT(size, 28);  // to the end of a word
+  EXPECT(bytes[0], 7);
+  for (int i = 0; i < 20; i++) EXPECT(bytes[4 + i], i);
+}
+
+static void sends_the_packet_that_it_is_given(const char* name, const char* function) {
+  struct attached it = load_for(function, name, function);
+  struct bpf_link* const link = it.program ? bpf_program__attach(it.program) : NULL;
+  if (link == NULL) {
+    printf("%s: %s\n", name, log_text);
+    wrong++;
+    return;
+  }
+  int records = 0;
+  const int events = bpf_object__find_map_fd_by_name(it.object, "events");
+  struct perf_buffer* const buffer = perf_buffer__new(events, 1, on_record, NULL, &records, NULL);
+  EXPECT(buffer != NULL, 1);
+  run(function);
+  EXPECT(it.seen->result, 0);
+  EXPECT(it.seen->main_result, -EFAULT);
+  EXPECT(perf_buffer__consume(buffer), 0);
+  EXPECT(records, 1);
+  if (strcmp(function, "watched") == 0) EXPECT(it.seen->len, 64);
+  perf_buffer__free(buffer);
+  end(link, &it);
+}
+
 static void is_refused_where_types_differ(void) {
   refused("other_arguments", "weight", "other_arguments() has 1 args while weight() has 2 args");
   refused("new_weight", "marked", "new_weight() has 2 args while marked() has 1 args");
   refused("new_entry", "weight", "new_entry() has 1 args while weight() has 2 args");
   refused("moves_packet", "weight", "Extension program changes packet data, while original does not");
   refused("for_static", "doubled", "doubled() is not a global function");
+  refused_for("watched", "what_leads_to_no_packet", "watched",
+              "R1 is of type xdp_buff but sk_buff is expected");
 }
 
 // Another process attaches; this one runs, and outlives it.
@@ -253,6 +295,8 @@ int main(int count, char** arguments) {
   replaces_a_function_while_its_link_lives();
   replaces_the_main_program();
   traces_functions();
+  sends_the_packet_that_it_is_given("skb_goes_out", "entry");
+  sends_the_packet_that_it_is_given("xdp_goes_out", "watched");
   is_refused_where_types_differ();
   is_attached_by_another_process_until_that_is_killed();
   is_whole_after_any_death();

@@ -9,6 +9,16 @@ struct sk_buff {
   unsigned int len;
 } __attribute__((preserve_access_index));
 
+struct xdp_buff {
+  void* data;
+} __attribute__((preserve_access_index));
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+  __uint(key_size, sizeof(int));
+  __uint(value_size, sizeof(int));
+} events SEC(".maps");
+
 struct {
   int calls, number, len, result, main_result, cookie;
   unsigned long long ip, argument, returned;
@@ -45,6 +55,32 @@ int BPF_PROG(weight_ends, int number, struct sk_buff* skb, int result) {
   seen.result = result;
   bpf_get_func_ret(ctx, &seen.returned);
   return 0;
+}
+
+// 20 bytes of the packet go behind the number, and then as many as no packet has.
+#define WITH_PACKET(bytes) (BPF_F_CURRENT_CPU | (__u64)(bytes) << 32)
+
+SEC("fentry/entry")
+int BPF_PROG(skb_goes_out, struct sk_buff* skb) {
+  int number = 7;
+  seen.result = (int)bpf_skb_output(skb, &events, WITH_PACKET(20), &number, sizeof number);
+  seen.main_result = (int)bpf_skb_output(skb, &events, WITH_PACKET(65), &number, sizeof number);
+  return 0;
+}
+
+SEC("fentry/watched")
+int BPF_PROG(xdp_goes_out, struct xdp_buff* xdp) {
+  int number = 7;
+  seen.len = (int)bpf_xdp_get_buff_len((struct xdp_md*)xdp);
+  seen.result = (int)bpf_xdp_output(xdp, &events, WITH_PACKET(20), &number, sizeof number);
+  seen.main_result = (int)bpf_xdp_output(xdp, &events, WITH_PACKET(65), &number, sizeof number);
+  return 0;
+}
+
+SEC("fentry/watched")
+int BPF_PROG(what_leads_to_no_packet, struct xdp_buff* xdp) {
+  int number = 7;
+  return (int)bpf_skb_output(xdp, &events, 0, &number, sizeof number);
 }
 
 SEC("fexit/doubled")

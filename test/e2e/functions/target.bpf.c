@@ -33,6 +33,9 @@ int entry(struct __sk_buff* skb) {
   return weight(3, skb) + doubled(skb, (int)skb->len) + marked(skb) * 1000 + sum * 10000;
 }
 
+SEC("xdp")
+int watched(struct xdp_md* xdp) { return XDP_DROP; }
+
 SEC("tc")
 int calls_others(struct __sk_buff* skb) {
   bpf_tail_call(skb, &others, 0);
