@@ -3,6 +3,7 @@
 // compared by test/helpers.
 #include <random>
 
+#include "helper/dynptr.h"
 #include "helper/functions.h"
 #include "helper/skb.h"
 #include "helper/world_for_test.h"
@@ -123,6 +124,13 @@ TEST_F(Packets, of_several_pieces_stay_in_them) {
     }
     ASSERT_TRUE(frame.is_intact() && page[0].is_intact() && page[1].is_intact());
   }
+}
+
+TEST_F(Packets, that_are_longer_than_a_dynptr_can_say_are_seen_by_their_first_bytes) {
+  SkBuff skb{};
+  const Dynptr dynptr = Dynptr::of(Dynptr::Kind::kSkb, &skb, 0x3000'0000);
+  EXPECT_EQ(Dynptr::Kind::kSkb, dynptr.kind());
+  EXPECT_EQ(Dynptr::kMost, dynptr.size());
 }
 
 TEST_F(Packets, without_metadata_have_none) {
