@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links to probes of many functions, and sessions.
-#include <cstring>
-#include <initializer_list>
+#include <algorithm>
+#include <thread>
 
 #include "abi/prog_flags.h"
 #include "api/backend.h"
 #include "api/hook_world_for_test.h"
 #include "helper/kernel_btf.h"
 #include "hook/probed_functions.h"
+#include "sync/atomic.h"
 #include "sync/call_epoch.h"
 
 namespace portolan::hook_test {
@@ -314,6 +315,31 @@ TEST_F(ProbeSessions, keep_a_word_for_each_call) {
   EXPECT_EQ(sum(), 7u);
   probes_[0].leave({}, outer);
   EXPECT_EQ(sum(), 12u);
+}
+
+// Each end that is seen had its beginning, whoever comes and goes between.
+TEST_F(ProbeSessions, run_while_others_come_and_go) {
+  const long program = load({set(0, 0), kExit});
+  const long counts =
+      load(adding({kfunc("bpf_session_is_return"), set(6, 1), {0x15, regs(0), 1, 0}, set(6, -1)}), kSession);
+  sync::Atomic<std::uint32_t> ends;
+  std::vector<std::thread> hosts;
+  for (int i = 0; i < 2; ++i)
+    hosts.emplace_back([&] {
+      while (ends.load_relaxed() == 0) call_all();
+    });
+  for (int i = 0; i < 50; ++i) {
+    const long session = link_session(counts, {"first", "second", "third"});
+    const long all = link(program, {.names = {"third", "first"}, .flags = i % 2 == 0 ? kReturn : 0});
+    EXPECT_GE(session, 0);
+    EXPECT_GE(all, 0);
+    close_link(session);
+    close_link(all);
+  }
+  for (const ProbeHook& probe : probes_) EXPECT_FALSE(probe.is_attached());
+  ends.store_relaxed(1);
+  for (std::thread& host : hosts) host.join();
+  EXPECT_GE(static_cast<std::int64_t>(sum()), 0);
 }
 
 TEST_F(ProbeSessions, return_0_or_1_and_have_their_functions_alone) {
