@@ -37,10 +37,10 @@ struct Message {
   static constexpr std::size_t kMostPieces = 17;  // MAX_SKB_FRAGS
   struct Piece {
     std::span<std::byte> bytes = {};
-    bool is_shared =
-        false;  // as of sendfile(2): nobody writes it, and programs see none of it but a copy in `room`
+    // As of sendfile(2): nobody writes it, and programs see none of it but a copy in `room`.
+    bool is_shared = false;
   };
-  std::array<Piece, kMostPieces> pieces = {};  // in and out: those at the end may lie in `room`
+  std::array<Piece, kMostPieces> pieces = {};  // in and out: what programs have made lies in `room`
   std::size_t piece_count = 0;                 // likewise
   // Where programs put what they add, and what they want to see in one piece; afterwards what is left of it.
   // Where it does not suffice, the program is told ENOMEM.
