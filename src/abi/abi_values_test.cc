@@ -244,6 +244,19 @@ TEST(AbiValues, pseudo_sources_are_the_systems) {
   SAME(PseudoLoad::kMapIdxValue, BPF_PSEUDO_MAP_IDX_VALUE);
   SAME(PseudoCall::kSubprogram, BPF_PSEUDO_CALL);
   SAME(PseudoCall::kKfunc, BPF_PSEUDO_KFUNC_CALL);
+  SAME(CoreReloKind::kFieldByteOffset, BPF_CORE_FIELD_BYTE_OFFSET);
+  SAME(CoreReloKind::kFieldByteSize, BPF_CORE_FIELD_BYTE_SIZE);
+  SAME(CoreReloKind::kFieldExists, BPF_CORE_FIELD_EXISTS);
+  SAME(CoreReloKind::kFieldSigned, BPF_CORE_FIELD_SIGNED);
+  SAME(CoreReloKind::kFieldLshiftU64, BPF_CORE_FIELD_LSHIFT_U64);
+  SAME(CoreReloKind::kFieldRshiftU64, BPF_CORE_FIELD_RSHIFT_U64);
+  SAME(CoreReloKind::kTypeIdLocal, BPF_CORE_TYPE_ID_LOCAL);
+  SAME(CoreReloKind::kTypeIdTarget, BPF_CORE_TYPE_ID_TARGET);
+  SAME(CoreReloKind::kTypeExists, BPF_CORE_TYPE_EXISTS);
+  SAME(CoreReloKind::kTypeSize, BPF_CORE_TYPE_SIZE);
+  SAME(CoreReloKind::kEnumvalExists, BPF_CORE_ENUMVAL_EXISTS);
+  SAME(CoreReloKind::kEnumvalValue, BPF_CORE_ENUMVAL_VALUE);
+  SAME(CoreReloKind::kTypeMatches, BPF_CORE_TYPE_MATCHES);
 }
 
 TEST(AbiValues, perf_event_and_stack_values_are_the_systems) {

@@ -56,4 +56,21 @@ struct CoreRelo {  // struct bpf_core_relo
 };
 static_assert(sizeof(CoreRelo) == 16);
 
+enum class CoreReloKind : std::uint32_t {  // enum bpf_core_relo_kind
+  kFieldByteOffset = 0,
+  kFieldByteSize = 1,
+  kFieldExists = 2,
+  kFieldSigned = 3,
+  kFieldLshiftU64 = 4,
+  kFieldRshiftU64 = 5,
+  kTypeIdLocal = 6,
+  kTypeIdTarget = 7,
+  kTypeExists = 8,
+  kTypeSize = 9,
+  kEnumvalExists = 10,
+  kEnumvalValue = 11,
+  kTypeMatches = 12,
+};
+inline constexpr std::uint32_t kCoreReloKindEnd = 13;
+
 }  // namespace portolan::abi
