@@ -102,7 +102,7 @@ class ProgramTargets : public World, public testing::WithParamInterface<bool> {
     attr.prog_load.license = address("GPL");
     attr.prog_load.log_buf = address(log_);
     attr.prog_load.log_size = sizeof log_;
-    attr.prog_load.log_level = 1;
+    attr.prog_load.log_level = 2;
     if (!program.functions.empty()) {
       attr.prog_load.prog_btf_fd = static_cast<std::uint32_t>(btf_);
       attr.prog_load.func_info = address(program.functions.data());

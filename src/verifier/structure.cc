@@ -214,7 +214,7 @@ Result<void> check_flow(const UnverifiedProgram& program, const Facts& facts, St
     const std::int64_t next = at + (isa::is_wide(insn) ? 2 : 1);
     if (isa::is_wide(insn)) reached[at + 1] = true;
     if (next >= static_cast<std::int64_t>(insns.size()))
-      return refuse(log, EINVAL, "fall-through out of range from insn {} to {}", at, next);
+      return refuse(log, EINVAL, "jump out of range from insn {} to {}", at, next);
     // Where a jump leads is a place to meet, and behind a call; what follows a jump otherwise is not: only
     // this path comes there.
     if ((is_jump(insn) && !is_call(insn)) || calls_function(insn)) structure.is_prune_point[at] = true;

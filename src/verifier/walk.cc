@@ -39,14 +39,13 @@ Result<void> Walk::run(std::uint32_t function) {
   jumps_at_checkpoint_ = jumps_walked_;
   root_ = function;
   TRY(start(function));
-  const std::size_t log_length = log_ == nullptr ? 0 : log_->mark();
   log_state();
   do {
     TRY(follow_path());
     finish_path(state_.parent);
   } while (pop());
-  // What went well is of no interest, unless every path is wanted.
-  if (log_ != nullptr && (log_level_ & 2) == 0) log_->rewind(log_length);
+  // What went well is of no interest, unless every path is wanted; nor is what came before.
+  if (log_ != nullptr && (log_level_ & 2) == 0) log_->rewind(0);
   return {};
 }
 
