@@ -131,10 +131,8 @@ Result<Checked> check(const Call& call, verifier::UnverifiedProgram program, btf
   auto listed = TRY(maps.listed());
   std::uint32_t btf_id = 0;
   TRY(copy_btf_info(call, program, &btf_id, log));
-  if (call.attr.prog_load.core_relo_cnt != 0) {
-    log->print("CO-RE relocations are not applied here: have them applied by the loader\n");
-    return fail(EINVAL);
-  }
+  CallersCoreRelos core_relos(call);
+  if (program.btf != nullptr) program.core_relos = &core_relos;
   const map::ProgramTraits traits =
       verifier::traits_of(static_cast<std::uint32_t>(program.type),
                           program.is_extension ? 0 : program.expected_attach_type, program.flags);
@@ -201,9 +199,6 @@ Result<long> prog_load(const Call& call) {
   }
   attributes.load_time_ns = boottime_ns();
   attributes.created_by_uid = static_cast<std::uint32_t>(sys::call(SYS_getuid));
-  attributes.tag = verifier::tag_of(program.insns);
-  const auto sha256 = verifier::digest_of(program.insns);
-  program.sha256 = sha256.data();
   TRY(copy_name(attributes.name, attr.prog_name));
   program.name = attributes.name;
 
@@ -214,6 +209,7 @@ Result<long> prog_load(const Call& call) {
   if (!checked) return fail(checked.error());
 
   attributes.btf_id = checked->btf_id;
+  attributes.tag = verifier::tag_of(checked->program.digest());
   object::Draft draft = TRY(verifier::draft_program(call.runtime, checked->program, attributes));
   const std::vector<object::Edge> edges = edges_of(*checked, attributes);
   auto executable = TRY(vm::make_ready(checked->program, verifier::Program::gates(draft, checked->program)));

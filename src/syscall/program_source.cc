@@ -30,22 +30,26 @@ struct Records {
 
 // Records of the caller's size, of which we know the beginning: what follows must be zeros.
 template <class T>
+Result<T> copy_record(const Call& call, const Records& records, std::uint32_t index, btf::Log* log) {
+  const std::uint64_t from = records.address + std::uint64_t{index} * records.size;
+  const Result<void> tail = check_tail_is_zero(call.caller, from, sizeof(T), records.size);
+  if (!tail) {
+    if (tail.error().value == E2BIG) {
+      log->print("nonzero tailing record in {}", records.what);
+      const Result<void> told = call.put(records.size_offset, static_cast<std::uint32_t>(sizeof(T)));
+      if (!told) return fail(EFAULT);
+    }
+    return fail(tail.error());
+  }
+  T record;
+  TRY(call.caller.copy_in(&record, from, sizeof(T)));
+  return record;
+}
+
+template <class T>
 Result<std::vector<T>> copy_records(const Call& call, const Records& records, btf::Log* log) {
   auto copied = TRY(room_for<T>(records.count));
-  std::uint64_t from = records.address;
-  for (T& one : copied) {
-    const Result<void> tail = check_tail_is_zero(call.caller, from, sizeof(T), records.size);
-    if (!tail) {
-      if (tail.error().value == E2BIG) {
-        log->print("nonzero tailing record in {}", records.what);
-        const Result<void> told = call.put(records.size_offset, static_cast<std::uint32_t>(sizeof(T)));
-        if (!told) return fail(EFAULT);
-      }
-      return fail(tail.error());
-    }
-    TRY(call.caller.copy_in(&one, from, sizeof(T)));
-    from += records.size;
-  }
+  for (std::uint32_t i = 0; i < records.count; ++i) copied[i] = TRY(copy_record<T>(call, records, i, log));
   return copied;
 }
 
@@ -93,6 +97,20 @@ Result<void> copy_btf_info(const Call& call, verifier::UnverifiedProgram& progra
                                     log));
   }
   return {};
+}
+
+Result<std::optional<abi::CoreRelo>> CallersCoreRelos::next(btf::Log* log) {
+  const abi::ProgLoadAttr& attr = call_.attr.prog_load;
+  if (attr.core_relo_cnt == 0) return std::nullopt;
+  if (attr.core_relo_cnt > INT_MAX / sizeof(abi::CoreRelo) ||
+      !record_size_is_valid(attr.core_relo_rec_size, sizeof(abi::CoreRelo)))
+    return fail(EINVAL);
+  if (taken_ == attr.core_relo_cnt) return std::nullopt;
+  return TRY(
+      copy_record<abi::CoreRelo>(call_,
+                                 {"core_relo", attr.core_relos, attr.core_relo_cnt, attr.core_relo_rec_size,
+                                  offsetof(abi::ProgLoadAttr, core_relo_rec_size)},
+                                 taken_++, log));
 }
 
 Result<map::Map*> CallersMaps::by_fd(int fd) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "syscall/call.h"
@@ -13,6 +14,17 @@ Result<std::vector<abi::Insn>> copy_insns(const Call& call);
 // would not say what the caller's says); `log` says which.
 Result<void> copy_btf_info(const Call& call, verifier::UnverifiedProgram& program, std::uint32_t* btf_id,
                            btf::Log* log);
+
+// The records of core_relos, of a program with BTF. EINVAL, EFAULT, E2BIG.
+class CallersCoreRelos final : public verifier::CoreReloSource {
+ public:
+  explicit CallersCoreRelos(const Call& call) : call_(call) {}
+  Result<std::optional<abi::CoreRelo>> next(btf::Log* log) override;
+
+ private:
+  const Call& call_;
+  std::uint32_t taken_ = 0;
+};
 
 // The maps that a new program may name: by the caller's fds, or by their places in its fd_array.
 class CallersMaps final : public verifier::MapSource {

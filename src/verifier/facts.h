@@ -46,6 +46,7 @@ struct AsyncCallback {
 };
 
 struct Facts {
+  Digest digest{};  // as VerifiedProgram
   std::vector<InsnFacts> insns;
   std::vector<SourceSubprogram> subprograms;
   std::vector<map::Map*> maps;

@@ -169,6 +169,7 @@ class ProgramBuilder {
     TRY(expand(draft, source.type));
     VerifiedProgram program;
     program.source_ = std::move(source);
+    program.digest_ = facts.digest;
     program.insns_ = std::move(draft.insns);
     program.notes_.reserve(draft.facts.size());
     for (const InsnFacts& one : draft.facts)

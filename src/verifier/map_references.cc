@@ -28,7 +28,8 @@ bool may_sleep_with(abi::MapType type) {
   return false;
 }
 
-Result<void> check_compatible(const UnverifiedProgram& program, const map::Map& map, btf::Log* log) {
+Result<void> check_compatible(const UnverifiedProgram& program, const Digest& digest, const map::Map& map,
+                              btf::Log* log) {
   const map::MapSpec& spec = map.spec();
   const bool has_roots = spec.has_field(map::FieldKind::kListHead) || spec.has_field(map::FieldKind::kRbRoot);
   if (has_roots && is_tracing(program.type))
@@ -47,8 +48,9 @@ Result<void> check_compatible(const UnverifiedProgram& program, const map::Map& 
   if ((program.flags & abi::prog_flag::kSleepable) != 0 &&
       !may_sleep_with(static_cast<abi::MapType>(spec.type)))
     return refuse(log, EINVAL, "Sleepable programs can only use array, hash, ringbuf and local storage maps");
-  if (spec.is_exclusive != 0 && program.sha256 != nullptr &&
-      std::memcmp(spec.exclusive_program, program.sha256, sizeof spec.exclusive_program) != 0)
+  static_assert(sizeof spec.exclusive_program == sizeof(Digest));
+  if (spec.is_exclusive != 0 && !program.is_loaded &&
+      std::memcmp(spec.exclusive_program, digest.data(), digest.size()) != 0)
     return refuse(log, EACCES, "program's hash doesn't match map's excl_prog_hash");
   return {};
 }
@@ -91,7 +93,7 @@ Result<void> resolve_maps(UnverifiedProgram& program, MapSource& source, Facts& 
       if (facts.maps.size() >= abi::kMaxUsedMaps)
         return refuse(log, E2BIG, "The total number of maps per program has reached the limit of {}",
                       abi::kMaxUsedMaps);
-      TRY(check_compatible(program, *map, log));
+      TRY(check_compatible(program, facts.digest, *map, log));
       facts.maps.push_back(map);
       place = facts.maps.end() - 1;
     }

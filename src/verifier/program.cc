@@ -253,6 +253,7 @@ bool Program::is_extended() {
 Result<VerifiedProgram> Program::verify_again() {
   UnverifiedProgram source;
   source.runtime = &runtime();
+  source.is_loaded = true;
   source.type = static_cast<abi::ProgType>(attributes_.type);
   source.expected_attach_type = attributes_.expected_attach_type;
   source.is_extension = is_extension();

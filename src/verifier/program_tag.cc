@@ -6,7 +6,7 @@
 
 namespace portolan::verifier {
 
-std::array<std::byte, 32> digest_of(std::span<const abi::Insn> insns) {
+Digest digest_of(std::span<const abi::Insn> insns) {
   map::Sha256 hash;
   bool is_second_half = false;
   for (abi::Insn insn : insns) {
@@ -17,14 +17,17 @@ std::array<std::byte, 32> digest_of(std::span<const abi::Insn> insns) {
     is_second_half = names_map;
     hash.add(std::as_bytes(std::span(&insn, 1)));
   }
-  std::array<std::byte, map::Sha256::kSize> digest;
+  static_assert(sizeof(Digest) == map::Sha256::kSize);
+  Digest digest;
   hash.finish(digest.data());
   return digest;
 }
 
-Tag tag_of(std::span<const abi::Insn> insns) {
+Tag tag_of(std::span<const abi::Insn> insns) { return tag_of(digest_of(insns)); }
+
+Tag tag_of(const Digest& digest) {
   Tag tag;
-  std::memcpy(tag.bytes, digest_of(insns).data(), sizeof tag.bytes);
+  std::memcpy(tag.bytes, digest.data(), sizeof tag.bytes);
   return tag;
 }
 

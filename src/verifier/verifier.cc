@@ -10,6 +10,7 @@
 #include <new>
 
 #include "verifier/attach_target.h"
+#include "verifier/core_relo.h"
 #include "verifier/encoding.h"
 #include "verifier/fastcall.h"
 #include "verifier/kernel_symbols.h"
@@ -95,10 +96,11 @@ class Check {
     structure_.functions.clear();
     TRY(find_functions(program_, facts_, structure_, log_));
     TRY(check_btf_info(program_, shapes_of(structure_), log_));
+    TRY(apply_core_relos(program_, log_));
+    if (!program_.is_loaded) facts_.digest = digest_of(program_.insns);
     TRY(check_opcodes(program_.insns, log_));
     TRY(resolve_maps(program_, maps_, facts_, log_));
     TRY(resolve_kernel_symbols(program_, log_));
-    program_.sha256 = nullptr;  // it was for the maps, and may not live as long as the program
     return check_flow(program_, facts_, structure_, log_);
   }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,10 +16,19 @@
 #include "btf/btf.h"
 #include "helper/kfunc.h"
 #include "map/map.h"
+#include "verifier/program_tag.h"
 
 namespace portolan::verifier {
 
 struct TargetProgram;
+
+// A program's CO-RE relocations, each looked at and carried out before the next.
+class CoreReloSource {
+ public:
+  virtual ~CoreReloSource() = default;
+  // Nothing: that was the last. EINVAL, EFAULT, E2BIG; `log` may say why.
+  virtual Result<std::optional<abi::CoreRelo>> next(btf::Log* log) = 0;
+};
 
 // A program as PROG_LOAD takes it.
 struct UnverifiedProgram {
@@ -37,9 +47,10 @@ struct UnverifiedProgram {
       nullptr;  // lives as long as the program; null: then there is no func_info and no line_info
   std::vector<abi::FuncInfo> func_info;
   std::vector<abi::LineInfo> line_info;
+  // For verify(), which does not keep it; null: there are none. It needs `btf` and `runtime`.
+  CoreReloSource* core_relos = nullptr;
   std::uint32_t possible_cpus = 1;
-  const std::byte* sha256 =
-      nullptr;  // of the instructions, for maps of one program; null: that has been checked
+  bool is_loaded = false;  // it has been here before it got its object: it may use the maps that it names
 };
 
 // How the program names its maps.
@@ -135,9 +146,11 @@ struct BufferBytes {
 // A program that cannot do harm. Only verify() makes one.
 class VerifiedProgram {
  public:
-  // As it came, but that every reference to a map is PseudoLoad::kMapIdx or kMapIdxValue, by index into
-  // maps(). verify() takes it again.
+  // As it came, but that CO-RE relocations are carried out, and that every reference to a map is
+  // PseudoLoad::kMapIdx or kMapIdxValue, by index into maps(). verify() takes it again.
   const UnverifiedProgram& source() const { return source_; }
+  // Of its instructions before maps were looked for. Of a program that is loaded: zeros.
+  const Digest& digest() const { return digest_; }
   // What runs: dead code is gone, context accesses are those of the native contexts (helper/packet.h).
   // References to maps as in source(); PseudoLoad::kFunc and PseudoCall::kSubprogram with relative imm as
   // they came.
@@ -161,6 +174,7 @@ class VerifiedProgram {
   friend class ProgramBuilder;  // fixup.cc
   VerifiedProgram() = default;
   UnverifiedProgram source_;
+  Digest digest_{};
   std::vector<abi::Insn> insns_;
   std::vector<InsnNotes> notes_;
   std::vector<map::Map*> maps_;

@@ -175,7 +175,8 @@ inline constexpr Field kProgType{0, 4, "prog_type"}, kInsnCnt{4, 4, "insn_cnt"},
     kLogBuf{32, 8, "log_buf"}, kProgFlags{44, 4, "prog_flags"}, kAttachType{68, 4, "expected_attach_type"},
     kProgBtfFd{72, 4, "prog_btf_fd"}, kFuncInfoRecSize{76, 4, "func_info_rec_size"},
     kFuncInfo{80, 8, "func_info"}, kFuncInfoCnt{88, 4, "func_info_cnt"},
-    kAttachBtfId{108, 4, "attach_btf_id"};
+    kAttachBtfId{108, 4, "attach_btf_id"}, kCoreReloCnt{116, 4, "core_relo_cnt"},
+    kCoreRelos{128, 8, "core_relos"}, kCoreReloRecSize{136, 4, "core_relo_rec_size"};
 }  // namespace load
 namespace test {
 inline constexpr Field kProgFd{0, 4, "prog_fd"}, kRetval{4, 4, "retval"}, kDataSizeIn{8, 4, "data_size_in"},
