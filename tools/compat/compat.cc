@@ -172,11 +172,11 @@ void print_prog_types() {
   fmt::print(
       "\n## Types of programs\n\n"
       "They load with the rules of their type: fields of the context, helpers, results, "
-      "expected_attach_type. "
-      "Those that BPF_PROG_TEST_RUN\ndoes not run are ENOTSUPP (524) there, as in Linux. Programs are "
-      "attached to hooks\nthat a host program declares (portolan::Hook): raw_tracepoint, tracing and lsm, "
-      "xdp, sched_cls "
-      "(TCX), cgroup_*,\nsock_ops, sk_lookup and flow_dissector; the other types to nothing yet.\n\n"
+      "expected_attach_type. Those that BPF_PROG_TEST_RUN\ndoes not run are ENOTSUPP (524) there, as in "
+      "Linux. Programs are attached to hooks\nthat a host program declares (portolan::Hook): raw_tracepoint, "
+      "tracepoint, kprobe, tracing and lsm, xdp, sched_cls (TCX),\nnetfilter, cgroup_*, sock_ops, sk_lookup "
+      "and flow_dissector; tracing and ext to functions of programs, too. A host runs\nsk_skb, sk_msg and "
+      "sk_reuseport itself (Program::run); the other types are attached to nothing.\n\n"
       "| number | name | Linux since | loads | test run | note |\n"
       "|---|---|---|---|---|---|\n");
 #define PROG_TYPE(name, type, major, minor, test_run, note) \
