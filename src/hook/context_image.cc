@@ -53,7 +53,7 @@ ContextImage::ContextImage(object::Runtime& runtime, abi::ProgType type, std::ui
   const Result<void> made = type == abi::ProgType::kXdp ? make_xdp(context)
                             : has_skb(type)             ? make_skb(context)
                                                         : Result<void>{};
-  if (!made) images_.clear();  // there is no BTF of a kernel
+  if (!made) images_.clear();  // there is no such type
 }
 
 Result<helper::StructImage*> ContextImage::add(const char* name) {
@@ -61,21 +61,20 @@ Result<helper::StructImage*> ContextImage::add(const char* name) {
   return &images_.back();
 }
 
+// What a packet's struct points to. Types that lack such a struct can have nobody look there.
 Result<void> ContextImage::make_xdp(const void* native) {
   const auto& from = *static_cast<const helper::XdpBuff*>(native);
-  helper::StructImage& device = *TRY(add("net_device"));
-  helper::StructImage& queue = *TRY(add("xdp_rxq_info"));
-  if (from.rxq != nullptr) {
-    if (from.rxq->dev != nullptr) device.set("ifindex", from.rxq->dev->ifindex);
-    queue.set("queue_index", from.rxq->queue_index);
-  }
-  queue.set("dev", device);
+  const Result<helper::StructImage*> device = add("net_device"), queue = add("xdp_rxq_info");
+  if (device && from.rxq != nullptr && from.rxq->dev != nullptr)
+    (*device)->set("ifindex", from.rxq->dev->ifindex);
+  if (queue && from.rxq != nullptr) (*queue)->set("queue_index", from.rxq->queue_index);
+  if (queue && device) (*queue)->set("dev", **device);
   helper::StructImage& buff = *TRY(add("xdp_buff"));
   buff.set("data", word_of(from.data));
   buff.set("data_end", word_of(from.data_end));
   buff.set("data_meta", word_of(from.data_meta));
   buff.set("data_hard_start", word_of(from.data_hard_start));
-  buff.set("rxq", queue);
+  if (queue) buff.set("rxq", **queue);
   buff.set("frame_sz", from.frame_sz);
   buff.set("flags", from.flags);
   return {};
@@ -83,11 +82,11 @@ Result<void> ContextImage::make_xdp(const void* native) {
 
 Result<void> ContextImage::make_skb(const void* native) {
   const auto& from = *static_cast<const helper::SkBuff*>(native);
-  helper::StructImage& device = *TRY(add("net_device"));
-  device.set("ifindex", from.ifindex);
+  const Result<helper::StructImage*> device = add("net_device");
+  if (device) (*device)->set("ifindex", from.ifindex);
   helper::StructImage& skb = *TRY(add("sk_buff"));
   helper::show_skb(skb, from);
-  skb.set("dev", device);
+  if (device) skb.set("dev", **device);
   skb.set("hash", from.hash);
   skb.set("vlan_proto", from.vlan_proto);
   skb.set("vlan_tci", from.vlan_tci);
