@@ -45,6 +45,7 @@ struct Packet;  // hook.hpp
 struct Socket;  // this one and the next two: socket.hpp
 struct Message;
 struct ReuseportPacket;
+struct PerfSample;  // perf_sample.hpp
 
 // A loaded program; a part of its Object, and valid as long as that is. Thread-safe.
 class Program {
@@ -73,6 +74,9 @@ class Program {
   // is not the program's to say. EINVAL: a packet without the headers that it should have, or of 4 GiB.
   PORTOLAN_EXPORT Expected<void> run(std::span<const ReuseportPacket> packets,
                                      std::span<std::uint32_t> results, const Socket& socket) const;
+  // Of type perf_event: on what a perf event of the host's has come upon.
+  PORTOLAN_EXPORT Expected<void> run(std::span<const PerfSample> samples,
+                                     std::span<std::uint32_t> results) const;
 
  private:
   friend class Object;

@@ -17,6 +17,7 @@
 #include "portolan/netfilter_hook.hpp"
 #include "portolan/object.hpp"
 #include "portolan/percpu.hpp"
+#include "portolan/perf_sample.hpp"
 #include "portolan/probe_hook.hpp"
 #include "portolan/queue.hpp"
 #include "portolan/ring_buffer.hpp"

@@ -5,6 +5,7 @@
 #include "abi/prog_type.h"
 #include "helper/functions.h"
 #include "helper/memory.h"
+#include "helper/perf_sample.h"
 #include "helper/struct_image.h"
 #include "helper/xdp.h"
 #include "map/perf_event_array.h"
@@ -124,6 +125,13 @@ U64 perf_event_read_value(Run& run, U64 map_arg, U64 flags, U64 to, U64 size, U6
   if (value && portolan_fault_copy(pointer(to), &*value, sizeof *value)) return 0;
   clear(to, size);
   return negative(value ? EFAULT : value.error().value);
+}
+
+U64 perf_prog_read_value(Run&, U64 context, U64 to, U64 size, U64, U64) {
+  const map::PerfEventValue& value = at<PerfSample>(context).value;
+  if (size == sizeof value && portolan_fault_copy(pointer(to), &value, sizeof value)) return 0;
+  clear(to, size);
+  return negative(size == sizeof value ? EFAULT : EINVAL);
 }
 
 }  // namespace portolan::helper::functions

@@ -73,6 +73,7 @@ TEST(Helpers, functions_that_look_into_the_context_go_to_programs_that_have_it) 
       const bool is_sysctl = static_cast<ProgType>(type) == ProgType::kCgroupSysctl;
       const bool is_sock_ops = static_cast<ProgType>(type) == ProgType::kSockOps;
       const bool is_sk_msg = static_cast<ProgType>(type) == ProgType::kSkMsg;
+      const bool is_perf_event = static_cast<ProgType>(type) == ProgType::kPerfEvent;
       const bool loads = name.starts_with("bpf_skb_load_bytes");
       const bool is_packet = is_skb || (loads && static_cast<ProgType>(type) == ProgType::kSkReuseport);
       EXPECT_TRUE(name.starts_with("bpf_xdp_")        ? is_xdp
@@ -80,6 +81,7 @@ TEST(Helpers, functions_that_look_into_the_context_go_to_programs_that_have_it) 
                   : name.starts_with("bpf_sysctl_")   ? is_sysctl
                   : name.starts_with("bpf_sock_ops_") ? is_sock_ops
                   : name.ends_with("_hdr_opt")        ? is_sock_ops
+                  : name.starts_with("bpf_perf_prog") ? is_perf_event
                                                       : is_packet)
           << name << " in type " << type;
     }

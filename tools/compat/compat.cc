@@ -175,8 +175,8 @@ void print_prog_types() {
       "expected_attach_type. Those that BPF_PROG_TEST_RUN\ndoes not run are ENOTSUPP (524) there, as in "
       "Linux. Programs are attached to hooks\nthat a host program declares (portolan::Hook): raw_tracepoint, "
       "tracepoint, kprobe, tracing and lsm, xdp, sched_cls (TCX),\nnetfilter, cgroup_*, sock_ops, sk_lookup "
-      "and flow_dissector; tracing and ext to functions of programs, too. A host runs\nsk_skb, sk_msg and "
-      "sk_reuseport itself (Program::run); the other types are attached to nothing.\n\n"
+      "and flow_dissector; tracing and ext to functions of programs, too. A host runs\nsk_skb, sk_msg, "
+      "sk_reuseport and perf_event itself (Program::run); the other types are attached to nothing.\n\n"
       "| number | name | Linux since | loads | test run | note |\n"
       "|---|---|---|---|---|---|\n");
 #define PROG_TYPE(name, type, major, minor, test_run, note) \
