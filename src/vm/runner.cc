@@ -32,7 +32,7 @@ std::uint64_t run_by_itself(helper::Run& run, const Executable& executable) {
 std::uint64_t Runner::run_inside(const Executable& executable, std::uint32_t program_id, void* context,
                                  const helper::Attachment* attachment) {
   if (is_running_ || executable.native() == nullptr) [[unlikely]]
-    return run_aside(executable, program_id, context, attachment);
+    return run_aside(executable, program_id, context, attachment, __builtin_frame_address(0));
   is_running_ = true;
   run_.begin(static_cast<std::uint32_t>(executable.type()), program_id, context, attachment,
              __builtin_frame_address(0));
@@ -42,10 +42,9 @@ std::uint64_t Runner::run_inside(const Executable& executable, std::uint32_t pro
 }
 
 std::uint64_t Runner::run_aside(const Executable& executable, std::uint32_t program_id, void* context,
-                                const helper::Attachment* attachment) {
+                                const helper::Attachment* attachment, const void* frame) {
   helper::Run run(run_.runtime, run_.actor, run_.cpu, run_.system);
-  run.begin(static_cast<std::uint32_t>(executable.type()), program_id, context, attachment,
-            __builtin_frame_address(0));
+  run.begin(static_cast<std::uint32_t>(executable.type()), program_id, context, attachment, frame);
   return run_by_itself(run, executable);
 }
 

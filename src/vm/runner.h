@@ -48,7 +48,7 @@ class Runner {
 
  private:
   std::uint64_t run_aside(const Executable& executable, std::uint32_t program_id, void* context,
-                          const helper::Attachment* attachment);
+                          const helper::Attachment* attachment, const void* frame);
 
   helper::Run run_;  // of one program after another
   jit::NativeRun native_;
