@@ -143,6 +143,8 @@ Result<Walk::Next> Walk::call_function(const abi::Insn& insn) {
   for (unsigned i = 1; i <= 5; ++i) state_.reg(i) = caller.regs[i];
   Frame& below = state_.frames[state_.frames.size() - 2];
   for (unsigned i = 0; i <= 5; ++i) below.regs[i] = RegState{};
+  log_call();
+  touched_ = Touched::all();
   at_ = target;
   return Next::kJumped;
 }
@@ -276,20 +278,24 @@ Result<Walk::Next> Walk::leave_function() {
   const Frame& leaving = state_.frame();
   if (result.type == RegType::kNotInit && leaving.is_callback) return refuse(EACCES, "R0 !read_ok");
   if (result.type == RegType::kStack) return refuse(EINVAL, "cannot return stack pointer to the caller");
-  const std::uint32_t callsite = leaving.callsite;
+  const std::uint32_t callsite = leaving.callsite, from = at_;
   if (leaving.is_callback) {
     if (!result.is_scalar()) return refuse(EACCES, "R0 not a scalar value");
     TRY(check_result_range("At callback return", 0, 0, 1));
     if (state_.lock.map != nullptr) return refuse(EINVAL, "callback must not return with a lock held");
     TRY(check_given_back("BPF_EXIT instruction in main prog"));  // the kernel's words here, too
+    log_return(callsite);
     state_.frames.pop_back();
     at_ = callsite;
+    log_caller(from);
     widen_from_last_visit(state_, callsite, state_.parent);
     return Next::kJumped;
   }
+  log_return(callsite + 1);
   state_.frames.pop_back();
   state_.reg(0) = result;
   at_ = callsite + 1;
+  log_caller(from);
   return Next::kJumped;
 }
 

@@ -102,12 +102,14 @@ std::string type_text(const RegState& reg) {
 
 Result<void> Walk::check_readable(unsigned number) {
   if (number >= isa::kRegisters) return refuse(EINVAL, "R{} is invalid", number);
+  touched_.registers |= 1u << number;
   if (state_.reg(number).type == RegType::kNotInit) return refuse(EACCES, "R{} !read_ok", number);
   return {};
 }
 
 Result<void> Walk::check_writable(unsigned number) {
   if (number >= isa::kRegisters) return refuse(EINVAL, "R{} is invalid", number);
+  touched_.registers |= 1u << number;
   if (number == isa::kFramePointer) return refuse(EACCES, "frame pointer is read only");
   return {};
 }
@@ -118,6 +120,7 @@ void Walk::give_id(RegState& number) {
 }
 
 void Walk::clobber_caller_saved() {
+  touched_.registers |= 0x3f;
   for (unsigned number = 0; number <= 5; ++number) state_.reg(number) = RegState{};
 }
 

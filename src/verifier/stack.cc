@@ -56,6 +56,10 @@ void Walk::need_stack(const RegState& reg, std::int64_t least) {
   bytes = std::max(bytes, static_cast<std::uint32_t>(round_up(static_cast<std::uint64_t>(-least), 8)));
 }
 
+void Walk::show_slots(std::int64_t least, std::int64_t end) {
+  for (std::int64_t at = least; at < end; ++at) touched_.slots |= std::uint64_t{1} << place_of(at).slot;
+}
+
 void Walk::touch_stack(const RegState& reg, std::int64_t least) {
   Function& function = structure_.functions[frame_of(reg).subprogram];
   if (least < function.spills.end && !facts_.insns[at_].is_of_fastcall) keep_spills(function, facts_);
@@ -115,6 +119,7 @@ Result<void> Walk::check_not_opaque(const RegState& reg, std::int64_t least, std
 // were there.
 Result<void> Walk::forget_stack(const RegState& reg, std::int64_t least, std::int64_t end, bool are_zeros) {
   touch_stack(reg, least);
+  show_slots(least, end);
   Frame& frame = frame_of(reg);
   for (std::int64_t offset = least; offset < end; ++offset) {
     const Place place = place_of(offset);
@@ -142,6 +147,7 @@ Result<void> Walk::write_stack(unsigned number, std::int32_t offset, std::uint32
   }
   const std::int64_t least = static_cast<std::int64_t>(reg.bounds.value()) + reg.off + offset;
   touch_stack(reg, least);
+  show_slots(least, least + size);
   const Place place = place_of(least);
   if (size == 8) frame_of(reg).written |= std::uint64_t{1} << place.slot;
   StackSlot& slot = slot_at(frame_of(reg), place.slot);
@@ -208,6 +214,7 @@ Result<RegState> Walk::read_stack(unsigned number, std::int32_t offset, std::uin
     const Place place = place_of(at);
     static const StackSlot kUntouched;
     const StackSlot& slot = place.slot < frame.stack.size() ? frame.stack[place.slot] : kUntouched;
+    if (are_zeros) show_slots(at, at + 1);
     are_zeros &= slot.bytes[place.byte] == Byte::kZero;
     are_of_zero &= slot.bytes[place.byte] == Byte::kSpill && slot.spilled.is_null();
   }

@@ -39,7 +39,7 @@ Result<void> Walk::run(std::uint32_t function) {
   jumps_at_checkpoint_ = jumps_walked_;
   root_ = function;
   TRY(start(function));
-  log_state();
+  touched_ = Touched::all();
   do {
     TRY(follow_path());
     finish_path(state_.parent);
@@ -140,6 +140,7 @@ bool Walk::pop() {
   if (log_ != nullptr && (log_level_ & 2) == 0) log_->rewind(pending.log_length);
   pending_.pop_back();
   log_path(from, at_);
+  touched_ = Touched::all();
   return true;
 }
 

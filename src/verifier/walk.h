@@ -81,10 +81,24 @@ class Walk {
   }
 
   // --- walk_log.cc
+  // What an instruction has had to do with, of the innermost frame: that is what the log shows behind it.
+  struct Touched {
+    std::uint32_t registers = 0;
+    std::uint64_t slots = 0;
+    static constexpr Touched all() { return {~std::uint32_t{0}, ~std::uint64_t{0}}; }
+  };
+  bool is_logged() const { return (log_level_ & 3) != 0; }
   void log_insn();
-  void log_state();
+  void log_touched();
   void log_path(std::uint32_t from, std::uint32_t to);
-  std::string text_of(const State& state, const Dependencies& precise) const;
+  void log_call();
+  void log_return(std::uint32_t to);    // before the frame goes
+  void log_caller(std::uint32_t from);  // after that
+  std::string text_of(const State& state, std::size_t frame, const Dependencies& precise,
+                      Touched shown = Touched::all()) const;
+  std::string text_of(const State& state, const Dependencies& precise) const {
+    return text_of(state, state.frames.size() - 1, precise);
+  }
 
   // --- prune.cc
   Result<bool>
@@ -182,6 +196,7 @@ class Walk {
   Frame& frame_of(const RegState& reg) { return state_.frames[reg.frame]; }
   void need_stack(const RegState& reg, std::int64_t least);
   void touch_stack(const RegState& reg, std::int64_t least);
+  void show_slots(std::int64_t least, std::int64_t end);  // in the log
   Result<void> check_not_opaque(const RegState& reg, std::int64_t least, std::int64_t end,
                                 const std::string& through);
   Result<void> overwrite_opaque(Frame& frame, std::size_t number);
@@ -294,6 +309,10 @@ class Walk {
   Facts& facts_;
   btf::Log* log_;
   std::uint32_t log_level_;
+  Touched touched_;
+  // Of the instruction that the log had last: where it ends there, if there is one, and how long it is.
+  std::uint64_t insn_end_ = kNowhere, insn_length_ = 0;
+  static constexpr std::uint64_t kNowhere = UINT64_MAX;
 
   State state_;
   std::uint32_t at_ = 0;

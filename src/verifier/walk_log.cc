@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the log shows of the walk: instructions, and what is known of registers and stack.
+#include <algorithm>
+#include <utility>
+
+#include "base/bytes.h"
 #include "isa/disassemble.h"
 #include "verifier/kernel_symbols.h"
 #include "verifier/walk.h"
@@ -69,23 +73,24 @@ std::string to_text(const StackSlot& slot, std::size_t frame) {
 
 }  // namespace
 
-// Of the innermost frame. Numbers at `precise` places are marked: they matter to what follows.
-std::string Walk::text_of(const State& state, const Dependencies& precise) const {
-  const std::size_t frame_number = state.frames.size() - 1;
-  const Frame& frame = state.frame();
+// Of one frame. Numbers at `precise` places are marked: they matter to what follows.
+std::string Walk::text_of(const State& state, std::size_t frame_number, const Dependencies& precise,
+                          Touched shown) const {
+  const Frame& frame = state.frames[frame_number];
   const auto mark = [&](const RegState& reg, const Dependencies& place) {
     return reg.is_scalar() && !place.is_empty() && precise.includes(place) ? "P" : "";
   };
   std::string text = frame_number == 0 ? "" : fmt::format(" frame{}:", frame_number);
   for (unsigned number = 0; number < isa::kRegisters; ++number) {
     const RegState& reg = frame.regs[number];
-    if (reg.type == RegType::kNotInit) continue;
+    if (reg.type == RegType::kNotInit || (shown.registers >> number & 1) == 0) continue;
     text += fmt::format(" R{}={}{}", number, mark(reg, Dependencies::of_register(frame_number, number)),
                         to_text(reg, frame_number));
   }
   for (std::size_t slot = 0; slot < frame.stack.size(); ++slot) {
     const StackSlot& one = frame.stack[slot];
     if (one.bytes == std::array<Byte, 8>{} || (one.is_iterator() && one.spilled.off != 0)) continue;
+    if ((shown.slots >> slot & 1) == 0) continue;
     text += fmt::format(" fp-{}={}{}", 8 * (slot + 1),
                         one.is_spill() ? mark(one.spilled, Dependencies::of_slot(frame_number, slot)) : "",
                         to_text(one, frame_number));
@@ -95,19 +100,48 @@ std::string Walk::text_of(const State& state, const Dependencies& precise) const
 }
 
 void Walk::log_insn() {
-  if ((log_level_ & 3) == 0) return;
+  if (!is_logged()) return;
+  log_touched();
   const LogNames names(program_, facts_);
+  const std::uint64_t begin = log_->mark();
   log_->print("{}: {}\n", at_, isa::disassemble(program_.insns, at_, &names));
+  insn_end_ = log_->mark();
+  insn_length_ = insn_end_ - begin;
 }
 
-void Walk::log_state() {
-  if ((log_level_ & 3) == 0) return;
-  log_->print("{}:{}\n", at_, text_of(state_, {}));
+// As print_insn_state: on the line of the instruction before, if nothing else has been said since.
+void Walk::log_touched() {
+  const Touched touched = std::exchange(touched_, {});
+  if (touched.registers == 0 && touched.slots == 0) return;
+  const std::string text = text_of(state_, state_.frames.size() - 1, {}, touched);
+  if (log_->mark() != insn_end_) {
+    log_->print("{}:{}\n", at_, text);
+    return;
+  }
+  constexpr std::uint64_t kColumn = 40, kStep = 8;
+  const std::uint64_t column = round_up(std::max(insn_length_ + kStep / 2, kColumn), kStep);
+  log_->rewind(insn_end_ - 1);
+  log_->print("{:{}};{}\n", "", column - insn_length_ - 1, text);
 }
 
 void Walk::log_path(std::uint32_t from, std::uint32_t to) {
-  if ((log_level_ & 3) == 0) return;
-  log_->print("\nfrom {} to {}:{}\n", from, to, text_of(state_, {}));
+  if ((log_level_ & 2) != 0) log_->print("\nfrom {} to {}:{}\n", from, to, text_of(state_, {}));
+}
+
+void Walk::log_call() {
+  if (!is_logged()) return;
+  const std::size_t callee = state_.frames.size() - 1;
+  log_->print("caller:\n{}\ncallee:\n{}\n", text_of(state_, callee - 1, {}), text_of(state_, callee, {}));
+}
+
+void Walk::log_return(std::uint32_t to) {
+  if (is_logged()) log_->print("returning from callee:\n{}\nto caller at {}:\n", text_of(state_, {}), to);
+}
+
+void Walk::log_caller(std::uint32_t from) {
+  if (!is_logged()) return;
+  log_->print("{}\n", text_of(state_, {}));
+  log_path(from, at_);
 }
 
 }  // namespace portolan::verifier
